@@ -1,0 +1,78 @@
+# The two commands to know: `make run` shows the bridge at work, `make test` proves it.
+# Everything is installed into .venv from hash-locked requirements; needed are make and a Python of 3.11 or later.
+
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+
+# The first Python that is new enough, unless the caller names one: `make run PYTHON=/path/to/python3.12`.
+PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3.14 python; do \
+	$$python -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
+	&& { echo $$python; break; }; done)
+
+# Twice quiet: errors only; what the installer warns of says nothing about the bridge.
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet --require-virtualenv
+INSTALL_PACKAGE = $(PIP) install --no-build-isolation --no-deps --editable .
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check format bench soak corpus lock clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "No Python of 3.11 or later was found; name one with PYTHON=..." >&2; exit 1; }
+	@echo "Creating $(VENV) with $(PYTHON)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: requirements/run.txt pyproject.toml | $(BIN)/python
+	@echo "Installing what the bridge needs to run"
+	@$(PIP) install --require-hashes --requirement requirements/run.txt
+	@$(INSTALL_PACKAGE)
+	@touch $@
+
+# The development lock holds the run lock's packages in the same versions.
+$(VENV)/dev.stamp: requirements/dev.txt pyproject.toml | $(BIN)/python
+	@echo "Installing what development and the tests need"
+	@$(PIP) install --require-hashes --requirement requirements/dev.txt
+	@$(INSTALL_PACKAGE)
+	@touch $(VENV)/run.stamp $@
+
+setup: $(VENV)/dev.stamp ## Create the environment for development
+
+run: $(VENV)/run.stamp ## Run the bridge with a simulated HIS, modality and EHR until Ctrl-C
+	@exec $(BIN)/bridge demo
+
+test: check ## Install the test peers, check the code, run every test
+	@tests/peers/install
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: setup ## Format, lint, types, imports, dependencies, sizes
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/deptry .
+	@$(BIN)/python -m tools.outliers bridge
+
+format: setup ## Rewrite the code in the house format
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: setup ## Measure the bridge beside its peers
+	@tests/peers/install
+	@$(BIN)/python -m bench $(BENCH_ARGS)
+
+soak: setup ## The long form of the kill test
+	@tests/peers/install
+	@$(BIN)/python -m pytest -m soak $(PYTEST_ARGS)
+
+corpus: setup ## Read every message and image of the third-party corpus beside this checkout
+	@$(BIN)/python -m pytest tests/corpus $(PYTEST_ARGS)
+
+lock: setup ## Make the requirement locks anew from pyproject.toml
+	@BIN=$(BIN) tools/lock
+
+clean: ## Remove the environment, caches and what a demo left behind
+	rm -rf $(VENV) var build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""What looks after the repository itself; nothing here runs with the bridge."""
