@@ -1,1 +1,1 @@
-"""A RIS-PACS bridge: orders in by HL7 v2 and FHIR, a DICOM worklist out, images in, ImagingStudy back."""
+"""A RIS-PACS bridge: orders in, a worklist out, images in, an ImagingStudy at the EHR."""
