@@ -1,0 +1,242 @@
+"""Which order an arriving study belongs to: the decision and its evidence.
+
+Keys, strongest first: Study Instance UID, request attributes, accession number with issuer,
+performed step. The patient never picks an order; it confirms or forbids what a key found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bridge.domain.identifiers import Identifier, is_placeholder
+from bridge.domain.names import same_name
+from bridge.domain.order import Order, Procedure
+from bridge.domain.patient import Patient
+from bridge.domain.study import Study
+
+
+class Outcome(StrEnum):
+    """What a decision says. Only `MATCHED` links a study to an order."""
+
+    MATCHED = "matched"
+    CANDIDATES = "candidates"
+    CONFLICT = "conflict"
+    UNSCHEDULED = "unscheduled"
+
+
+class Key(StrEnum):
+    """What led from the study to an order."""
+
+    STUDY_INSTANCE_UID = "Study Instance UID"
+    REQUEST_ATTRIBUTES = "Request Attributes Sequence"
+    ACCESSION_NUMBER = "Accession Number"
+    PERFORMED_STEP = "Performed Procedure Step"
+
+
+class PatientAgreement(StrEnum):
+    """How the patient of the images compares with the patient of the order."""
+
+    SAME = "same"
+    UNKNOWN = "unknown"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One field that was compared: what the study carries, what the order says, the verdict."""
+
+    field: str
+    study: str
+    order: str
+    agrees: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """An order and procedure that some key of the study led to."""
+
+    order: Order
+    procedure: Procedure
+    patient: Patient
+    keys: frozenset[Key]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchDecision:
+    """The answer, why, and who gave it. `procedure_pks` is empty unless matched or suggested."""
+
+    outcome: Outcome
+    reason: str
+    procedure_pks: tuple[int, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    decided_by: str = "bridge"
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """One cell of the decision table."""
+
+    outcome: Outcome
+    reason: str
+
+
+_MATCH, _QUEUE, _CONFLICT = Outcome.MATCHED, Outcome.CANDIDATES, Outcome.CONFLICT
+_SAME, _UNKNOWN, _OTHER = PatientAgreement
+
+# The strongest key that found the order × how the patient compares. A clinician can proof-read it.
+DECISIONS: dict[tuple[Key, PatientAgreement], _Rule] = {
+    (Key.STUDY_INSTANCE_UID, _SAME): _Rule(_MATCH, "Study Instance UID and patient agree"),
+    (Key.STUDY_INSTANCE_UID, _UNKNOWN): _Rule(_QUEUE, "the images do not identify the patient"),
+    (Key.STUDY_INSTANCE_UID, _OTHER): _Rule(_CONFLICT, "Study Instance UID of another patient"),
+    (Key.REQUEST_ATTRIBUTES, _SAME): _Rule(
+        _MATCH, "requested procedure, step and patient agree; the modality gave its own Study UID"
+    ),
+    (Key.REQUEST_ATTRIBUTES, _UNKNOWN): _Rule(_QUEUE, "the images do not identify the patient"),
+    (Key.REQUEST_ATTRIBUTES, _OTHER): _Rule(_CONFLICT, "requested procedure of another patient"),
+    (Key.ACCESSION_NUMBER, _SAME): _Rule(
+        _MATCH, "accession number and patient agree; the modality gave its own Study UID"
+    ),
+    (Key.ACCESSION_NUMBER, _UNKNOWN): _Rule(_QUEUE, "the images do not identify the patient"),
+    (Key.ACCESSION_NUMBER, _OTHER): _Rule(_CONFLICT, "accession number of another patient"),
+    (Key.PERFORMED_STEP, _SAME): _Rule(_MATCH, "performed step and patient agree"),
+    (Key.PERFORMED_STEP, _UNKNOWN): _Rule(_QUEUE, "the images do not identify the patient"),
+    (Key.PERFORMED_STEP, _OTHER): _Rule(_CONFLICT, "performed step of another patient"),
+}
+
+_STRENGTH = (
+    Key.STUDY_INSTANCE_UID,
+    Key.REQUEST_ATTRIBUTES,
+    Key.ACCESSION_NUMBER,
+    Key.PERFORMED_STEP,
+)
+
+
+def decide(study: Study, candidates: Iterable[Candidate]) -> MatchDecision:
+    """Decide where `study` belongs. The order in which candidates are given does not matter."""
+    found = sorted(candidates, key=lambda c: (_rank(c), c.procedure.pk))
+    if not found:
+        return MatchDecision(outcome=Outcome.UNSCHEDULED, reason="no order carries its identifiers")
+    if conflict := _contradiction(study, found):
+        return conflict
+    strongest = [c for c in found if _rank(c) == _rank(found[0])]
+    if len(strongest) > 1:
+        strongest = _narrowed(study, strongest)
+    if len({c.procedure.pk for c in strongest}) > 1 and not _is_group(study, strongest):
+        return _several(study, strongest)
+    return _by_table(study, strongest)
+
+
+def patient_agreement(study: Study, patient: Patient) -> PatientAgreement:
+    """Compare by Patient ID and issuer, aliases of merges included; by name and birth date else."""
+    identifier = study.patient_id
+    if identifier is None or is_placeholder(identifier.value):
+        return _demographic_agreement(study, patient)
+    if not patient.is_called(identifier):
+        return PatientAgreement.OTHER
+    differing = [e for e in _demographics(study, patient) if e.study and e.order and not e.agrees]
+    return PatientAgreement.OTHER if len(differing) > 1 else PatientAgreement.SAME
+
+
+def _demographic_agreement(study: Study, patient: Patient) -> PatientAgreement:
+    name, birth_date, _ = _demographics(study, patient)
+    if name.study and birth_date.study and name.agrees and birth_date.agrees:
+        return PatientAgreement.SAME
+    return PatientAgreement.UNKNOWN
+
+
+def _demographics(study: Study, patient: Patient) -> tuple[Evidence, Evidence, Evidence]:
+    def pair(keyword: str) -> tuple[str, str]:
+        return study.attributes.get(keyword, ""), patient.attributes.get(keyword, "")
+
+    ours = patient.attributes.get("PatientName", "")
+    birth, sex = pair("PatientBirthDate"), pair("PatientSex")
+    return (
+        Evidence("PatientName", study.patient_name, ours, same_name(study.patient_name, ours)),
+        Evidence("PatientBirthDate", *birth, birth[0] == birth[1]),
+        Evidence("PatientSex", *sex, sex[0] == sex[1]),
+    )
+
+
+def _rank(candidate: Candidate) -> int:
+    return min(_STRENGTH.index(key) for key in candidate.keys)
+
+
+def _contradiction(study: Study, found: list[Candidate]) -> MatchDecision | None:
+    """Keys of one study that lead to different orders: somebody typed over a worklist entry."""
+    if _is_group(study, found) or len({c.order.pk for c in found}) == 1:
+        return None
+    by_uid = {c.order.pk for c in found if Key.STUDY_INSTANCE_UID in c.keys}
+    others = {c.order.pk for c in found if c.keys - {Key.STUDY_INSTANCE_UID}}
+    if not by_uid or others <= by_uid:
+        return None
+    evidence = tuple(e for c in found for e in _evidence(study, c))
+    if any(patient_agreement(study, c.patient) is PatientAgreement.OTHER for c in found):
+        reason = "its identifiers name orders of different patients"
+        return MatchDecision(outcome=Outcome.CONFLICT, reason=reason, evidence=evidence)
+    return MatchDecision(
+        outcome=Outcome.CANDIDATES,
+        reason="Study Instance UID and accession number name different orders",
+        procedure_pks=tuple(sorted({c.procedure.pk for c in found})),
+        evidence=evidence,
+    )
+
+
+def _is_group(study: Study, found: list[Candidate]) -> bool:
+    """The group case (PS3.17 and IHE PGP): the images themselves name every request they serve."""
+    if len(study.request_attributes) < 2:
+        return False
+    return all(Key.REQUEST_ATTRIBUTES in c.keys for c in found)
+
+
+def _narrowed(study: Study, found: list[Candidate]) -> list[Candidate]:
+    """Among procedures one key found alike, those that a further key or the modality confirms."""
+    most = max(len(c.keys) for c in found)
+    found = [c for c in found if len(c.keys) == most]
+    modalities = {s.modality for s in study.series}
+    fitting = [c for c in found if modalities & {s.modality for s in c.procedure.steps}]
+    return fitting or found
+
+
+def _several(study: Study, found: list[Candidate]) -> MatchDecision:
+    evidence = tuple(e for c in found for e in _evidence(study, c))
+    agreements = {patient_agreement(study, c.patient) for c in found}
+    other = PatientAgreement.OTHER in agreements
+    return MatchDecision(
+        outcome=Outcome.CONFLICT if other else Outcome.CANDIDATES,
+        reason="accession number of another patient" if other else "several procedures fit",
+        procedure_pks=() if other else tuple(sorted(c.procedure.pk for c in found)),
+        evidence=evidence,
+    )
+
+
+def _by_table(study: Study, found: list[Candidate]) -> MatchDecision:
+    agreements = [patient_agreement(study, c.patient) for c in found]
+    worst = max(agreements, key=list(PatientAgreement).index)
+    rule = DECISIONS[_STRENGTH[_rank(found[0])], worst]
+    linked = rule.outcome is not Outcome.CONFLICT
+    return MatchDecision(
+        outcome=rule.outcome,
+        reason=rule.reason,
+        procedure_pks=tuple(sorted({c.procedure.pk for c in found})) if linked else (),
+        evidence=tuple(e for c in found for e in _evidence(study, c)),
+    )
+
+
+def _evidence(study: Study, candidate: Candidate) -> tuple[Evidence, ...]:
+    procedure, numbers = candidate.procedure, candidate.order.numbers
+    uid = procedure.study_instance_uid
+    ours, theirs = _text(numbers.accession), _text(study.accession)
+    patient_id = _text(study.patient_id)
+    called = study.patient_id is not None and candidate.patient.is_called(study.patient_id)
+    return (
+        Evidence("StudyInstanceUID", study.study_instance_uid, uid, study.study_instance_uid == uid),
+        Evidence("AccessionNumber", theirs, ours, theirs != "" and theirs == ours),
+        Evidence("PatientID", patient_id, _text(candidate.patient.patient_id), called),
+        *_demographics(study, candidate.patient),
+    )
+
+
+def _text(identifier: Identifier | None) -> str:
+    return identifier.value if identifier else ""

@@ -1,0 +1,30 @@
+"""What destinations are told of a study: the newest state, gathered when it is sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bridge.domain.order import Order, Procedure
+from bridge.domain.patient import Patient
+from bridge.domain.study import Study
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """An order and the one of its procedures that the study fulfils."""
+
+    order: Order
+    procedure: Procedure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedStudy:
+    """A matched study with its patient and every request it serves (several in the group case).
+
+    `last_content_hash` is of what this destination confirmed last, empty when nothing was sent.
+    """
+
+    study: Study
+    patient: Patient
+    requests: tuple[Request, ...]
+    last_content_hash: str = ""
