@@ -4,10 +4,11 @@
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
+CORPUS := ../shared/corpus
 
 # The first Python that is new enough, unless the caller names one: `make run PYTHON=/path/to/python3.12`.
 PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3.14 python; do \
-	$$python -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
+	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { echo $$python; break; }; done)
 
 # Twice quiet: errors only; what the installer warns of says nothing about the bridge.
@@ -21,7 +22,7 @@ help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST)
 
 $(BIN)/python:
-	@test -n "$(PYTHON)" || { echo "No Python of 3.11 or later was found; name one with PYTHON=..." >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "No Python of 3.11 or later with venv was found; name one with PYTHON=..." >&2; exit 1; }
 	@echo "Creating $(VENV) with $(PYTHON)"
 	@$(PYTHON) -m venv $(VENV)
 
@@ -68,6 +69,7 @@ soak: setup ## The long form of the kill test
 	@$(BIN)/python -m pytest -m soak $(PYTEST_ARGS)
 
 corpus: setup ## Read every message and image of the third-party corpus beside this checkout
+	@test -d $(CORPUS) || { echo "There is no corpus at $(CORPUS)" >&2; exit 1; }
 	@$(BIN)/python -m pytest tests/corpus $(PYTEST_ARGS)
 
 lock: setup ## Make the requirement locks anew from pyproject.toml
@@ -75,4 +77,5 @@ lock: setup ## Make the requirement locks anew from pyproject.toml
 
 clean: ## Remove the environment, caches and what a demo left behind
 	rm -rf $(VENV) var build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf tests/peers/.venvs tests/peers/node/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
