@@ -1,0 +1,168 @@
+"""Modality: worklist, storage and verification by dcmtk's programs, each run as it would be at a
+modality.
+
+By full path, since pynetdicom installs programs of the same names.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydicom import Dataset, dcmread
+
+from tests.peers.process import Process, accepts, choose_port, run
+
+BIN = Path("/usr/bin")
+STEP = "ScheduledProcedureStepSequence[0]."
+# Keys that a modality's console asks for: PS3.4 Table K.6-1's types 1 to 2, empty (universal
+# matching).
+USUAL_KEYS: Mapping[str, str] = {
+    "SpecificCharacterSet": "ISO_IR 192",
+    "AccessionNumber": "",
+    "ReferringPhysicianName": "",
+    "PatientName": "",
+    "PatientID": "",
+    "IssuerOfPatientID": "",
+    "PatientBirthDate": "",
+    "PatientSex": "",
+    "StudyInstanceUID": "",
+    "RequestingPhysician": "",
+    "RequestedProcedureDescription": "",
+    "RequestedProcedureCodeSequence": "",
+    "AdmissionID": "",
+    "RequestedProcedureID": "",
+    "RequestedProcedurePriority": "",
+    STEP + "Modality": "",
+    STEP + "ScheduledStationAETitle": "",
+    STEP + "ScheduledProcedureStepStartDate": "",
+    STEP + "ScheduledProcedureStepStartTime": "",
+    STEP + "ScheduledPerformingPhysicianName": "",
+    STEP + "ScheduledProcedureStepDescription": "",
+    STEP + "ScheduledProtocolCodeSequence": "",
+    STEP + "ScheduledProcedureStepID": "",
+    STEP + "ScheduledStationName": "",
+    STEP + "ScheduledProcedureStepLocation": "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What findscu was answered: the datasets of the pending responses and the name of the final
+    status.
+    """
+
+    items: list[Dataset]
+    status: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What storescu was answered: the name of each response's status, in the order of sending."""
+
+    statuses: list[str]
+    code: int
+    output: str
+
+    @property
+    def ok(self) -> bool:
+        return self.code == 0 and bool(self.statuses) and set(self.statuses) == {"Success"}
+
+
+@dataclass(frozen=True, slots=True)
+class Modality:
+    """A modality of an application entity title, facing the DICOM port of the bridge."""
+
+    port: int
+    calling: str = "CT01"
+    called: str = "BRIDGE"
+
+    def _link(self) -> list[str]:
+        return ["-aet", self.calling, "-aec", self.called, "127.0.0.1", str(self.port)]
+
+    def echo(self) -> bool:
+        """C-ECHO."""
+        return run([BIN / "echoscu", *self._link()]).returncode == 0
+
+    def find(
+        self,
+        keys: Mapping[str, str] | None = None,
+        *,
+        only: bool = False,
+        cancel_after: int | None = None,
+        query: str | None = None,
+    ) -> Found:
+        """C-FIND the worklist: the usual keys with some of them filled in (or, with `only`, no
+        others).
+
+        `query` is a whole identifier in dump2dcm's notation instead.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            directory = Path(folder)
+            command: list[str | Path] = [BIN / "findscu", "-v", "-W", "-X", "-od", directory]
+            if cancel_after is not None:
+                command += ["--cancel", str(cancel_after)]
+            asked = {} if query else {**({} if only else USUAL_KEYS), **(keys or {})}
+            for path, value in asked.items():
+                command += ["-k", f"{path}={value}" if value else path]
+            done = run([*command, *self._link(), *([dump2dcm(query, directory)] if query else [])])
+            items: list[Dataset] = [
+                dcmread(path, force=True) for path in sorted(directory.glob("rsp*.dcm"))
+            ]
+            for item in items:
+                item.decode()
+        final = re.findall(r"Received Final Find Response \((.*)\)", done.stdout)
+        return Found(items, final[-1] if final else "", done.stdout)
+
+    def store(self, paths: Sequence[Path], *options: str) -> Stored:
+        """C-STORE files on one association; folders are searched."""
+        command: list[str | Path] = [BIN / "storescu", "-v", "+sd", "+r", *options]
+        done = run([*command, *self._link(), *paths], seconds=300)
+        statuses = re.findall(r"Received Store Response \((.*)\)", done.stdout)
+        return Stored(statuses, done.returncode, done.stdout)
+
+
+def dump2dcm(text: str, directory: Path) -> Path:
+    """Make a DICOM file of dcmtk's dump notation."""
+    source, target = directory / "query.dump", directory / "query.dcm"
+    source.write_text(text, encoding="utf-8")
+    done = run([BIN / "dump2dcm", source, target])
+    assert done.returncode == 0, done.stdout
+    return target
+
+
+class StoreScp:
+    """dcmtk's storescp: a plain store, for peers to be proven against and as a destination."""
+
+    def __init__(self, directory: Path) -> None:
+        self.port = choose_port()
+        self.directory = directory / "storescp"
+        self.directory.mkdir()
+        command: list[str | Path] = [BIN / "storescp", "-od", self.directory, str(self.port)]
+        self._process = Process(command, directory / "storescp.log")
+        self._process.wait_for(lambda: accepts(self.port), "storescp listens")
+
+    def close(self) -> None:
+        self._process.stop()
+
+
+class WlmScpfs:
+    """dcmtk's wlmscpfs: a worklist made of files, for peers to be proven against and for the
+    bench.
+    """
+
+    def __init__(self, directory: Path, ae_title: str = "BRIDGE") -> None:
+        self.port = choose_port()
+        self.files = directory / "worklists" / ae_title
+        self.files.mkdir(parents=True)
+        (self.files / "lockfile").touch()
+        command: list[str | Path] = [BIN / "wlmscpfs", "-dfp", self.files.parent, str(self.port)]
+        self._process = Process(command, directory / "wlmscpfs.log")
+        self._process.wait_for(lambda: accepts(self.port), "wlmscpfs listens")
+
+    def close(self) -> None:
+        self._process.stop()
