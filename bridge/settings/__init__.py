@@ -1,0 +1,54 @@
+"""One frozen settings tree from one YAML file, the environment and safe local defaults.
+
+In goes a file name and an environment; out comes a Settings value, or every problem with its
+line and its fix. Paths in it are relative to the working directory.
+"""
+
+from bridge.settings.destinations import (
+    DESTINATION_KINDS,
+    Destination,
+    DicomStoreDestination,
+    FhirDestination,
+    Hl7Destination,
+    IanDestination,
+    Retry,
+    WebhookDestination,
+)
+from bridge.settings.inheritance import public_url
+from bridge.settings.listing import Row, rows
+from bridge.settings.loading import FILE_VARIABLE, check, load
+from bridge.settings.problems import ConfigurationError, Origin, Problem, Source, render
+from bridge.settings.tree import Dicom, Hl7, Hl7Listener, Http, Log, Peer, Settings, Site
+from bridge.settings.values import DatabaseUrl, Secret
+
+__all__ = [
+    "DESTINATION_KINDS",
+    "FILE_VARIABLE",
+    "ConfigurationError",
+    "DatabaseUrl",
+    "Destination",
+    "Dicom",
+    "DicomStoreDestination",
+    "FhirDestination",
+    "Hl7",
+    "Hl7Destination",
+    "Hl7Listener",
+    "Http",
+    "IanDestination",
+    "Log",
+    "Origin",
+    "Peer",
+    "Problem",
+    "Retry",
+    "Row",
+    "Secret",
+    "Settings",
+    "Site",
+    "Source",
+    "WebhookDestination",
+    "check",
+    "load",
+    "public_url",
+    "render",
+    "rows",
+]

@@ -1,0 +1,149 @@
+"""The kinds of destination and what each of them needs.
+
+Adding a kind is adding one dataclass here and one entry of DESTINATION_KINDS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from bridge.settings.addresses import BASE_URL, HOST, HTTP_URL, PORT
+from bridge.settings.schema import Section, Value, described
+from bridge.settings.standard_terms import AE_TITLE
+from bridge.settings.terms import BOOLEAN, NAME, SECRET, choice, integer, number
+from bridge.settings.values import Secret
+
+LOOPBACK = "127.0.0.1"
+_TIMEOUT = number(0.1, 86_400, "seconds")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """How often and how long a delivery is tried."""
+
+    base_seconds: float = field(
+        default=1.0,
+        metadata=described(_TIMEOUT, "Wait after the first failure; it doubles with each further."),
+    )
+    ceiling_seconds: float = field(
+        default=300.0, metadata=described(_TIMEOUT, "Longest wait between two attempts.")
+    )
+    max_attempts: int | None = field(
+        default=20,
+        metadata=described(
+            Value(integer(1, 1_000_000), optional=True),
+            "Failed answers after which a delivery becomes a dead letter; empty is never. Times at"
+            " which the destination could not be reached do not count.",
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """What every destination has, beside its `kind`."""
+
+    kind: ClassVar[str] = ""
+
+    name: str = field(
+        metadata=described(NAME, "Name of the destination; deliveries carry it.", example="ehr")
+    )
+    enabled: bool = field(
+        default=True,
+        metadata=described(BOOLEAN, "`false` keeps deliveries waiting and sends nothing."),
+    )
+    timeout_seconds: float = field(
+        default=30.0, metadata=described(_TIMEOUT, "Longest wait for an answer.")
+    )
+    retry: Retry = field(
+        default_factory=Retry, metadata=described(Section(Retry), "When to try again.")
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FhirDestination(Destination):
+    """A FHIR server that is told of studies."""
+
+    kind: ClassVar[str] = "fhir"
+
+    url: str = field(
+        metadata=described(
+            BASE_URL, "Base address of the server.", example="http://127.0.0.1:8090/fhir"
+        )
+    )
+    version: str = field(
+        default="R4", metadata=described(choice("R4", "R5"), "FHIR release the server speaks.")
+    )
+    token: Secret | None = field(
+        default=None,
+        metadata=described(Value(SECRET, optional=True), "Bearer token sent with each request."),
+    )
+    create_patient: bool = field(
+        default=True,
+        metadata=described(
+            BOOLEAN,
+            "Create a Patient that the server does not hold. `false`: the server owns its"
+            " patients, and a study of an unknown one waits.",
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hl7Destination(Destination):
+    """A HIS or RIS that is told of order status by HL7 v2 over MLLP."""
+
+    kind: ClassVar[str] = "hl7"
+
+    host: str = field(metadata=described(HOST, "Address of the receiver.", example=LOOPBACK))
+    port: int = field(metadata=described(PORT, "Port of the receiver.", example="2576"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DicomStoreDestination(Destination):
+    """An archive that gets the images by C-STORE."""
+
+    kind: ClassVar[str] = "dicom_store"
+
+    ae_title: str = field(
+        metadata=described(AE_TITLE, "AE title of the archive.", example="ORTHANC")
+    )
+    host: str = field(metadata=described(HOST, "Address of the archive.", example=LOOPBACK))
+    port: int = field(metadata=described(PORT, "Port of the archive.", example="4242"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IanDestination(Destination):
+    """A RIS that is told of images by Instance Availability Notification."""
+
+    kind: ClassVar[str] = "ian"
+
+    ae_title: str = field(metadata=described(AE_TITLE, "AE title of the RIS.", example="RIS"))
+    host: str = field(metadata=described(HOST, "Address of the RIS.", example=LOOPBACK))
+    port: int = field(metadata=described(PORT, "Port of the RIS.", example="11114"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookDestination(Destination):
+    """Any program that takes events as JSON by HTTP POST."""
+
+    kind: ClassVar[str] = "webhook"
+
+    url: str = field(
+        metadata=described(
+            HTTP_URL, "Address to post events to.", example="http://127.0.0.1:9000/events"
+        )
+    )
+    secret: Secret | None = field(
+        default=None,
+        metadata=described(Value(SECRET, optional=True), "Key that signs each event (HMAC)."),
+    )
+
+
+DESTINATION_KINDS: Mapping[str, type[Destination]] = {
+    "fhir": FhirDestination,
+    "hl7": Hl7Destination,
+    "dicom_store": DicomStoreDestination,
+    "ian": IanDestination,
+    "webhook": WebhookDestination,
+}

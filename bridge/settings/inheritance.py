@@ -1,0 +1,57 @@
+"""Defaults that depend on other settings."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import replace
+
+from bridge.settings.addresses import is_everywhere
+from bridge.settings.tree import Dicom, Hl7, Hl7Listener, Http, Peer, Settings, Site
+from bridge.settings.values import DatabaseUrl
+
+
+def inherit(settings: Settings) -> Settings:
+    """Return the settings with every default filled in that follows from another setting."""
+    site = replace(
+        settings.site, assigning_authority=settings.site.assigning_authority or settings.site.name
+    )
+    return replace(
+        settings,
+        site=site,
+        database=settings.database or DatabaseUrl(f"sqlite:///{settings.var / 'bridge.db'}"),
+        images=settings.images or str(settings.var / "images"),
+        http=_inherit_http(settings.http),
+        hl7=_inherit_hl7(settings.hl7, site),
+        dicom=_inherit_dicom(settings.dicom, site),
+    )
+
+
+def _inherit_http(http: Http) -> Http:
+    return replace(http, public_url=http.public_url or public_url(http.host, http.port))
+
+
+def public_url(host: str, port: int) -> str:
+    """Return the address others use, as far as it can be told from where we listen."""
+    named = socket.gethostname() if is_everywhere(host) else host
+    return f"http://[{named}]:{port}" if ":" in named else f"http://{named}:{port}"
+
+
+def _inherit_hl7(hl7: Hl7, site: Site) -> Hl7:
+    return replace(hl7, listeners=tuple(_inherit_listener(each, site) for each in hl7.listeners))
+
+
+def _inherit_listener(listener: Hl7Listener, site: Site) -> Hl7Listener:
+    return replace(
+        listener,
+        mode=listener.mode or site.mode,
+        assigning_authority=listener.assigning_authority or site.assigning_authority,
+    )
+
+
+def _inherit_dicom(dicom: Dicom, site: Site) -> Dicom:
+    return replace(dicom, peers=tuple(_inherit_peer(each, site) for each in dicom.peers))
+
+
+def _inherit_peer(peer: Peer, site: Site) -> Peer:
+    authority = peer.assigning_authority or site.assigning_authority
+    return replace(peer, assigning_authority=authority)

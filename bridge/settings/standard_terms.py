@@ -1,0 +1,137 @@
+"""Terms whose rules are DICOM's (PS3.5 section 6.2, PS3.3 C.12.1.1.2) or HL7's (table 0211)."""
+
+from __future__ import annotations
+
+import re
+
+from bridge.settings.problems import quoted
+from bridge.settings.terms import Term, UnfitValueError, instead, parse_text
+
+_LONGEST_AE_TITLE = 16  # bytes, PS3.5 table 6.2-1
+_CODE_STRING = re.compile(r"[A-Z0-9_ ]{1,16}")
+
+# PS3.3 tables C.12-2 to C.12-5, without ISO_IR 203, for which Python's DICOM library has no codec.
+_PARTS = ("100", "101", "109", "110", "144", "127", "126", "138", "148", "166", "13")
+_WITHOUT_EXTENSIONS = tuple(f"ISO_IR {part}" for part in ("6", *_PARTS))
+_WITH_EXTENSIONS = tuple(f"ISO 2022 IR {part}" for part in ("6", *_PARTS, "87", "159", "149", "58"))
+_ALONE = ("ISO_IR 192", "GB18030", "GBK")
+_SINGLE = (*_WITHOUT_EXTENSIONS, *_ALONE, *_WITH_EXTENSIONS)
+_NICKNAMES = {
+    "utf8": "ISO_IR 192",
+    "unicode": "ISO_IR 192",
+    "unicodeutf8": "ISO_IR 192",
+    "latin1": "ISO_IR 100",
+    "iso88591": "ISO_IR 100",
+    "88591": "ISO_IR 100",
+    "iso88592": "ISO_IR 101",
+    "iso88595": "ISO_IR 144",
+    "ascii": "ISO_IR 6",
+    "usascii": "ISO_IR 6",
+    "isoir203": "ISO_IR 192",
+    "iso885915": "ISO_IR 192",
+    "gb2312": "GB18030",
+    "tis620": "ISO_IR 166",
+}
+
+# HL7 table 0211, then the labels that Vietnamese and Thai sites need beside it. UTF-16 and UTF-32
+# are left out: their bytes can look like MLLP's frame ends.
+_HL7_CHARACTER_SETS = (
+    "ASCII",
+    *(f"8859/{part}" for part in (1, 2, 3, 4, 5, 6, 7, 8, 9, 15)),
+    "ISO IR6",
+    "ISO IR14",
+    "ISO IR87",
+    "ISO IR159",
+    "GB 18030-2000",
+    "KS X 1001",
+    "BIG-5",
+    "UNICODE",
+    "UNICODE UTF-8",
+    "windows-1252",
+    "windows-1258",
+    "TCVN3",
+    "VNI",
+    "VISCII",
+    "TIS-620",
+)
+
+
+def _parse_ae_title(text: str) -> str:
+    title = text.strip(" ")
+    if not title:
+        raise UnfitValueError("is empty", "write the title the device is configured with")
+    if len(title) > _LONGEST_AE_TITLE:
+        raise UnfitValueError(
+            f"{quoted(title)} is {len(title)} characters long",
+            f"use at most {_LONGEST_AE_TITLE} characters, as DICOM PS3.5 section 6.2 demands",
+        )
+    if not (title.isascii() and title.isprintable()) or "\\" in title:
+        raise UnfitValueError(
+            f"{quoted(title)} holds a character that an AE title cannot",
+            "use ASCII letters, digits and signs, but no backslash and no control characters",
+        )
+    return title
+
+
+def _parse_modality(text: str) -> str:
+    if _CODE_STRING.fullmatch(text):
+        return text
+    raise UnfitValueError(
+        f"{quoted(text)} is not a modality code", "use DICOM's code in capitals, such as CT or US"
+    )
+
+
+def _parse_specific_character_set(text: str) -> str:
+    values = [value.strip(" ") for value in text.split("\\")]
+    if len(values) > 1:
+        return _parse_code_extensions(text, values)
+    if values[0] in _SINGLE:
+        return values[0]
+    raise UnfitValueError(
+        f"{quoted(text)} is not a value of Specific Character Set", _character_set_fix(values[0])
+    )
+
+
+def _parse_code_extensions(text: str, values: list[str]) -> str:
+    allowed = ({"", *_WITH_EXTENSIONS}, set(_WITH_EXTENSIONS))
+    wrong = [value for at, value in enumerate(values) if value not in allowed[min(at, 1)]]
+    if wrong:
+        raise UnfitValueError(
+            f"{quoted(wrong[0])} cannot stand in the list {quoted(text)}",
+            "with several values use only ISO 2022 terms (the first may be empty), such as"
+            r" \ISO 2022 IR 87; ISO_IR 192, GB18030 and GBK stand alone",
+        )
+    return "\\".join(values)
+
+
+def _character_set_fix(wrong: str) -> str:
+    nickname = _NICKNAMES.get(re.sub(r"[^a-z0-9]", "", wrong.casefold()))
+    if nickname:
+        return f"did you mean {nickname}?"
+    return instead(
+        wrong, _SINGLE, "use ISO_IR 192 (UTF-8), ISO_IR 100 (Latin-1) or ISO_IR 6 (ASCII)"
+    )
+
+
+def _parse_hl7_character_set(text: str) -> str:
+    folded = {label.casefold(): label for label in _HL7_CHARACTER_SETS}
+    label = folded.get(parse_text(text).casefold())
+    if label is not None:
+        return label
+    listing = "use one of " + ", ".join(_HL7_CHARACTER_SETS)
+    fix = "write UNICODE UTF-8" if text.casefold() in ("utf-8", "utf8") else ""
+    raise UnfitValueError(
+        f"{quoted(text)} is not a known HL7 character set",
+        fix or instead(text, _HL7_CHARACTER_SETS, listing),
+    )
+
+
+AE_TITLE = Term("AE title (at most 16 characters)", _parse_ae_title)
+MODALITY = Term("modality code, such as CT", _parse_modality)
+SPECIFIC_CHARACTER_SET = Term(
+    "DICOM Specific Character Set; several values are joined by backslashes",
+    _parse_specific_character_set,
+)
+HL7_CHARACTER_SET = Term(
+    "HL7 table 0211 character set, or a site's label", _parse_hl7_character_set
+)

@@ -1,0 +1,308 @@
+"""The settings tree: what can be configured, with its defaults and its documentation.
+
+Adding a key is adding a field here (for destinations: in `destinations.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+from bridge.settings.addresses import (
+    BASE_URL,
+    DATABASE,
+    HOST,
+    IMAGES,
+    LISTEN_PORT,
+    PORT,
+)
+from bridge.settings.destinations import DESTINATION_KINDS, LOOPBACK, Destination
+from bridge.settings.problems import Origin
+from bridge.settings.schema import Items, Section, Value, Values, described
+from bridge.settings.standard_terms import (
+    AE_TITLE,
+    HL7_CHARACTER_SET,
+    MODALITY,
+    SPECIFIC_CHARACTER_SET,
+)
+from bridge.settings.terms import (
+    NAME,
+    PATH,
+    TEXT,
+    TIMEZONE,
+    choice,
+    integer,
+    number,
+)
+from bridge.settings.values import DatabaseUrl
+
+_MODE = choice("ris", "his_only")
+_SECONDS = number(0, 86_400, "seconds")
+_TIMEOUT = number(0.1, 86_400, "seconds")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Who runs the bridge, and who gives out identifiers there."""
+
+    name: str = field(
+        default="BRIDGE",
+        metadata=described(NAME, "Short name of the site; part of minted numbers."),
+    )
+    timezone: ZoneInfo = field(
+        default_factory=lambda: ZoneInfo("UTC"),
+        metadata=described(TIMEZONE, "Time zone of every time that comes without one."),
+    )
+    mode: str = field(
+        default="his_only",
+        metadata=described(
+            _MODE,
+            "`ris`: accession numbers, procedure and step IDs and Study Instance UIDs are received"
+            " and never minted. `his_only`: the bridge is the order filler and mints what is"
+            " missing.",
+        ),
+    )
+    assigning_authority: str = field(
+        default="",
+        metadata=described(
+            TEXT,
+            "Assigning authority of patient IDs and accession numbers that come without one.",
+            derived="`site.name`",
+        ),
+    )
+    missing_start: str = field(
+        default="now",
+        metadata=described(
+            choice("now", "hold"),
+            "An order without a start time is scheduled for the time of its arrival (`now`), or"
+            " kept off the worklist until a time comes (`hold`).",
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Http:
+    """The HTTP listener: health, metrics, FHIR, DICOMweb and the console."""
+
+    host: str = field(
+        default=LOOPBACK,
+        metadata=described(HOST, "Address to listen on; `0.0.0.0` is every interface."),
+    )
+    port: int = field(default=8080, metadata=described(LISTEN_PORT, "Port to listen on."))
+    public_url: str = field(
+        default="",
+        metadata=described(
+            BASE_URL,
+            "Address under which others reach this listener, written into FHIR Endpoints. Set it"
+            " behind a proxy or when listening on every interface.",
+            derived="`http://HOST:PORT`",
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hl7Listener:
+    """One MLLP port on which HL7 v2 messages arrive."""
+
+    name: str = field(metadata=described(NAME, "Name of the sender or of the link.", example="his"))
+    host: str = field(default=LOOPBACK, metadata=described(HOST, "Address to listen on."))
+    port: int = field(default=2575, metadata=described(LISTEN_PORT, "Port to listen on."))
+    profile: str = field(
+        default="ihe-swf",
+        metadata=described(NAME, "Mapping profile that says which field means what."),
+    )
+    mode: str = field(
+        default="",
+        metadata=described(
+            _MODE, "As `site.mode`, for orders from this sender.", derived="`site.mode`"
+        ),
+    )
+    assigning_authority: str = field(
+        default="",
+        metadata=described(
+            TEXT,
+            "As `site.assigning_authority`, for messages from this sender.",
+            derived="`site.assigning_authority`",
+        ),
+    )
+    character_set: str | None = field(
+        default=None,
+        metadata=described(
+            Value(HL7_CHARACTER_SET, optional=True),
+            "Character set to decode with, whatever MSH-18 says; for senders that say it wrong.",
+        ),
+    )
+    idle_seconds: float = field(
+        default=900.0,
+        metadata=described(_TIMEOUT, "A connection without traffic for so long is closed."),
+    )
+    frame_seconds: float = field(
+        default=60.0,
+        metadata=described(_TIMEOUT, "A message begun must be complete after so long."),
+    )
+    max_frame_bytes: int = field(
+        default=16 * 1024 * 1024,
+        metadata=described(integer(1024, 1024**3, "bytes"), "Longest message accepted."),
+    )
+    max_connections: int = field(
+        default=200, metadata=described(integer(1, 100_000), "Connections open at one time.")
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hl7:
+    """HL7 v2 over MLLP."""
+
+    listeners: tuple[Hl7Listener, ...] = field(
+        default_factory=lambda: (Hl7Listener(name="hl7"),),
+        metadata=described(
+            Items({"": Hl7Listener}, named_by="name"),
+            "Ports on which messages arrive. An empty list closes HL7.",
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """One DICOM device that calls the bridge."""
+
+    ae_title: str = field(
+        metadata=described(AE_TITLE, "AE title the device calls with.", example="CT01")
+    )
+    host: str | None = field(
+        default=None,
+        metadata=described(
+            Value(HOST, optional=True), "Address of the device, when the bridge has to call it."
+        ),
+    )
+    port: int | None = field(
+        default=None, metadata=described(Value(PORT, optional=True), "Port of the device.")
+    )
+    specific_character_set: str | None = field(
+        default=None,
+        metadata=described(
+            Value(SPECIFIC_CHARACTER_SET, optional=True),
+            "Character set of worklist answers to this device. Names it cannot hold are"
+            " transliterated. Without it, answers follow the query's own set.",
+        ),
+    )
+    aliases: tuple[str, ...] = field(
+        default=(), metadata=described(Values(AE_TITLE), "Other AE titles of the same device.")
+    )
+    modality: str | None = field(
+        default=None,
+        metadata=described(
+            Value(MODALITY, optional=True),
+            "Modality of the device; orders of this modality without a station go to it.",
+        ),
+    )
+    station_name: str | None = field(
+        default=None,
+        metadata=described(Value(TEXT, optional=True), "Scheduled Station Name to show it."),
+    )
+    assigning_authority: str = field(
+        default="",
+        metadata=described(
+            TEXT,
+            "As `site.assigning_authority`, for images from this device.",
+            derived="`site.assigning_authority`",
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dicom:
+    """The DICOM listener: verification, worklist, performed steps and storage."""
+
+    ae_title: str = field(
+        default="BRIDGE", metadata=described(AE_TITLE, "AE title of the bridge itself.")
+    )
+    host: str = field(default=LOOPBACK, metadata=described(HOST, "Address to listen on."))
+    port: int = field(default=11112, metadata=described(LISTEN_PORT, "Port to listen on."))
+    settle_seconds: float = field(
+        default=30.0,
+        metadata=described(
+            _SECONDS, "Quiet time after which a study without MPPS counts as complete."
+        ),
+    )
+    unknown_peers: str = field(
+        default="accept",
+        metadata=described(
+            choice("accept", "reject"), "What to do with AE titles that are not among the peers."
+        ),
+    )
+    max_associations: int = field(
+        default=100, metadata=described(integer(1, 10_000), "Associations open at one time.")
+    )
+    max_pdu: int = field(
+        default=131_072,
+        metadata=described(integer(4096, 1_048_576, "bytes"), "Longest PDU the bridge receives."),
+    )
+    worklist_limit: int = field(
+        default=5000,
+        metadata=described(integer(1, 1_000_000), "Most entries that one query is answered with."),
+    )
+    worklist_days_before: int = field(
+        default=30,
+        metadata=described(
+            integer(0, 36_500, "days"), "A query without a date sees steps at most so old."
+        ),
+    )
+    worklist_days_after: int = field(
+        default=365,
+        metadata=described(
+            integer(0, 36_500, "days"), "A query without a date sees steps at most so far ahead."
+        ),
+    )
+    peers: tuple[Peer, ...] = field(
+        default=(),
+        metadata=described(Items({"": Peer}, named_by="ae_title"), "Devices that call the bridge."),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """What is written to the log."""
+
+    level: str = field(
+        default="info",
+        metadata=described(choice("debug", "info", "warning", "error"), "Least severity written."),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be configured. ``provenance`` tells where each value came from."""
+
+    site: Site = field(default_factory=Site, metadata=described(Section(Site), "The site."))
+    var: Path = field(
+        default=Path("var"), metadata=described(PATH, "Folder of everything the bridge writes.")
+    )
+    database: DatabaseUrl = field(
+        default_factory=lambda: DatabaseUrl(""),
+        metadata=described(
+            DATABASE,
+            "SQLite file or PostgreSQL database. Its password is masked wherever it is shown.",
+            derived="`sqlite:///VAR/bridge.db`",
+        ),
+    )
+    images: str = field(
+        default="",
+        metadata=described(IMAGES, "Where images are kept.", derived="`VAR/images`"),
+    )
+    http: Http = field(default_factory=Http, metadata=described(Section(Http), "HTTP."))
+    hl7: Hl7 = field(default_factory=Hl7, metadata=described(Section(Hl7), "HL7 v2."))
+    dicom: Dicom = field(default_factory=Dicom, metadata=described(Section(Dicom), "DICOM."))
+    destinations: tuple[Destination, ...] = field(
+        default=(),
+        metadata=described(
+            Items(DESTINATION_KINDS, named_by="name"), "Who is told of studies, and how."
+        ),
+    )
+    log: Log = field(default_factory=Log, metadata=described(Section(Log), "Logging."))
+    provenance: Mapping[str, Origin] = field(
+        default_factory=lambda: MappingProxyType({}), compare=False, repr=False
+    )
