@@ -46,10 +46,12 @@ def _rows_of(section: Any, prefix: str, root: Settings) -> Iterator[Row]:
 
 def _rows_at(setting: Setting, value: object, path: str, root: Settings) -> Iterator[Row]:
     if isinstance(setting.shape, Value | Values):
-        origin = root.provenance.get(path) or root.provenance.get(f"{path}[0]", DEFAULT)
-        yield Row(path, display(value), origin, setting.doc)
+        yield Row(path, display(value), root.provenance.get(path, DEFAULT), setting.doc)
     elif isinstance(setting.shape, Items) and isinstance(value, tuple):
         for at, item in enumerate(value):
+            if setting.shape.discriminated:
+                kind = f"{path}[{at}].kind"
+                yield Row(kind, item.kind, root.provenance.get(kind, DEFAULT), "Kind of the item.")
             yield from _rows_of(item, f"{path}[{at}].", root)
     else:
         yield from _rows_of(value, f"{path}.", root)

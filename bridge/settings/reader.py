@@ -29,7 +29,7 @@ _UNREADABLE: Any = object()
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Found:
-    """A value at its place, for rules that compare values with each other."""
+    """A value at its place, for rules that compare values; a list has an origin but no value."""
 
     path: str
     value: object
@@ -96,6 +96,7 @@ class Reader:
         items = self._list(node, path)
         if items is None:
             return _UNREADABLE
+        self.found.append(Found(path, None, node.origin))
         if isinstance(shape, Values):
             read = [self._read_term(shape.term, item, f"{path}[{at}]") for at, item in items]
         else:
@@ -210,6 +211,7 @@ class Reader:
     def _record(self, path: str, value: object, origin: Origin) -> None:
         """Note a default and, when it is a section or a list, everything in it."""
         if isinstance(value, tuple):
+            self.found.append(Found(path, None, origin))
             for at, item in enumerate(value):
                 self._record(f"{path}[{at}]", item, origin)
         elif dataclasses.is_dataclass(value) and settings_of(type(value)):

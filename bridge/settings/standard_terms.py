@@ -35,7 +35,7 @@ _NICKNAMES = {
 
 # HL7 table 0211, then the labels that Vietnamese and Thai sites need beside it. UTF-16 and UTF-32
 # are left out: their bytes can look like MLLP's frame ends.
-_HL7_CHARACTER_SETS = (
+HL7_CHARACTER_SETS = (
     "ASCII",
     *(f"8859/{part}" for part in (1, 2, 3, 4, 5, 6, 7, 8, 9, 15)),
     "ISO IR6",
@@ -45,10 +45,10 @@ _HL7_CHARACTER_SETS = (
     "GB 18030-2000",
     "KS X 1001",
     "BIG-5",
+    "CNS 11643-1992",
     "UNICODE",
     "UNICODE UTF-8",
-    "windows-1252",
-    "windows-1258",
+    *(f"windows-{page}" for page in range(1250, 1259)),
     "TCVN3",
     "VNI",
     "VISCII",
@@ -105,7 +105,7 @@ def _parse_code_extensions(text: str, values: list[str]) -> str:
 
 
 def _character_set_fix(wrong: str) -> str:
-    nickname = _NICKNAMES.get(re.sub(r"[^a-z0-9]", "", wrong.casefold()))
+    nickname = _NICKNAMES.get(_reduced(wrong))
     if nickname:
         return f"did you mean {nickname}?"
     return instead(
@@ -114,16 +114,17 @@ def _character_set_fix(wrong: str) -> str:
 
 
 def _parse_hl7_character_set(text: str) -> str:
-    folded = {label.casefold(): label for label in _HL7_CHARACTER_SETS}
-    label = folded.get(parse_text(text).casefold())
+    labels = {_reduced(label): label for label in HL7_CHARACTER_SETS} | {"utf8": "UNICODE UTF-8"}
+    label = labels.get(_reduced(parse_text(text)))
     if label is not None:
         return label
-    listing = "use one of " + ", ".join(_HL7_CHARACTER_SETS)
-    fix = "write UNICODE UTF-8" if text.casefold() in ("utf-8", "utf8") else ""
-    raise UnfitValueError(
-        f"{quoted(text)} is not a known HL7 character set",
-        fix or instead(text, _HL7_CHARACTER_SETS, listing),
-    )
+    fix = instead(text, HL7_CHARACTER_SETS, "use one of " + ", ".join(HL7_CHARACTER_SETS))
+    raise UnfitValueError(f"{quoted(text)} is not a known HL7 character set", fix)
+
+
+def _reduced(label: str) -> str:
+    """Return a label without case and punctuation, which senders and people vary."""
+    return re.sub(r"[^a-z0-9]", "", label.casefold())
 
 
 AE_TITLE = Term("AE title (at most 16 characters)", _parse_ae_title)
