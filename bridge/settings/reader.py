@@ -188,7 +188,7 @@ class Reader:
             return None
         try:
             with Path(node.text).open(encoding="utf-8") as file:
-                text = file.read(LONGEST_SECRET).rstrip("\r\n")
+                text = file.read(LONGEST_SECRET + 1).rstrip("\r\n")
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is no text"
             what = f"the file {quoted(node.text)} cannot be read: {reason}"
