@@ -1,0 +1,78 @@
+"""Whether a destination can be reached at all, and when to ask again if not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from threading import Lock
+
+from bridge.domain.delivery import (
+    DeliveryState,
+    RetryDecision,
+    RetryPolicy,
+    TransportError,
+    decide_retry,
+)
+
+PROBE_CEILING = 30.0
+"""Longest pause, in seconds, before asking again whether somebody is there.
+
+A probe costs one connection and burns no attempt, and work waits for its outcome: so it is asked
+more often than a delivery that was refused is repeated. A receiver's own Retry-After is kept.
+"""
+
+
+class Circuit:
+    """Closed while the destination answers; open from the first failure to reach it.
+
+    Several sends in flight fail together when a destination goes away. Each send carries the
+    `generation` in which it began, so that together they lengthen the pause once.
+    """
+
+    def __init__(self, policy: RetryPolicy) -> None:
+        self._policy = policy
+        self._lock = Lock()
+        self._failures = 0
+        self._generation = 0
+        self._not_before = 0.0
+
+    @property
+    def generation(self) -> int:
+        """Counts openings and closings; to be noted when a send begins."""
+        return self._generation
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the destination was last found to be out of reach."""
+        return self._failures > 0
+
+    def pause(self, now: float) -> float:
+        """Seconds until the next probe is due; 0 when closed or due."""
+        return max(0.0, self._not_before - now) if self.is_open else 0.0
+
+    def trip(
+        self, error: TransportError, generation: int, now: float, jitter: float
+    ) -> tuple[RetryDecision, bool]:
+        """Note that nobody was there: what becomes of the delivery, and whether that is news."""
+        with self._lock:
+            onset = not self.is_open
+            if generation == self._generation:
+                delay = decide_retry(self._patience(error), error, self._failures, jitter).delay
+                self._failures += 1
+                self._generation += 1
+                self._not_before = now + delay
+            delay = self.pause(now)
+            return RetryDecision(DeliveryState.PENDING, delay, counts=False), onset and self.is_open
+
+    def close(self) -> bool:
+        """Note that somebody answered, be it with a refusal. Tells whether that is news."""
+        if not self.is_open:
+            return False
+        with self._lock:
+            was_open, self._failures = self.is_open, 0
+            self._generation += was_open
+            return was_open
+
+    def _patience(self, error: TransportError) -> RetryPolicy:
+        if error.retry_after is not None:
+            return self._policy
+        return replace(self._policy, ceiling=min(self._policy.ceiling, PROBE_CEILING))

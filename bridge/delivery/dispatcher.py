@@ -1,0 +1,65 @@
+"""The dispatcher: one worker per destination, started, woken and stopped together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from secrets import SystemRandom
+
+from bridge.delivery.worker import LinkState, Pace, Worker
+from bridge.services.deliver import DeliveryQueue, Destination
+
+_PACE = Pace()
+_JITTER = SystemRandom().random
+
+
+class Dispatcher:
+    """Drives the delivery rows to their destinations.
+
+    `owner` names this node in claims. `clock` gives unix time, `jitter` numbers in [0, 1).
+    A destination that hangs or is away holds up nobody but itself.
+    """
+
+    def __init__(
+        self,
+        queue: DeliveryQueue,
+        destinations: Iterable[Destination],
+        clock: Callable[[], float],
+        owner: str,
+        *,
+        jitter: Callable[[], float] = _JITTER,
+        pace: Pace = _PACE,
+    ) -> None:
+        self._workers = {
+            destination.name: Worker(
+                queue, destination, clock=clock, jitter=jitter, owner=owner, pace=pace
+            )
+            for destination in destinations
+        }
+
+    def start(self) -> None:
+        """Start working. Rows that were due before are sent at once."""
+        for worker in self._workers.values():
+            worker.start()
+
+    def wake(self) -> None:
+        """Call after a commit that wrote delivery rows; cheap, from any thread."""
+        for worker in self._workers.values():
+            worker.wake()
+
+    def stop(self, grace: float) -> bool:
+        """Claim nothing more and finish the sends in hand within `grace` seconds.
+
+        False when sends were still going on then: their rows are claimable when the lease ends.
+        """
+        for worker in self._workers.values():
+            worker.request_stop()
+        deadline = time.monotonic() + grace
+        finished = [
+            worker.join(max(0.0, deadline - time.monotonic())) for worker in self._workers.values()
+        ]
+        return all(finished)
+
+    def states(self) -> Mapping[str, LinkState]:
+        """How each destination fares, by name; for health and metrics."""
+        return {name: worker.state for name, worker in self._workers.items()}

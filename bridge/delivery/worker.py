@@ -1,0 +1,247 @@
+"""One destination's worker: a thread that claims, and lanes that send in parallel."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import SimpleQueue
+from threading import Condition, Thread
+
+from bridge.delivery.circuit import Circuit
+from bridge.domain.delivery import (
+    Delivery,
+    RetryDecision,
+    Sent,
+    TransportError,
+    decide_retry,
+)
+from bridge.services.deliver import DeliveryQueue, Destination
+
+_log = logging.getLogger(__name__)
+
+NOTHING_TO_TELL = Sent(unchanged=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How a destination is worked: `lanes` sends at once, rows claimed for `lease` seconds.
+
+    `lease` must outlast the longest send, or another node sends the same row meanwhile. `poll` is
+    the longest time, in seconds, before rows that another node committed are looked for.
+    """
+
+    lanes: int = 8
+    lease: float = 120.0
+    poll: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkState:
+    """How a destination fares. `last_answer` is a unix time; None before the first."""
+
+    paused: bool
+    in_hand: int
+    last_answer: float | None
+
+
+class Worker:
+    """Sends the due deliveries of one destination, in order per subject, until stopped.
+
+    Only as many rows are claimed as there are free lanes: a row claimed is a row being sent, and
+    a lease never runs while its row waits.
+    """
+
+    def __init__(
+        self,
+        queue: DeliveryQueue,
+        destination: Destination,
+        *,
+        clock: Callable[[], float],
+        jitter: Callable[[], float],
+        owner: str,
+        pace: Pace,
+    ) -> None:
+        self._queue = queue
+        self._destination = destination
+        self._clock = clock
+        self._jitter = jitter
+        self._owner = owner
+        self._pace = pace
+        self._circuit = Circuit(destination.retry)
+        self._changed = Condition()
+        self._in_hand = 0
+        self._woken = False
+        self._stopping = False
+        self._last_answer: float | None = None
+        self._inbox: SimpleQueue[Delivery | None] = SimpleQueue()
+        self._threads: list[Thread] = []
+
+    def start(self) -> None:
+        """Start the threads. They are daemons: a send that hangs cannot keep the process alive."""
+        name = self._destination.name
+        self._threads = [
+            Thread(target=self._claim_until_stopped, name=f"claim-{name}", daemon=True),
+            *(
+                Thread(target=self._send_until_stopped, name=f"send-{name}-{lane}", daemon=True)
+                for lane in range(self._pace.lanes)
+            ),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def wake(self) -> None:
+        """Say that rows were committed or lanes moved on: look for due rows now."""
+        with self._changed:
+            self._woken = True
+            self._changed.notify_all()
+
+    def request_stop(self) -> None:
+        """Claim nothing more. What is in hand is finished."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+
+    def join(self, grace: float) -> bool:
+        """Wait up to `grace` seconds for the sends in hand; false when some go on."""
+        deadline = time.monotonic() + grace
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    @property
+    def state(self) -> LinkState:
+        """How the destination fares now."""
+        with self._changed:
+            return LinkState(
+                paused=self._circuit.is_open,
+                in_hand=self._in_hand,
+                last_answer=self._last_answer,
+            )
+
+    def _claim_until_stopped(self) -> None:
+        while limit := self._await_room():
+            try:
+                self._claim(limit)
+            except Exception:
+                # The database is away, perhaps: the rows are safe in it, so the worker stays.
+                _log.exception("delivery.claim_failed", extra=self._about())
+                self._rest(self._pace.poll)
+        for _ in range(self._pace.lanes):
+            self._inbox.put(None)
+
+    def _await_room(self) -> int:
+        """Wait for free lanes and give their number, 1 for a probe; 0 when it is time to stop."""
+        with self._changed:
+            while not self._stopping:
+                if self._circuit.is_open:
+                    pause = self._circuit.pause(self._clock())
+                    if not pause and not self._in_hand:
+                        return 1
+                    self._changed.wait(min(pause or self._pace.poll, self._pace.poll))
+                elif self._in_hand < self._pace.lanes:
+                    return self._pace.lanes - self._in_hand
+                else:
+                    self._changed.wait()
+            return 0
+
+    def _claim(self, limit: int) -> None:
+        with self._changed:
+            self._woken = False  # before the look: whoever commits during it, wakes again
+        name, now = self._destination.name, self._clock()
+        rows = self._queue.claim(name, self._owner, now, self._pace.lease, limit)
+        with self._changed:
+            self._in_hand += len(rows)
+        for row in rows:
+            self._inbox.put(row)
+        if len(rows) < limit:
+            self._rest(self._pause_when_idle())
+
+    def _pause_when_idle(self) -> float:
+        if self._in_hand:
+            return self._pace.poll  # finishing those will wake
+        now = self._clock()
+        due = self._queue.next_due(self._destination.name, now)
+        # A row that is due and yet was not claimed is leased elsewhere: no reason to spin.
+        return self._pace.poll if due is None or due <= now else min(due - now, self._pace.poll)
+
+    def _rest(self, seconds: float) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._woken or self._stopping, seconds)
+
+    def _send_until_stopped(self) -> None:
+        while (delivery := self._inbox.get()) is not None:
+            try:
+                self._deliver(delivery)
+            except Exception:
+                # Unrecorded: its lease runs out and it is sent again, which receivers bear.
+                _log.exception("delivery.not_recorded", extra=self._about(delivery))
+            finally:
+                with self._changed:
+                    self._in_hand -= 1
+                    self._woken = True
+                    self._changed.notify_all()
+
+    def _deliver(self, delivery: Delivery) -> None:
+        generation = self._circuit.generation
+        try:
+            sent = self._send(delivery)
+        except TransportError as error:
+            self._fail(delivery, error, generation)
+            return
+        except Exception as error:
+            _log.exception("delivery.adapter_failed", extra=self._about(delivery))
+            unexpected = TransportError(f"unexpected {type(error).__name__}", permanent=False)
+            self._fail(delivery, unexpected, generation)
+            return
+        if not sent.unchanged:
+            self._note_answer(delivery)
+        self._queue.delivered(delivery, sent, self._clock())
+
+    def _send(self, delivery: Delivery) -> Sent:
+        if not self._destination.accepts(delivery.kind):
+            return NOTHING_TO_TELL
+        study = self._queue.published_study(delivery)
+        return NOTHING_TO_TELL if study is None else self._destination.send(delivery, study)
+
+    def _fail(self, delivery: Delivery, error: TransportError, generation: int) -> None:
+        now = self._clock()
+        if error.unreachable:
+            decision = self._trip(delivery, error, generation, now)
+        else:
+            policy = self._destination.retry
+            decision = decide_retry(policy, error, delivery.attempts, self._jitter())
+            outcome = {"reason": error.message, "state": decision.state.value}
+            _log.warning("delivery.failed", extra=self._about(delivery) | outcome)
+            if error.permanent or error.response:
+                self._note_answer(delivery)  # a refusal is an answer, too
+            elif self._circuit.is_open:
+                self._trip(delivery, error, generation, now)
+        self._queue.failed(delivery, error, decision, now)
+
+    def _trip(
+        self, delivery: Delivery, error: TransportError, generation: int, now: float
+    ) -> RetryDecision:
+        decision, onset = self._circuit.trip(error, generation, now, self._jitter())
+        if onset:
+            reason = {"reason": error.message, "seconds": round(decision.delay, 1)}
+            _log.warning("delivery.destination_paused", extra=self._about(delivery) | reason)
+        return decision
+
+    def _note_answer(self, delivery: Delivery) -> None:
+        self._last_answer = self._clock()
+        if self._circuit.close():
+            _log.warning("delivery.destination_recovered", extra=self._about(delivery))
+
+    def _about(self, delivery: Delivery | None = None) -> dict[str, object]:
+        """Log keys. Neither subject nor payload: logs name no patient and no study."""
+        about: dict[str, object] = {"destination": self._destination.name}
+        if delivery is not None:
+            about |= {
+                "delivery": delivery.pk,
+                "kind": delivery.kind.value,
+                "attempts": delivery.attempts,
+                "correlation": delivery.correlation,
+            }
+        return about
