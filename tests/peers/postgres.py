@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
@@ -22,7 +23,7 @@ SETTINGS = ("fsync=off", "max_connections=300", "shared_buffers=64MB", "logging_
 class Postgres:
     """A running cluster; `create_database` gives an empty database each time."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Sequence[str] = SETTINGS) -> None:
         self._user = ACCOUNT if os.geteuid() == 0 else None
         self._programs = newest_programs()
         # Not pytest's own folder: that one may be read by its owner only.
@@ -34,7 +35,7 @@ class Postgres:
         self._run(
             "initdb", "-D", data, "-U", "bridge", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"
         )
-        options = [part for setting in SETTINGS for part in ("-c", setting)]
+        options = [part for setting in settings for part in ("-c", setting)]
         listen: list[str | Path] = ["-h", "127.0.0.1", "-p", str(self.port), "-k", self._home]
         self._process = Process(
             [self._programs / "postgres", "-D", data, *listen, *options],
