@@ -44,7 +44,7 @@ class _Splitter:
         self.in_batch = 0
 
     def split(self, payload: bytes) -> Batch:
-        separator = payload.lstrip(_BLANK)[3:4]
+        separator = payload.lstrip(_BLANK)[3:4] or b"|"
         for line in _LINES.findall(payload):
             name = line.lstrip(_BLANK)[:3]
             if name in _FRAMING:

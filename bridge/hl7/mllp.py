@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import secrets
 import socket
-import ssl
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
@@ -81,12 +80,10 @@ class MllpListener:
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
 
-    async def start(self, host: str, port: int, *, tls: ssl.SSLContext | None = None) -> None:
+    async def start(self, host: str, port: int) -> None:
         """Listen on host and port (0: any free one); raises OSError when that is taken."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: _Connection(self, loop), host, port, ssl=tls
-        )
+        self._server = await loop.create_server(lambda: _Connection(self, loop), host, port)
         self._sweeper = loop.create_task(self._sweep(loop))
 
     @property
@@ -151,7 +148,6 @@ class _Connection(asyncio.Protocol):
         host, port, *_ = transport.get_extra_info("peername") or ("", 0)
         self._peer = Peer(self._listener.name, host, port)
         self._socket: socket.socket = transport.get_extra_info("socket")
-        self._encrypted = transport.get_extra_info("sslcontext") is not None
         if len(self._listener.connections) >= self._listener.limits.connections:
             self.abort("too many connections")
             return
@@ -186,8 +182,8 @@ class _Connection(asyncio.Protocol):
         self._work()
 
     def eof_received(self) -> bool:
-        """Stay half open while there are answers to send (TLS cannot)."""
-        if self._encrypted or not (self._busy or self._waiting):
+        """Stay half open while there are answers to send."""
+        if not (self._busy or self._waiting):
             return False
         self._finishing = True
         return True

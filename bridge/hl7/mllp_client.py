@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import ssl
 import time
 from collections import deque
 from types import TracebackType
@@ -19,14 +18,7 @@ _CHUNK: Final = 65536
 class MllpClient:
     """A connection on which messages are sent one at a time, each waiting for its answer."""
 
-    def __init__(
-        self,
-        host: str,
-        port: int,
-        timeout: float = DEFAULT_TIMEOUT,
-        *,
-        tls: ssl.SSLContext | None = None,
-    ) -> None:
+    def __init__(self, host: str, port: int, timeout: float = DEFAULT_TIMEOUT) -> None:
         """Connect, within `timeout` seconds, which is also how long an answer may take.
 
         Raises:
@@ -36,9 +28,8 @@ class MllpClient:
         self._reader = FrameReader()
         self._answers: deque[bytes] = deque()
         try:
-            connection = socket.create_connection((host, port), timeout)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._socket = tls.wrap_socket(connection, server_hostname=host) if tls else connection
+            self._socket = socket.create_connection((host, port), timeout)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
             raise LinkError(f"cannot connect to {host}:{port}: {error}") from error
 
