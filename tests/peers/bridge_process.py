@@ -69,12 +69,18 @@ class Bridge:
 
     def start(self) -> None:
         """Start the bridge and wait until it says that it is ready."""
+        self.launch()
+        process = self._process
+        assert process is not None
+        process.wait_for(lambda: answers(f"{self.url}/health/ready"), "the bridge is ready")
+
+    def launch(self) -> None:
+        """Start the bridge and wait for nothing."""
         directory = self.directory
         self.file.write_text(yaml.safe_dump(self.configuration, allow_unicode=True))
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         command: list[str | Path] = [PROGRAM, "serve", "--config", self.file]
         self._process = Process(command, self.log, directory=directory, environment=environment)
-        self._process.wait_for(lambda: answers(f"{self.url}/health/ready"), "the bridge is ready")
 
     @property
     def running(self) -> bool:

@@ -62,11 +62,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What storescu was answered: the name of each response's status, in the order of sending."""
+    """What storescu was answered: the status name of each file that got a response, in order."""
 
-    statuses: list[str]
+    answers: list[tuple[Path, str]]
     code: int
     output: str
+
+    @property
+    def statuses(self) -> list[str]:
+        return [status for _, status in self.answers]
 
     @property
     def ok(self) -> bool:
@@ -122,8 +126,17 @@ class Modality:
         """C-STORE files on one association; folders are searched."""
         command: list[str | Path] = [BIN / "storescu", "-v", "+sd", "+r", *options]
         done = run([*command, *self._link(), *paths], seconds=300)
-        statuses = re.findall(r"Received Store Response \((.*)\)", done.stdout)
-        return Stored(statuses, done.returncode, done.stdout)
+        return Stored(_answers(done.stdout), done.returncode, done.stdout)
+
+
+def _answers(output: str) -> list[tuple[Path, str]]:
+    answers, sending = [], Path()
+    for line in output.splitlines():
+        if found := re.match(r"I: Sending file: (.*)", line):
+            sending = Path(found[1])
+        elif found := re.match(r"I: Received Store Response \((.*)\)", line):
+            answers.append((sending, found[1]))
+    return answers
 
 
 def dump2dcm(text: str, directory: Path) -> Path:
@@ -138,11 +151,13 @@ def dump2dcm(text: str, directory: Path) -> Path:
 class StoreScp:
     """dcmtk's storescp: a plain store, for peers to be proven against and as a destination."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *options: str) -> None:
         self.port = choose_port()
         self.directory = directory / "storescp"
         self.directory.mkdir()
-        command: list[str | Path] = [BIN / "storescp", "-od", self.directory, str(self.port)]
+        # +xa: accept every transfer syntax.
+        command: list[str | Path] = [BIN / "storescp", "+xa", *options, "-od", self.directory]
+        command.append(str(self.port))
         self._process = Process(command, directory / "storescp.log")
         self._process.wait_for(lambda: accepts(self.port), "storescp listens")
 

@@ -47,11 +47,16 @@ class MedplumServer(FhirClient):
         """Listen again on the same port."""
         self._node.call("up", port=self.port)
 
-    def answer(self, status: int, times: int = -1) -> None:
-        """Answer the next requests with a status instead of doing anything; for good when
-        `times` is negative.
+    def answer(
+        self, status: int, times: int = -1, *, writes: bool = False, containing: str = ""
+    ) -> None:
+        """Answer the next requests with a status instead of doing anything.
+
+        For good when `times` is negative. `writes` spares reading, and `containing` concerns only
+        requests that hold the text.
         """
-        self._node.call("fail", port=self.port, faults=[{"status": status, "times": times}])
+        fault = {"status": status, "times": times, "writes": writes, "containing": containing}
+        self._node.call("fail", port=self.port, faults=[fault])
 
     def delay(self, milliseconds: int, times: int = -1) -> None:
         """Answer properly, but late."""

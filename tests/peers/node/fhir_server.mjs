@@ -91,7 +91,7 @@ class Server {
     this.requests.push(record);
     try {
       record.body = raw.length ? JSON.parse(raw.toString('utf8')) : undefined;
-      const [status, body, headers] = (await this.fault()) ?? (await this.handle(request, record.body));
+      const [status, body, headers] = (await this.fault(record)) ?? (await this.handle(request, record.body));
       record.status = status;
       response.writeHead(status, { 'content-type': 'application/fhir+json', ...headers });
       response.end(JSON.stringify(body));
@@ -102,10 +102,14 @@ class Server {
     }
   }
 
-  /** The next fault that was asked for: {status, times, milliseconds}; times below zero last until they are cleared. */
-  async fault() {
+  /**
+   * The fault that was asked for: {status, milliseconds, times, writes, containing}. Times below zero last until they
+   * are cleared; `writes` spares GET, and `containing` concerns only requests that hold the text.
+   */
+  async fault({ method, url, body }) {
     const fault = this.faults[0];
-    if (!fault) {
+    const text = fault?.containing;
+    if (!fault || (fault.writes && method === 'GET') || (text && !(url + JSON.stringify(body ?? '')).includes(text))) {
       return undefined;
     }
     fault.times -= 1;
