@@ -1,4 +1,4 @@
-"""What can go wrong, in one tree: each error says whether trying again can help and where it arose."""
+"""What can go wrong, in one tree: each error says if trying again can help, and where it arose."""
 
 from __future__ import annotations
 

@@ -49,15 +49,14 @@ class Identifier:
         """Same value, and no authority that contradicts: a silent authority contradicts nothing."""
         if self.value != other.value:
             return False
-        return (
-            not (self.authority and other.authority) or self.authority.key == other.authority.key
-        )
+        return not (self.authority and other.authority) or self.authority.key == other.authority.key
 
 
+_SHORTEST_ALL_NINES = 4
 PLACEHOLDERS = frozenset({"", "0", ".", "-", "UNKNOWN", "UNK", "NONE", "N/A", "NULL", '""'})
 
 
 def is_placeholder(value: str) -> bool:
     """True for what senders write when they have no identifier (`0`, `UNKNOWN`, all nines …)."""
     text = value.strip().upper()
-    return text in PLACEHOLDERS or (len(text) >= 4 and set(text) == {"9"})
+    return text in PLACEHOLDERS or (len(text) >= _SHORTEST_ALL_NINES and set(text) == {"9"})

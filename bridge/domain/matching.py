@@ -36,9 +36,13 @@ class Key(StrEnum):
 
 
 class PatientAgreement(StrEnum):
-    """How the patient of the images compares with the patient of the order."""
+    """How the patient of the images compares with the patient of the order.
+
+    `ALIKE`: the Patient ID is missing or nobody's, but name and birth date agree.
+    """
 
     SAME = "same"
+    ALIKE = "alike"
     UNKNOWN = "unknown"
     OTHER = "other"
 
@@ -83,24 +87,30 @@ class _Rule:
 
 
 _MATCH, _QUEUE, _CONFLICT = Outcome.MATCHED, Outcome.CANDIDATES, Outcome.CONFLICT
-_SAME, _UNKNOWN, _OTHER = PatientAgreement
+_SAME, _ALIKE, _UNKNOWN, _OTHER = PatientAgreement
 
 # The strongest key that found the order × how the patient compares. A clinician can proof-read it.
 DECISIONS: dict[tuple[Key, PatientAgreement], _Rule] = {
     (Key.STUDY_INSTANCE_UID, _SAME): _Rule(_MATCH, "Study Instance UID and patient agree"),
+    (Key.STUDY_INSTANCE_UID, _ALIKE): _Rule(
+        _MATCH, "Study Instance UID, name and birth date agree; the Patient ID is unknown"
+    ),
     (Key.STUDY_INSTANCE_UID, _UNKNOWN): _Rule(_QUEUE, "the images do not identify the patient"),
     (Key.STUDY_INSTANCE_UID, _OTHER): _Rule(_CONFLICT, "Study Instance UID of another patient"),
     (Key.REQUEST_ATTRIBUTES, _SAME): _Rule(
         _MATCH, "requested procedure, step and patient agree; the modality gave its own Study UID"
     ),
+    (Key.REQUEST_ATTRIBUTES, _ALIKE): _Rule(_QUEUE, "only name and birth date confirm the patient"),
     (Key.REQUEST_ATTRIBUTES, _UNKNOWN): _Rule(_QUEUE, "the images do not identify the patient"),
     (Key.REQUEST_ATTRIBUTES, _OTHER): _Rule(_CONFLICT, "requested procedure of another patient"),
     (Key.ACCESSION_NUMBER, _SAME): _Rule(
         _MATCH, "accession number and patient agree; the modality gave its own Study UID"
     ),
+    (Key.ACCESSION_NUMBER, _ALIKE): _Rule(_QUEUE, "only name and birth date confirm the patient"),
     (Key.ACCESSION_NUMBER, _UNKNOWN): _Rule(_QUEUE, "the images do not identify the patient"),
     (Key.ACCESSION_NUMBER, _OTHER): _Rule(_CONFLICT, "accession number of another patient"),
     (Key.PERFORMED_STEP, _SAME): _Rule(_MATCH, "performed step and patient agree"),
+    (Key.PERFORMED_STEP, _ALIKE): _Rule(_QUEUE, "only name and birth date confirm the patient"),
     (Key.PERFORMED_STEP, _UNKNOWN): _Rule(_QUEUE, "the images do not identify the patient"),
     (Key.PERFORMED_STEP, _OTHER): _Rule(_CONFLICT, "performed step of another patient"),
 }
@@ -113,37 +123,53 @@ _STRENGTH = (
 )
 
 
-def decide(study: Study, candidates: Iterable[Candidate]) -> MatchDecision:
-    """Decide where `study` belongs. The order in which candidates are given does not matter."""
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A study to be decided, and whether the patient its images name is one we know."""
+
+    study: Study
+    patient_is_known: bool
+
+    def agreement(self, patient: Patient) -> PatientAgreement:
+        return patient_agreement(self.study, patient, patient_is_known=self.patient_is_known)
+
+
+def decide(
+    study: Study, candidates: Iterable[Candidate], *, patient_is_known: bool
+) -> MatchDecision:
+    """Decide where `study` belongs. The order in which candidates are given does not matter.
+
+    `patient_is_known` tells whether the Patient ID in the images is that of a patient we hold:
+    an ID nobody has may be a typing error, somebody else's ID is another patient.
+    """
+    case = _Case(study, patient_is_known)
     found = sorted(candidates, key=lambda c: (_rank(c), c.procedure.pk))
     if not found:
         return MatchDecision(outcome=Outcome.UNSCHEDULED, reason="no order carries its identifiers")
-    if conflict := _contradiction(study, found):
-        return conflict
+    found = _of_one_issuer(case, found)
+    if contradiction := _contradiction(case, found):
+        return contradiction
     strongest = [c for c in found if _rank(c) == _rank(found[0])]
-    if len(strongest) > 1:
+    if len(strongest) > 1 and not _is_group(study, strongest):
         strongest = _narrowed(study, strongest)
-    if len({c.procedure.pk for c in strongest}) > 1 and not _is_group(study, strongest):
-        return _several(study, strongest)
-    return _by_table(study, strongest)
+        if len(strongest) > 1:
+            return _several(case, strongest)
+    return _by_table(case, strongest)
 
 
-def patient_agreement(study: Study, patient: Patient) -> PatientAgreement:
+def patient_agreement(
+    study: Study, patient: Patient, *, patient_is_known: bool
+) -> PatientAgreement:
     """Compare by Patient ID and issuer, aliases of merges included; by name and birth date else."""
     identifier = study.patient_id
-    if identifier is None or is_placeholder(identifier.value):
-        return _demographic_agreement(study, patient)
-    if not patient.is_called(identifier):
-        return PatientAgreement.OTHER
     differing = [e for e in _demographics(study, patient) if e.study and e.order and not e.agrees]
-    return PatientAgreement.OTHER if len(differing) > 1 else PatientAgreement.SAME
-
-
-def _demographic_agreement(study: Study, patient: Patient) -> PatientAgreement:
+    if identifier is not None and patient.is_called(identifier):
+        return PatientAgreement.OTHER if len(differing) > 1 else PatientAgreement.SAME
+    if identifier is not None and patient_is_known and not is_placeholder(identifier.value):
+        return PatientAgreement.OTHER
     name, birth_date, _ = _demographics(study, patient)
-    if name.study and birth_date.study and name.agrees and birth_date.agrees:
-        return PatientAgreement.SAME
-    return PatientAgreement.UNKNOWN
+    alike = name.study and birth_date.study and name.agrees and birth_date.agrees
+    return PatientAgreement.ALIKE if alike else PatientAgreement.UNKNOWN
 
 
 def _demographics(study: Study, patient: Patient) -> tuple[Evidence, Evidence, Evidence]:
@@ -159,20 +185,34 @@ def _demographics(study: Study, patient: Patient) -> tuple[Evidence, Evidence, E
     )
 
 
+def _of_one_issuer(case: _Case, found: list[Candidate]) -> list[Candidate]:
+    """An accession number without issuer may be two orders': the patient tells which was meant."""
+    accession = case.study.accession
+    if accession is None or accession.authority:
+        return found
+    strangers = [
+        c
+        for c in found
+        if c.keys == {Key.ACCESSION_NUMBER} and case.agreement(c.patient) is PatientAgreement.OTHER
+    ]
+    others = [c for c in found if c not in strangers]
+    return others or found
+
+
 def _rank(candidate: Candidate) -> int:
     return min(_STRENGTH.index(key) for key in candidate.keys)
 
 
-def _contradiction(study: Study, found: list[Candidate]) -> MatchDecision | None:
+def _contradiction(case: _Case, found: list[Candidate]) -> MatchDecision | None:
     """Keys of one study that lead to different orders: somebody typed over a worklist entry."""
-    if _is_group(study, found) or len({c.order.pk for c in found}) == 1:
+    if _is_group(case.study, found) or len({c.order.pk for c in found}) == 1:
         return None
     by_uid = {c.order.pk for c in found if Key.STUDY_INSTANCE_UID in c.keys}
     others = {c.order.pk for c in found if c.keys - {Key.STUDY_INSTANCE_UID}}
     if not by_uid or others <= by_uid:
         return None
-    evidence = tuple(e for c in found for e in _evidence(study, c))
-    if any(patient_agreement(study, c.patient) is PatientAgreement.OTHER for c in found):
+    evidence = tuple(e for c in found for e in _evidence(case.study, c))
+    if any(case.agreement(c.patient) is PatientAgreement.OTHER for c in found):
         reason = "its identifiers name orders of different patients"
         return MatchDecision(outcome=Outcome.CONFLICT, reason=reason, evidence=evidence)
     return MatchDecision(
@@ -185,9 +225,8 @@ def _contradiction(study: Study, found: list[Candidate]) -> MatchDecision | None
 
 def _is_group(study: Study, found: list[Candidate]) -> bool:
     """The group case (PS3.17 and IHE PGP): the images themselves name every request they serve."""
-    if len(study.request_attributes) < 2:
-        return False
-    return all(Key.REQUEST_ATTRIBUTES in c.keys for c in found)
+    several = len(study.request_attributes) > 1
+    return several and all(Key.REQUEST_ATTRIBUTES in c.keys for c in found)
 
 
 def _narrowed(study: Study, found: list[Candidate]) -> list[Candidate]:
@@ -199,9 +238,9 @@ def _narrowed(study: Study, found: list[Candidate]) -> list[Candidate]:
     return fitting or found
 
 
-def _several(study: Study, found: list[Candidate]) -> MatchDecision:
-    evidence = tuple(e for c in found for e in _evidence(study, c))
-    agreements = {patient_agreement(study, c.patient) for c in found}
+def _several(case: _Case, found: list[Candidate]) -> MatchDecision:
+    evidence = tuple(e for c in found for e in _evidence(case.study, c))
+    agreements = {case.agreement(c.patient) for c in found}
     other = PatientAgreement.OTHER in agreements
     return MatchDecision(
         outcome=Outcome.CONFLICT if other else Outcome.CANDIDATES,
@@ -211,8 +250,8 @@ def _several(study: Study, found: list[Candidate]) -> MatchDecision:
     )
 
 
-def _by_table(study: Study, found: list[Candidate]) -> MatchDecision:
-    agreements = [patient_agreement(study, c.patient) for c in found]
+def _by_table(case: _Case, found: list[Candidate]) -> MatchDecision:
+    agreements = [case.agreement(c.patient) for c in found]
     worst = max(agreements, key=list(PatientAgreement).index)
     rule = DECISIONS[_STRENGTH[_rank(found[0])], worst]
     linked = rule.outcome is not Outcome.CONFLICT
@@ -220,7 +259,7 @@ def _by_table(study: Study, found: list[Candidate]) -> MatchDecision:
         outcome=rule.outcome,
         reason=rule.reason,
         procedure_pks=tuple(sorted({c.procedure.pk for c in found})) if linked else (),
-        evidence=tuple(e for c in found for e in _evidence(study, c)),
+        evidence=tuple(e for c in found for e in _evidence(case.study, c)),
     )
 
 
@@ -231,7 +270,9 @@ def _evidence(study: Study, candidate: Candidate) -> tuple[Evidence, ...]:
     patient_id = _text(study.patient_id)
     called = study.patient_id is not None and candidate.patient.is_called(study.patient_id)
     return (
-        Evidence("StudyInstanceUID", study.study_instance_uid, uid, study.study_instance_uid == uid),
+        Evidence(
+            "StudyInstanceUID", study.study_instance_uid, uid, study.study_instance_uid == uid
+        ),
         Evidence("AccessionNumber", theirs, ours, theirs != "" and theirs == ours),
         Evidence("PatientID", patient_id, _text(candidate.patient.patient_id), called),
         *_demographics(study, candidate.patient),

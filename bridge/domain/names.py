@@ -33,7 +33,7 @@ _UNDECOMPOSED = str.maketrans(
 
 
 def to_ascii(text: str) -> str:
-    """Fold Latin letters to ASCII (NGUYỄN VĂN ÁNH → NGUYEN VAN ANH); other scripts stay as they are."""
+    """Fold Latin letters to ASCII (NGUYỄN VĂN ÁNH → NGUYEN VAN ANH); other scripts stay."""
     if text.isascii():
         return text
     decomposed = unicodedata.normalize("NFD", text.translate(_UNDECOMPOSED))
@@ -65,4 +65,4 @@ def same_name(left: str, right: str) -> bool:
 
 
 def _words(name: str) -> tuple[str, ...]:
-    return tuple(fold(name.split("=")[0].replace("^", " ")).split())
+    return tuple(fold(name.split("=", maxsplit=1)[0].replace("^", " ")).split())

@@ -37,7 +37,7 @@ class OrderControlRule:
 
 @dataclass(frozen=True, slots=True)
 class OrderControlTable:
-    """(ORC-1, status) → rule. An exact pair wins over (ORC-1, any); what no row names is refused."""
+    """(ORC-1, status) → rule; an exact pair beats (ORC-1, any); what no row names is refused."""
 
     rules: Mapping[tuple[str, str], OrderControlRule]
 

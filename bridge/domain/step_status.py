@@ -1,4 +1,4 @@
-"""The life of a Scheduled Procedure Step: Status (0040,0020), as a table of every event in every state."""
+"""The life of a Scheduled Procedure Step (0040,0020): a table of every event in every state."""
 
 from __future__ import annotations
 

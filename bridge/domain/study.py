@@ -1,4 +1,4 @@
-"""Studies as they arrive: what the header of a stored instance tells, and the study it adds up to."""
+"""Studies as they arrive: what an instance's header tells, and the study they add up to."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Receipt(StrEnum):
 
 
 class StudyState(StrEnum):
-    """Receiving until complete; then available, until a late instance or a correction reopens it."""
+    """Receiving until complete, then available, until a late instance reopens it."""
 
     RECEIVING = "receiving"
     AVAILABLE = "available"
@@ -80,7 +80,10 @@ class Series:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
-    """A study as received, with the identity its images carry."""
+    """A study as received, with the identity its images carry.
+
+    `updated_at` is when its newest instance arrived (unix time).
+    """
 
     pk: int
     study_instance_uid: str
@@ -92,8 +95,29 @@ class Study:
     request_attributes: tuple[RequestAttributes, ...]
     performed_step_uids: tuple[str, ...]
     series: tuple[Series, ...]
+    updated_at: float = 0.0
 
     @property
     def instance_uids(self) -> frozenset[str]:
         """SOP Instance UIDs of every instance held."""
         return frozenset(i.sop_instance_uid for s in self.series for i in s.instances)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is held under a SOP Instance UID: the digest of its dataset, and of which study."""
+
+    digest: str
+    study_instance_uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """One stored object to be indexed."""
+
+    header: InstanceHeader
+    path: str
+    digest: str
+    size: int
+    peer: str
+    now: float

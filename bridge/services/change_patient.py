@@ -1,0 +1,102 @@
+"""Patients: found or created, updated and merged, with the worklist and the EHR kept in step."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bridge.domain.errors import DuplicateKey, RequiredFieldMissing
+from bridge.domain.identifiers import Identifier
+from bridge.domain.journal import Disposition
+from bridge.domain.order import PatientsMerged, PatientUpdated
+from bridge.domain.patient import Patient, PatientDetails, merged
+from bridge.services.project_worklist import ProjectWorklist
+from bridge.services.reconcile import Reconcile
+from bridge.services.transaction import Transaction
+
+
+class ChangePatient:
+    """Applies what messages say of patients."""
+
+    def __init__(self, worklist: ProjectWorklist, reconcile: Reconcile) -> None:
+        self._worklist = worklist
+        self._reconcile = reconcile
+
+    def resolve(
+        self, tx: Transaction, details: PatientDetails, occurred_at: str, now: float
+    ) -> tuple[Patient, bool]:
+        """The patient a message is about, created or brought up to date.
+
+        Returns the patient and whether it is new. An identifier of a merged record leads to the
+        survivor. An older message (`occurred_at`) adds identifiers but changes no attribute.
+        """
+        if not details.identifiers:
+            raise RequiredFieldMissing("the patient has no identifier", location="PID^1^3")
+        patient = self._find(tx, details)
+        if patient is None:
+            return tx.patients.add(details, occurred_at), True
+        new_identifiers = tuple(
+            each for each in details.identifiers if tx.patients.find(each) is None
+        )
+        if new_identifiers:
+            tx.patients.add_identifiers(patient.pk, new_identifiers)
+            patient = tx.patients.get(patient.pk)
+        attributes = merged(patient.attributes, details.attributes)
+        if attributes == dict(patient.attributes):
+            return patient, False
+        newest = tx.patients.occurred_at(patient.pk)
+        if occurred_at and newest and occurred_at < newest:
+            return patient, False
+        tx.patients.change(patient.pk, attributes, occurred_at or newest)
+        patient = replace(patient, attributes=attributes)
+        self._follow(tx, patient, now)
+        return patient, False
+
+    def update(self, tx: Transaction, event: PatientUpdated, now: float) -> Disposition:
+        """ADT^A08 and its kin: create or update."""
+        self.resolve(tx, event.patient, event.occurred_at, now)
+        return Disposition.APPLIED
+
+    def merge(self, tx: Transaction, event: PatientsMerged, now: float) -> Disposition:
+        """ADT^A40: everything of the retired record belongs to the survivor from now on.
+
+        A retired identifier nobody knows becomes an alias at once: merges often precede the first
+        order. Raises DuplicateKey when survivor and retired are one identifier.
+        """
+        retired = tuple(event.retired)
+        kept = {each.key for each in event.survivor.identifiers}
+        if not retired:
+            raise RequiredFieldMissing("no prior patient identifier", location=event.location)
+        if any(each.key in kept for each in retired):
+            raise DuplicateKey("a patient cannot be merged into itself", location=event.location)
+        survivor, _ = self.resolve(tx, event.survivor, event.occurred_at, now)
+        for identifier in retired:
+            self._retire(tx, identifier, survivor, event.location)
+        self._follow(tx, tx.patients.get(survivor.pk), now)
+        return Disposition.APPLIED
+
+    def _retire(
+        self, tx: Transaction, identifier: Identifier, survivor: Patient, location: str
+    ) -> None:
+        retired = tx.patients.find(identifier)
+        if retired is None:
+            tx.patients.add_identifiers(survivor.pk, (identifier,), alias=True)
+        elif retired.pk != survivor.pk:
+            tx.patients.merge(retired.pk, survivor.pk)
+        elif len(survivor.identifiers) > 1:
+            tx.patients.retire_identifier(survivor.pk, identifier)
+        elif identifier.key == survivor.patient_id.key:
+            raise DuplicateKey("the prior identifier is the survivor's own", location=location)
+
+    def _find(self, tx: Transaction, details: PatientDetails) -> Patient | None:
+        for identifier in details.identifiers:
+            if (patient := tx.patients.find(identifier)) is not None:
+                return patient
+        return None
+
+    def _follow(self, tx: Transaction, patient: Patient, now: float) -> None:
+        """Bring every order, waiting study and published study of the patient up to date."""
+        orders = tx.orders.of_patient(patient.pk)
+        for order in orders:
+            self._worklist.project(tx, order, patient)
+            self._reconcile.waiting(tx, order, patient, now)
+        self._reconcile.published(tx, orders, now)

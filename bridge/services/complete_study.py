@@ -1,0 +1,71 @@
+"""Notice that a study is complete: the modality said so, or it has been quiet long enough.
+
+A timer row per study says when to look; whoever claims it reconciles and publishes. No meaning is
+taken from associations or the order of C-STOREs (PS3.4 B.4).
+"""
+
+from __future__ import annotations
+
+from bridge.domain.performed_step import PerformedStep, PerformedStepStatus
+from bridge.domain.study import Study
+from bridge.services.reconcile import Reconcile
+from bridge.services.transaction import FiredTimer, Store, Transaction
+
+SETTLE = "settle"
+"""The kind of timer this module sets; its subject is the Study Instance UID."""
+
+GRACE_SECONDS = 0.25
+"""After a completed MPPS, how long to wait for the next of the instances it still misses."""
+
+
+class CompleteStudy:
+    """Decides when a study is worth telling about.
+
+    `settle_seconds` is the quiet time after which a study without MPPS counts as complete.
+    """
+
+    def __init__(self, *, store: Store, reconcile: Reconcile, settle_seconds: float) -> None:
+        self._store = store
+        self._reconcile = reconcile
+        self._settle_seconds = settle_seconds
+
+    def instance_arrived(self, tx: Transaction, study_instance_uid: str, now: float) -> None:
+        """Wait for quiet; only a moment when the modality has already said that it is done."""
+        performed = tx.performed_steps.of_study(study_instance_uid)
+        quiet = GRACE_SECONDS if _all_ended(performed) else self._settle_seconds
+        tx.timers.set(SETTLE, study_instance_uid, now + quiet)
+
+    def step_ended(self, tx: Transaction, study_instance_uid: str, now: float) -> None:
+        """Look at once: every instance may be here already."""
+        if tx.studies.lock(study_instance_uid) is not None:
+            tx.timers.set(SETTLE, study_instance_uid, now)
+
+    def look(self, fired: FiredTimer, now: float) -> None:
+        """A timer fired: reconcile a study that is complete or has settled, else wait on."""
+        self._store.transact(lambda tx: self._look(tx, fired, now))
+
+    def _look(self, tx: Transaction, fired: FiredTimer, now: float) -> None:
+        if not tx.timers.finish(fired):
+            return  # another instance arrived and set the timer anew
+        study = tx.studies.lock(fired.subject)
+        if study is None:
+            return
+        settled_at = study.updated_at + self._settle_seconds
+        performed = tx.performed_steps.of_study(fired.subject)
+        if now < settled_at and not _is_complete(study, performed):
+            tx.timers.set(SETTLE, fired.subject, settled_at)
+            return
+        self._reconcile.study(tx, fired.subject, now)
+
+
+def _all_ended(performed: tuple[PerformedStep, ...]) -> bool:
+    return bool(performed) and all(
+        each.status is not PerformedStepStatus.IN_PROGRESS for each in performed
+    )
+
+
+def _is_complete(study: Study, performed: tuple[PerformedStep, ...]) -> bool:
+    """Every performed step ended, and every instance they list is held."""
+    if not _all_ended(performed):
+        return False
+    return all(each.instances.keys() <= study.instance_uids for each in performed)

@@ -1,0 +1,43 @@
+"""Keep the worklist what the orders say: one row per step a modality may see."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from bridge.domain.order import Order
+from bridge.domain.patient import Patient
+from bridge.domain.scheduling import missing_attributes
+from bridge.domain.step_status import ON_WORKLIST
+from bridge.domain.worklist import WorklistEntry, WorklistItem
+from bridge.services.transaction import Transaction
+
+
+class WorklistEncoder(Protocol):
+    """Makes the answer a modality gets, once, when the order is written."""
+
+    def encode(self, entry: WorklistEntry) -> WorklistItem:
+        """The whole item of PS3.4 Table K.6-1 for this entry."""
+
+
+class ProjectWorklist:
+    """Writes the rows of an order's steps in the transaction that changed the order."""
+
+    def __init__(self, encoder: WorklistEncoder) -> None:
+        self._encoder = encoder
+
+    def project(
+        self, tx: Transaction, order: Order, patient: Patient, *, new: bool = False
+    ) -> None:
+        """Show or hide every step of `order`; `new` says that no step has a row yet."""
+        for procedure in order.procedures:
+            for step in procedure.steps:
+                entry = WorklistEntry(patient=patient, order=order, procedure=procedure, step=step)
+                visible = step.status in ON_WORKLIST and not missing_attributes(
+                    patient, procedure, step
+                )
+                if visible and new:
+                    tx.worklist.add(entry, self._encoder.encode(entry))
+                elif visible:
+                    tx.worklist.put(entry, self._encoder.encode(entry))
+                elif not new:
+                    tx.worklist.remove(step.pk)

@@ -1,0 +1,58 @@
+"""Decide who is to be told of a study, and gather what there is to tell when it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bridge.domain.delivery import EventKind
+from bridge.domain.publication import PublishedStudy, Request
+from bridge.services.transaction import Transaction
+
+_SUBJECT = "study:"
+
+
+def subject_of(study_instance_uid: str) -> str:
+    """The subject under which deliveries about a study are ordered."""
+    return _SUBJECT + study_instance_uid
+
+
+class PublishStudy:
+    """Writes delivery rows for the destinations that want to know.
+
+    `destinations` maps the name of each to the kinds of event it is told of.
+    """
+
+    def __init__(self, destinations: Mapping[str, frozenset[EventKind]]) -> None:
+        self._destinations = destinations
+
+    def announce(
+        self, tx: Transaction, study_instance_uid: str, kind: EventKind, now: float
+    ) -> None:
+        """Queue the news, in the transaction that made it."""
+        for name, kinds in self._destinations.items():
+            if kind in kinds:
+                subject = subject_of(study_instance_uid)
+                tx.deliveries.enqueue(name, subject, kind, study_instance_uid, now)
+
+
+def gather(tx: Transaction, subject: str, last_content_hash: str) -> PublishedStudy | None:
+    """The newest state of a matched study; None when it is matched to nothing any more."""
+    study = tx.studies.lock(subject.removeprefix(_SUBJECT))
+    if study is None:
+        return None
+    linked = frozenset(tx.studies.procedures_of(study.pk))
+    orders = tx.orders.with_procedures(linked)
+    requests = tuple(
+        Request(order=order, procedure=procedure)
+        for order in sorted(orders, key=lambda each: each.pk)
+        for procedure in order.procedures
+        if procedure.pk in linked
+    )
+    if not requests:
+        return None
+    return PublishedStudy(
+        study=study,
+        patient=tx.patients.get(requests[0].order.patient_pk),
+        requests=requests,
+        last_content_hash=last_content_hash,
+    )

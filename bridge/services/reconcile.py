@@ -1,0 +1,145 @@
+"""Find the order an arriving study belongs to, record why, and publish what is matched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bridge.domain.delivery import EventKind
+from bridge.domain.matching import Candidate, Key, MatchDecision, Outcome, decide
+from bridge.domain.order import Order, Procedure
+from bridge.domain.patient import Patient
+from bridge.domain.study import RequestAttributes, Study, StudyState
+from bridge.services.publish_study import PublishStudy
+from bridge.services.transaction import Transaction
+
+
+class Reconcile:
+    """Matches studies to orders, whichever of the two came first."""
+
+    def __init__(self, publish: PublishStudy) -> None:
+        self._publish = publish
+
+    def study(self, tx: Transaction, study_instance_uid: str, now: float) -> MatchDecision | None:
+        """Decide where a study belongs; None when nothing of it has arrived."""
+        study = tx.studies.lock(study_instance_uid)
+        if study is None:
+            return None
+        before = tx.studies.procedures_of(study.pk)
+        known = study.patient_id is not None and tx.patients.is_known(study.patient_id)
+        decision = decide(study, candidates(tx, study), patient_is_known=known)
+        tx.studies.decide(study.pk, decision, StudyState.AVAILABLE, now)
+        if decision.outcome is Outcome.MATCHED:
+            kind = EventKind.STUDY_CHANGED if before else EventKind.STUDY_AVAILABLE
+            self._publish.announce(tx, study_instance_uid, kind, now)
+        return decision
+
+    def waiting(self, tx: Transaction, order: Order, patient: Patient, now: float) -> None:
+        """Decide again on the unmatched studies that an order or a patient may concern."""
+        uids = [p.study_instance_uid for p in order.procedures if p.study_instance_uid]
+        accession = order.numbers.accession
+        concerned = tx.studies.waiting(
+            uids,
+            [accession.value] if accession else [],
+            [each.value for each in (*patient.identifiers, *patient.aliases)],
+        )
+        for study_instance_uid in concerned:
+            self.study(tx, study_instance_uid, now)
+
+    def published(self, tx: Transaction, orders: Iterable[Order], now: float) -> None:
+        """Tell again of the studies matched to orders whose own data, or patient's, changed."""
+        procedures = [p.pk for order in orders for p in order.procedures]
+        for study_instance_uid in tx.studies.of_procedures(procedures):
+            self._publish.announce(tx, study_instance_uid, EventKind.STUDY_CHANGED, now)
+
+
+def candidates(tx: Transaction, study: Study) -> tuple[Candidate, ...]:
+    """Every procedure that some key of the study leads to, each with all the keys that do."""
+    patient_of = _Patients(tx)
+    found: dict[int, tuple[Order, Procedure, set[Key]]] = {}
+    for key, order, procedure in _led_to(tx, study, patient_of):
+        found.setdefault(procedure.pk, (order, procedure, set()))[2].add(key)
+    return tuple(
+        Candidate(order=order, procedure=procedure, patient=patient_of(order), keys=frozenset(keys))
+        for order, procedure, keys in found.values()
+    )
+
+
+class _Patients:
+    """The patients of orders, each read once."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+        self._read: dict[int, Patient] = {}
+
+    def __call__(self, order: Order) -> Patient:
+        if order.patient_pk not in self._read:
+            self._read[order.patient_pk] = self._tx.patients.get(order.patient_pk)
+        return self._read[order.patient_pk]
+
+
+def _led_to(
+    tx: Transaction, study: Study, patient_of: _Patients
+) -> Iterable[tuple[Key, Order, Procedure]]:
+    for order in tx.orders.with_study_instance_uids([study.study_instance_uid]):
+        for procedure in order.procedures:
+            if procedure.study_instance_uid == study.study_instance_uid:
+                yield Key.STUDY_INSTANCE_UID, order, procedure
+    for item in study.request_attributes:
+        for order, procedure in _requested(tx, study, item, patient_of):
+            yield Key.REQUEST_ATTRIBUTES, order, procedure
+    for order in _by_accession(tx, study):
+        for procedure in order.procedures:
+            yield Key.ACCESSION_NUMBER, order, procedure
+    for order, procedure in _performed(tx, study):
+        yield Key.PERFORMED_STEP, order, procedure
+
+
+def _by_accession(tx: Transaction, study: Study) -> list[Order]:
+    accession = study.accession
+    if accession is None:
+        return []
+    return [
+        order
+        for order in tx.orders.with_accession_numbers([accession.value])
+        if order.numbers.accession and order.numbers.accession.agrees_with(accession)
+    ]
+
+
+def _requested(
+    tx: Transaction,
+    study: Study,
+    item: RequestAttributes,
+    patient_of: _Patients,
+) -> Iterable[tuple[Order, Procedure]]:
+    """Procedures one item of Request Attributes Sequence names.
+
+    A Requested Procedure ID is unique only inside its accession, so it counts together with the
+    accession number, the requested Study Instance UID, or else the step ID and the same patient.
+    """
+    accession = item.accession or study.accession
+    for order in tx.orders.with_rp_ids([item.rp_id]) if item.rp_id else ():
+        ours = order.numbers.accession
+        for procedure in order.procedures:
+            if procedure.rp_id != item.rp_id:
+                continue
+            if accession and ours:
+                named = ours.agrees_with(accession)
+            elif item.study_instance_uid:
+                named = procedure.study_instance_uid == item.study_instance_uid
+            else:
+                same = study.patient_id and patient_of(order).is_called(study.patient_id)
+                named = bool(same) and item.sps_id in {s.sps_id for s in procedure.steps}
+            if named:
+                yield order, procedure
+
+
+def _performed(tx: Transaction, study: Study) -> Iterable[tuple[Order, Procedure]]:
+    performed = (
+        *tx.performed_steps.of_study(study.study_instance_uid),
+        *tx.performed_steps.with_uids(study.performed_step_uids),
+    )
+    step_pks = {pk for each in performed for pk in each.step_pks}
+    for order in tx.orders.with_steps(step_pks) if step_pks else ():
+        for procedure in order.procedures:
+            if any(step.pk in step_pks for step in procedure.steps):
+                yield order, procedure

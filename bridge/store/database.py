@@ -1,0 +1,145 @@
+"""The engine, and the one way to change what is kept: `Database.transact`.
+
+SQLite runs in WAL with `synchronous=FULL`: a commit is on disk when it returns. One writer at a
+time is SQLite's rule; waiting for it on a lock of ours is fair and cheap, where SQLite would sleep.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
+
+from bridge.domain.errors import BridgeError, DuplicateKey, ResourceBusy, StorageFull
+
+T = TypeVar("T")
+TRIES = 4
+_RETRY_SQLSTATES = frozenset({"40001", "40P01", "23505"})
+_FULL_SQLSTATES = frozenset({"53100"})
+
+
+class Database:
+    """SQLite or PostgreSQL behind one URL (`sqlite:///path`, `postgresql://user@host/name`)."""
+
+    def __init__(self, url: str) -> None:
+        self.url = _driver_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgresql_engine(self.url)
+        self._writer_lock = threading.Lock()
+        self._writer: Connection | None = None
+
+    def transact(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in one transaction and commit it; all or nothing.
+
+        A race lost to another transaction (unique key, deadlock, lost connection) is run again
+        from the start, so `work` must have no effect outside its connection.
+        Raises ResourceBusy or StorageFull when the database cannot take it now.
+        """
+        for attempt in range(1, TRIES + 1):
+            try:
+                with self._write() as connection:
+                    return work(connection)
+            except SQLAlchemyError as error:
+                if not _worth_retrying(error) or attempt == TRIES:
+                    raise _translated(error) from error
+        raise AssertionError("unreachable")
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for reading only; what it sees is consistent within one statement."""
+        try:
+            with self.engine.connect() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise _translated(error) from error
+
+    def close(self) -> None:
+        """Close every connection."""
+        with self._writer_lock:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+        self.engine.dispose()
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        if not self.is_sqlite:
+            with self.engine.begin() as connection:
+                yield connection
+            return
+        with self._writer_lock:
+            if self._writer is None:
+                self._writer = self.engine.connect().execution_options(write=True)
+            try:
+                with self._writer.begin():
+                    yield self._writer
+            except OperationalError:
+                self._writer.close()
+                self._writer = None
+                raise
+
+
+def _driver_url(text: str) -> URL:
+    url = make_url(text)
+    if url.get_backend_name() == "postgresql":
+        return url.set(drivername="postgresql+psycopg")
+    return url
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, pool_size=8, max_overflow=32)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "busy_timeout=30000",
+            "cache_size=-65536",
+            "temp_store=MEMORY",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        write = connection.get_execution_options().get("write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine
+
+
+def _postgresql_engine(url: URL) -> Engine:
+    return create_engine(url, pool_size=10, max_overflow=20, pool_timeout=20, pool_recycle=1800)
+
+
+def _sqlstate(error: SQLAlchemyError) -> str:
+    original: Any = getattr(error, "orig", None)
+    return getattr(original, "sqlstate", None) or ""
+
+
+def _worth_retrying(error: SQLAlchemyError) -> bool:
+    if isinstance(error, IntegrityError):
+        return True
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    return _sqlstate(error) in _RETRY_SQLSTATES
+
+
+def _translated(error: SQLAlchemyError) -> BridgeError:
+    if isinstance(error, IntegrityError):
+        return DuplicateKey("an identifier of the message already belongs to another record")
+    text = str(getattr(error, "orig", error))
+    if "disk is full" in text or "disk I/O" in text or _sqlstate(error) in _FULL_SQLSTATES:
+        return StorageFull("the database cannot be written: no space or disk failure")
+    return ResourceBusy(f"the database cannot be reached just now ({type(error).__name__})")

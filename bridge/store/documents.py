@@ -1,0 +1,113 @@
+"""Domain values as JSON documents, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from bridge.domain.identifiers import Authority, Identifier
+from bridge.domain.matching import Evidence
+from bridge.domain.order import CodedConcept, OrderNumbers
+from bridge.domain.performed_step import ScheduledReference
+from bridge.domain.study import RequestAttributes
+
+Document = Any
+"""What the JSON column type takes and gives: lists, dicts, texts, numbers, None."""
+
+
+def key_of(identifier: Identifier | None) -> str | None:
+    """The text an identifier is unique by, or None when there is none."""
+    return None if identifier is None else f"{identifier.value}^{identifier.authority.key}"
+
+
+def dump_identifier(identifier: Identifier | None) -> Document:
+    """A list of value, namespace, universal ID, its type, type code; None when there is none."""
+    if identifier is None:
+        return None
+    authority = identifier.authority
+    return [
+        identifier.value,
+        authority.namespace,
+        authority.universal_id,
+        authority.universal_id_type,
+        identifier.type_code,
+    ]
+
+
+def load_identifier(document: Document) -> Identifier | None:
+    """The inverse of `dump_identifier`."""
+    if document is None:
+        return None
+    value, namespace, universal_id, universal_id_type, type_code = document
+    return Identifier(value, Authority(namespace, universal_id, universal_id_type), type_code)
+
+
+def dump_numbers(numbers: OrderNumbers) -> Document:
+    """Accession, placer and filler order number."""
+    return [
+        dump_identifier(numbers.accession),
+        dump_identifier(numbers.placer),
+        dump_identifier(numbers.filler),
+    ]
+
+
+def load_numbers(document: Document) -> OrderNumbers:
+    """The inverse of `dump_numbers`."""
+    accession, placer, filler = (load_identifier(each) for each in document)
+    return OrderNumbers(accession=accession, placer=placer, filler=filler)
+
+
+def dump_code(code: CodedConcept | None) -> Document:
+    """Value, scheme and meaning; None when there is none."""
+    return None if code is None else [code.value, code.scheme, code.meaning]
+
+
+def load_code(document: Document) -> CodedConcept | None:
+    """The inverse of `dump_code`."""
+    return None if document is None else CodedConcept(*document)
+
+
+def dump_codes(codes: Iterable[CodedConcept]) -> Document:
+    """A list of codes."""
+    return [dump_code(code) for code in codes]
+
+
+def load_codes(document: Document) -> tuple[CodedConcept, ...]:
+    """The inverse of `dump_codes`."""
+    return tuple(CodedConcept(*each) for each in document)
+
+
+def dump_request_attributes(items: Iterable[RequestAttributes]) -> Document:
+    """Request Attributes Sequence, item by item."""
+    return [[i.rp_id, i.sps_id, dump_identifier(i.accession), i.study_instance_uid] for i in items]
+
+
+def load_request_attributes(document: Document) -> tuple[RequestAttributes, ...]:
+    """The inverse of `dump_request_attributes`."""
+    return tuple(
+        RequestAttributes(rp_id, sps_id, load_identifier(accession), uid)
+        for rp_id, sps_id, accession, uid in document
+    )
+
+
+def dump_scheduled(items: Iterable[ScheduledReference]) -> Document:
+    """Scheduled Step Attributes Sequence, item by item."""
+    return [[i.study_instance_uid, dump_identifier(i.accession), i.rp_id, i.sps_id] for i in items]
+
+
+def load_scheduled(document: Document) -> tuple[ScheduledReference, ...]:
+    """The inverse of `dump_scheduled`."""
+    return tuple(
+        ScheduledReference(uid, load_identifier(accession), rp_id, sps_id)
+        for uid, accession, rp_id, sps_id in document
+    )
+
+
+def dump_evidence(evidence: Iterable[Evidence]) -> Document:
+    """Evidence of a match, field by field."""
+    return [[e.field, e.study, e.order, e.agrees] for e in evidence]
+
+
+def load_evidence(document: Document) -> tuple[Evidence, ...]:
+    """The inverse of `dump_evidence`."""
+    return tuple(Evidence(*each) for each in document)

@@ -1,0 +1,89 @@
+"""The journal: every message, raw, with what became of it and what it mentions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, desc, select
+
+from bridge.domain.journal import JournalEntry
+from bridge.store.tables import mention, message
+
+_INSERT = message.insert().returning(message.c.pk)
+_INSERT_MENTIONS = mention.insert()
+_REPLY = select(message.c.reply).where(message.c.dedupe_key == bindparam("dedupe_key"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalRow:
+    """A message as listed: everything but what it mentions."""
+
+    pk: int
+    received_at: float
+    direction: str
+    protocol: str
+    peer: str
+    type: str
+    control_id: str
+    disposition: str
+    error: str
+    raw: bytes
+    reply: bytes
+
+
+class Journal:
+    """The journal of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def reply_to(self, dedupe_key: str) -> bytes | None:
+        """What was answered to the message applied under this key; None when none was."""
+        return self._connection.execute(_REPLY, {"dedupe_key": dedupe_key}).scalar()
+
+    def add(self, entry: JournalEntry) -> int:
+        """Write a message down. Returns its pk."""
+        row = {
+            "direction": entry.direction.value,
+            "protocol": entry.protocol,
+            "peer": entry.peer,
+            "type": entry.type,
+            "control_id": entry.control_id,
+            "content_hash": entry.content_hash,
+            "received_at": entry.received_at,
+            "disposition": entry.disposition.value,
+            "error": entry.error,
+            "warnings": list(entry.warnings),
+            "dedupe_key": entry.dedupe_key,
+            "raw": entry.raw,
+            "reply": entry.reply,
+        }
+        pk = int(self._connection.execute(_INSERT, row).scalar_one())
+        mentions = {(kind.value, value) for kind, value in entry.mentions if value}
+        if mentions:
+            self._connection.execute(
+                _INSERT_MENTIONS,
+                [{"kind": kind, "value": value, "message_pk": pk} for kind, value in mentions],
+            )
+        return pk
+
+    def get(self, pk: int) -> JournalRow | None:
+        """One message."""
+        row = self._connection.execute(select(message).where(message.c.pk == pk)).first()
+        return None if row is None else _row(row)
+
+    def mentioning(self, value: str, limit: int = 100) -> tuple[JournalRow, ...]:
+        """The newest messages that mention an identifier, whatever its kind."""
+        query = (
+            select(message)
+            .where(message.c.pk.in_(select(mention.c.message_pk).where(mention.c.value == value)))
+            .order_by(desc(message.c.pk))
+            .limit(limit)
+        )
+        return tuple(_row(each) for each in self._connection.execute(query).all())
+
+
+def _row(row: Row[Any]) -> JournalRow:
+    fields = JournalRow.__dataclass_fields__
+    return JournalRow(**{name: getattr(row, name) for name in fields})

@@ -1,0 +1,92 @@
+"""Image objects in a local directory: whole and durable, or not there at all.
+
+obstore's LocalStore renames without any fsync; an instance must survive a power cut once
+0000H was said, so the file, its name and every new folder above it are synced here.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from pathlib import Path
+from uuid import uuid4
+
+from bridge.domain.errors import StorageFull
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
+_TEMPORARY = ".incoming"
+
+
+class LocalObjects:
+    """Objects below one directory; keys are relative paths with `/`."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.resolve()
+        self._incoming = self._root / _TEMPORARY
+        self._known: set[Path] = set()
+        self._lock = threading.Lock()
+        self._make_durable(self._incoming)
+        for leftover in self._incoming.iterdir():  # of a process that was killed while writing
+            leftover.unlink(missing_ok=True)
+
+    def put(self, key: str, content: bytes) -> None:
+        """Store `content` under `key`; it and its name are on disk when this returns.
+
+        Raises StorageFull when it cannot be written.
+        """
+        target = self._path(key)
+        temporary = self._incoming / uuid4().hex
+        try:
+            self._make_durable(target.parent)
+            _write_synced(temporary, content)
+            os.replace(temporary, target)
+            _sync_directory(target.parent)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            if error.errno in _FULL:
+                raise StorageFull("the image store cannot be written: no space") from error
+            raise
+
+    def get(self, key: str) -> bytes:
+        """The content stored under `key`. Raises FileNotFoundError."""
+        return self._path(key).read_bytes()
+
+    def delete(self, key: str) -> None:
+        """Remove an object; nothing happens when there is none."""
+        self._path(key).unlink(missing_ok=True)
+
+    def _path(self, key: str) -> Path:
+        path = (self._root / key).resolve()
+        if not path.is_relative_to(self._root):
+            raise ValueError("an object key must stay below the store's root")
+        return path
+
+    def _make_durable(self, folder: Path) -> None:
+        if folder in self._known:
+            return
+        with self._lock:
+            missing = [f for f in (folder, *folder.parents) if not f.exists()]
+            for each in reversed(missing):
+                each.mkdir(exist_ok=True)
+                _sync_directory(each.parent)
+            self._known.add(folder)
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,288 @@
+"""Orders, requested procedures and scheduled steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, delete, or_, select, update
+
+from bridge.domain.order import (
+    CodedConcept,
+    Order,
+    OrderNumbers,
+    OrderReceived,
+    Procedure,
+    ProcedureDetails,
+    Step,
+    StepDetails,
+)
+from bridge.domain.patient import Attributes
+from bridge.domain.step_status import StepStatus
+from bridge.store import documents
+from bridge.store.tables import (
+    imaging_service_request,
+    performed_step_link,
+    requested_procedure,
+    scheduled_step,
+)
+
+_ORDER = imaging_service_request
+_BY_NUMBERS = select(_ORDER).where(
+    or_(
+        _ORDER.c.filler_key == bindparam("filler_key"),
+        _ORDER.c.placer_key == bindparam("placer_key"),
+        _ORDER.c.accession_key == bindparam("accession_key"),
+    )
+)
+_INSERT_ORDER = _ORDER.insert().returning(_ORDER.c.pk)
+_INSERT_PROCEDURE = requested_procedure.insert().returning(requested_procedure.c.pk)
+_INSERT_STEP = scheduled_step.insert().returning(scheduled_step.c.pk)
+_PROCEDURES = (
+    select(requested_procedure)
+    .where(requested_procedure.c.order_pk == bindparam("order_pk"))
+    .order_by(requested_procedure.c.pk)
+)
+_STEPS = (
+    select(scheduled_step)
+    .join(requested_procedure)
+    .where(requested_procedure.c.order_pk == bindparam("order_pk"))
+    .order_by(scheduled_step.c.pk)
+)
+
+
+class Orders:
+    """The orders of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def with_numbers(self, numbers: OrderNumbers) -> tuple[Order, ...]:
+        """Every order that shares a filler, placer or accession number with `numbers`."""
+        keys = _number_keys(numbers)
+        rows = self._connection.execute(_BY_NUMBERS, keys).all()
+        return tuple(self._load(row) for row in rows)
+
+    def get(self, pk: int) -> Order:
+        """The order of this row, whole."""
+        return self._load(self._connection.execute(select(_ORDER).where(_ORDER.c.pk == pk)).one())
+
+    def of_patient(self, patient_pk: int) -> tuple[Order, ...]:
+        """Every order of a patient."""
+        query = select(_ORDER).where(_ORDER.c.patient_pk == patient_pk).order_by(_ORDER.c.pk)
+        return tuple(self._load(row) for row in self._connection.execute(query).all())
+
+    def with_procedures(self, procedure_pks: Iterable[int]) -> tuple[Order, ...]:
+        """The orders that these requested procedures belong to."""
+        return self._where(requested_procedure.c.pk.in_(tuple(procedure_pks)))
+
+    def with_study_instance_uids(self, uids: Iterable[str]) -> tuple[Order, ...]:
+        """The orders with a requested procedure of one of these Study Instance UIDs."""
+        return self._where(requested_procedure.c.study_instance_uid.in_(tuple(uids)))
+
+    def with_rp_ids(self, rp_ids: Iterable[str]) -> tuple[Order, ...]:
+        """The orders with a requested procedure of one of these IDs, whatever the accession."""
+        return self._where(requested_procedure.c.rp_id.in_(tuple(rp_ids)))
+
+    def with_accession_numbers(self, values: Iterable[str]) -> tuple[Order, ...]:
+        """The orders with one of these accession numbers, whatever the issuer."""
+        query = select(_ORDER).where(_ORDER.c.accession_number.in_(tuple(values)))
+        return tuple(self._load(row) for row in self._connection.execute(query).all())
+
+    def with_steps(self, step_pks: Iterable[int]) -> tuple[Order, ...]:
+        """The orders that these scheduled steps belong to."""
+        query = select(scheduled_step.c.procedure_pk).where(
+            scheduled_step.c.pk.in_(tuple(step_pks))
+        )
+        return self._where(requested_procedure.c.pk.in_(query))
+
+    def add(self, event: OrderReceived, patient_pk: int, source: str, now: float) -> int:
+        """Create the order record; procedures and steps are added to it. Returns its pk."""
+        row = {
+            "patient_pk": patient_pk,
+            "attributes": _said(event.attributes),
+            "sources": dict(event.sources),
+            "source": source,
+            "occurred_at": event.occurred_at,
+            "created_at": now,
+            "updated_at": now,
+            **_number_columns(event.numbers),
+        }
+        return int(self._connection.execute(_INSERT_ORDER, row).scalar_one())
+
+    def add_procedure(self, order_pk: int, details: ProcedureDetails) -> Procedure:
+        """Create a requested procedure, without its steps."""
+        row = {
+            "order_pk": order_pk,
+            "rp_id": details.rp_id,
+            "study_instance_uid": details.study_instance_uid or None,
+            "code": documents.dump_code(details.code),
+            "attributes": _said(details.attributes),
+        }
+        pk = int(self._connection.execute(_INSERT_PROCEDURE, row).scalar_one())
+        return Procedure(
+            pk=pk,
+            rp_id=details.rp_id,
+            study_instance_uid=details.study_instance_uid,
+            code=details.code,
+            attributes=row["attributes"],
+            steps=(),
+        )
+
+    def add_step(self, procedure_pk: int, details: StepDetails, status: StepStatus) -> Step:
+        """Create a scheduled step."""
+        row = {
+            "procedure_pk": procedure_pk,
+            "sps_id": details.sps_id,
+            "status": status.value,
+            "modality": details.modality,
+            "station_ae_titles": list(details.station_ae_titles),
+            "start_date": details.start_date,
+            "start_time": details.start_time,
+            "protocol_codes": documents.dump_codes(details.protocol_codes),
+            "attributes": _said(details.attributes),
+        }
+        pk = int(self._connection.execute(_INSERT_STEP, row).scalar_one())
+        return Step(
+            pk=pk,
+            sps_id=details.sps_id,
+            status=status,
+            modality=details.modality,
+            station_ae_titles=details.station_ae_titles,
+            start_date=details.start_date,
+            start_time=details.start_time,
+            protocol_codes=details.protocol_codes,
+            attributes=row["attributes"],
+        )
+
+    def change(self, order: Order, now: float) -> None:
+        """Write an order's own values (not its procedures)."""
+        self._connection.execute(
+            update(_ORDER)
+            .where(_ORDER.c.pk == order.pk)
+            .values(
+                patient_pk=order.patient_pk,
+                attributes=dict(order.attributes),
+                occurred_at=order.occurred_at,
+                held_reason=order.held_reason,
+                updated_at=now,
+                **_number_columns(order.numbers),
+            )
+        )
+
+    def change_procedure(self, procedure: Procedure) -> None:
+        """Write a procedure's own values (not its steps)."""
+        self._connection.execute(
+            update(requested_procedure)
+            .where(requested_procedure.c.pk == procedure.pk)
+            .values(
+                rp_id=procedure.rp_id,
+                study_instance_uid=procedure.study_instance_uid or None,
+                code=documents.dump_code(procedure.code),
+                attributes=dict(procedure.attributes),
+            )
+        )
+
+    def change_step(self, step: Step) -> None:
+        """Write a step's values."""
+        self._connection.execute(
+            update(scheduled_step)
+            .where(scheduled_step.c.pk == step.pk)
+            .values(
+                sps_id=step.sps_id,
+                status=step.status.value,
+                modality=step.modality,
+                station_ae_titles=list(step.station_ae_titles),
+                start_date=step.start_date,
+                start_time=step.start_time,
+                protocol_codes=documents.dump_codes(step.protocol_codes),
+                attributes=dict(step.attributes),
+            )
+        )
+
+    def set_step_status(self, step_pk: int, status: StepStatus) -> None:
+        """Move a step to another state."""
+        self._connection.execute(
+            update(scheduled_step).where(scheduled_step.c.pk == step_pk).values(status=status.value)
+        )
+
+    def step_was_performed(self, step_pk: int) -> bool:
+        """Whether any performed step refers to this scheduled step."""
+        query = select(performed_step_link.c.step_pk).where(
+            performed_step_link.c.step_pk == step_pk
+        )
+        return self._connection.execute(query).first() is not None
+
+    def remove_step(self, step_pk: int) -> None:
+        """Delete a step that a newer snapshot of its procedure no longer lists."""
+        self._connection.execute(delete(scheduled_step).where(scheduled_step.c.pk == step_pk))
+
+    def _where(self, condition: Any) -> tuple[Order, ...]:
+        query = select(_ORDER).where(
+            _ORDER.c.pk.in_(select(requested_procedure.c.order_pk).where(condition))
+        )
+        return tuple(self._load(row) for row in self._connection.execute(query).all())
+
+    def _load(self, row: Row[Any]) -> Order:
+        parameters = {"order_pk": row.pk}
+        steps: dict[int, list[Step]] = {}
+        for each in self._connection.execute(_STEPS, parameters).all():
+            steps.setdefault(each.procedure_pk, []).append(_step(each))
+        procedures = self._connection.execute(_PROCEDURES, parameters).all()
+        return Order(
+            pk=row.pk,
+            patient_pk=row.patient_pk,
+            numbers=documents.load_numbers(row.numbers),
+            attributes=row.attributes,
+            procedures=tuple(_procedure(each, steps.get(each.pk, ())) for each in procedures),
+            source=row.source,
+            occurred_at=row.occurred_at,
+            held_reason=row.held_reason,
+        )
+
+
+def _number_keys(numbers: OrderNumbers) -> dict[str, str | None]:
+    return {
+        "accession_key": documents.key_of(numbers.accession),
+        "placer_key": documents.key_of(numbers.placer),
+        "filler_key": documents.key_of(numbers.filler),
+    }
+
+
+def _number_columns(numbers: OrderNumbers) -> dict[str, Any]:
+    return {
+        **_number_keys(numbers),
+        "accession_number": numbers.accession.value if numbers.accession else "",
+        "numbers": documents.dump_numbers(numbers),
+    }
+
+
+def _said(attributes: Attributes) -> dict[str, str]:
+    return {keyword: text for keyword, text in attributes.items() if text != ""}
+
+
+def _procedure(row: Row[Any], steps: Sequence[Step]) -> Procedure:
+    code: CodedConcept | None = documents.load_code(row.code)
+    attributes: Mapping[str, str] = row.attributes
+    return Procedure(
+        pk=row.pk,
+        rp_id=row.rp_id,
+        study_instance_uid=row.study_instance_uid or "",
+        code=code,
+        attributes=attributes,
+        steps=tuple(steps),
+    )
+
+
+def _step(row: Row[Any]) -> Step:
+    return Step(
+        pk=row.pk,
+        sps_id=row.sps_id,
+        status=StepStatus(row.status),
+        modality=row.modality,
+        station_ae_titles=tuple(row.station_ae_titles),
+        start_date=row.start_date,
+        start_time=row.start_time,
+        protocol_codes=documents.load_codes(row.protocol_codes),
+        attributes=row.attributes,
+    )

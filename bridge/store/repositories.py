@@ -1,0 +1,109 @@
+"""One transaction with all its repositories, and the store that opens it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from bridge.store.database import Database
+from bridge.store.deliveries import Deliveries
+from bridge.store.journal import Journal
+from bridge.store.orders import Orders
+from bridge.store.patients import Patients
+from bridge.store.performed_steps import PerformedSteps
+from bridge.store.studies import Studies
+from bridge.store.timers import Timers
+from bridge.store.worklist import Worklist
+
+T = TypeVar("T")
+
+
+class SqlTransaction:
+    """Implements `services.transaction.Transaction` on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @cached_property
+    def patients(self) -> Patients:
+        """Patients and their identifiers."""
+        return Patients(self._connection)
+
+    @cached_property
+    def orders(self) -> Orders:
+        """Orders, procedures and steps."""
+        return Orders(self._connection)
+
+    @cached_property
+    def worklist(self) -> Worklist:
+        """The worklist projection."""
+        return Worklist(self._connection)
+
+    @cached_property
+    def studies(self) -> Studies:
+        """Studies, series and instances."""
+        return Studies(self._connection)
+
+    @cached_property
+    def performed_steps(self) -> PerformedSteps:
+        """Modality Performed Procedure Steps."""
+        return PerformedSteps(self._connection)
+
+    @cached_property
+    def journal(self) -> Journal:
+        """Every message."""
+        return Journal(self._connection)
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        """The outbox."""
+        return Deliveries(self._connection)
+
+    @cached_property
+    def timers(self) -> Timers:
+        """What is to happen later."""
+        return Timers(self._connection)
+
+
+class SqlStore:
+    """Implements `services.transaction.Store`.
+
+    `deliveries_queued` and `timer_set` are called after a commit that left work for them, so that
+    it is done at once and not at the next look.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        deliveries_queued: Callable[[], None] = lambda: None,
+        timer_set: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._database = database
+        self._deliveries_queued = deliveries_queued
+        self._timer_set = timer_set
+
+    def transact(self, work: Callable[[SqlTransaction], T]) -> T:
+        """Run `work` in one transaction and commit it. Raises what `work` raises, undone."""
+        used: list[SqlTransaction] = []
+
+        def run(connection: Connection) -> T:
+            transaction = SqlTransaction(connection)
+            used[:] = [transaction]
+            return work(transaction)
+
+        result = self._database.transact(run)
+        opened = used[0].__dict__
+        if "deliveries" in opened and opened["deliveries"].queued:
+            self._deliveries_queued()
+        if "timers" in opened and opened["timers"].was_set:
+            self._timer_set()
+        return result
+
+    def read(self, work: Callable[[SqlTransaction], T]) -> T:
+        """Run `work` that only reads."""
+        with self._database.read() as connection:
+            return work(SqlTransaction(connection))

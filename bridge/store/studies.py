@@ -1,0 +1,342 @@
+"""Studies, series and instances as received, and which requested procedures they fulfil."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, delete, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bridge.domain.identifiers import Identifier
+from bridge.domain.matching import MatchDecision, Outcome
+from bridge.domain.study import (
+    Arrival,
+    Held,
+    Instance,
+    InstanceHeader,
+    Series,
+    Study,
+    StudyState,
+)
+from bridge.store import documents
+from bridge.store.tables import (
+    instance,
+    instance_conflict,
+    match_decision,
+    series,
+    study,
+    study_procedure,
+)
+
+_STUDY_BY_UID = select(study).where(study.c.study_instance_uid == bindparam("uid"))
+_SERIES_OF_STUDY = (
+    select(series).where(series.c.study_pk == bindparam("study_pk")).order_by(series.c.pk)
+)
+_SERIES_PK = select(series.c.pk).where(
+    series.c.study_pk == bindparam("study_pk"), series.c.series_instance_uid == bindparam("uid")
+)
+_INSTANCES_OF_STUDY = (
+    select(instance)
+    .join(series)
+    .where(series.c.study_pk == bindparam("study_pk"))
+    .order_by(instance.c.pk)
+)
+_HELD = (
+    select(instance.c.digest, study.c.study_instance_uid)
+    .select_from(instance.join(series).join(study))
+    .where(instance.c.sop_instance_uid == bindparam("uid"))
+)
+_INSERT_STUDY = study.insert().returning(study.c.pk)
+_INSERT_SERIES = series.insert().returning(series.c.pk)
+_INSERT_INSTANCE = instance.insert()
+_TOUCH = (
+    update(study)
+    .where(study.c.pk == bindparam("study_pk"))
+    .values(state=StudyState.RECEIVING.value, updated_at=bindparam("now"))
+)
+STUDY_LEVEL = frozenset(
+    {
+        "PatientBirthDate",
+        "PatientSex",
+        "StudyDate",
+        "StudyTime",
+        "StudyDescription",
+        "StudyID",
+        "ReferringPhysicianName",
+        "TimezoneOffsetFromUTC",
+    }
+)
+INSTANCE_LEVEL = frozenset({"InstanceNumber", "NumberOfFrames", "Rows", "Columns"})
+
+
+class Studies:
+    """The studies of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def held(self, sop_instance_uid: str) -> Held | None:
+        """What is held under this SOP Instance UID."""
+        row = self._connection.execute(_HELD, {"uid": sop_instance_uid}).first()
+        return None if row is None else Held(row.digest, row.study_instance_uid)
+
+    def add_instance(self, arrival: Arrival) -> None:
+        """Index an instance; its study is (again) being received."""
+        header = arrival.header
+        row = self._locked(header.study_instance_uid)
+        study_pk = self._add_study(header, arrival.now) if row is None else row.pk
+        if row is not None:
+            self._connection.execute(_TOUCH, {"study_pk": study_pk, "now": arrival.now})
+            self._complete_identity(row, header)
+        series_pk = self._series(study_pk, header)
+        self._connection.execute(
+            _INSERT_INSTANCE,
+            {
+                "series_pk": series_pk,
+                "sop_instance_uid": header.sop_instance_uid,
+                "sop_class_uid": header.sop_class_uid,
+                "transfer_syntax_uid": header.transfer_syntax_uid,
+                "number": _integer(header.attributes.get("InstanceNumber", "")),
+                "path": arrival.path,
+                "digest": arrival.digest,
+                "size": arrival.size,
+                "attributes": _level(header, INSTANCE_LEVEL),
+                "peer": arrival.peer,
+                "received_at": arrival.now,
+            },
+        )
+
+    def add_conflict(self, arrival: Arrival) -> None:
+        """Keep note of other bytes under a SOP Instance UID that is held already."""
+        row = {
+            "sop_instance_uid": arrival.header.sop_instance_uid,
+            "study_instance_uid": arrival.header.study_instance_uid,
+            "path": arrival.path,
+            "digest": arrival.digest,
+            "peer": arrival.peer,
+            "received_at": arrival.now,
+        }
+        insert = (
+            sqlite.insert(instance_conflict)
+            if self._connection.dialect.name == sqlite.dialect.name
+            else postgresql.insert(instance_conflict)
+        )
+        self._connection.execute(insert.on_conflict_do_nothing(), row)
+
+    def lock(self, study_instance_uid: str) -> Study | None:
+        """The study, locked until the transaction ends; None when nothing of it arrived."""
+        row = self._locked(study_instance_uid)
+        return None if row is None else self._load(row)
+
+    def get(self, pk: int) -> Study:
+        """The study of this row."""
+        return self._load(self._connection.execute(select(study).where(study.c.pk == pk)).one())
+
+    def outcome(self, pk: int) -> Outcome | None:
+        """What was last decided of a study; None before the first decision."""
+        text = self._connection.execute(select(study.c.outcome).where(study.c.pk == pk)).scalar()
+        return Outcome(text) if text else None
+
+    def waiting(
+        self, uids: Iterable[str], accession_numbers: Iterable[str], patient_ids: Iterable[str]
+    ) -> tuple[str, ...]:
+        """Study Instance UIDs of decided, unmatched studies that carry one of these values."""
+        unmatched = [o.value for o in Outcome if o is not Outcome.MATCHED]
+        query = (
+            select(study.c.study_instance_uid)
+            .where(
+                study.c.outcome.in_(unmatched),
+                or_(
+                    study.c.study_instance_uid.in_(tuple(uids)),
+                    study.c.accession_number.in_(tuple(accession_numbers)),
+                    study.c.patient_id.in_(tuple(patient_ids)),
+                ),
+            )
+            .order_by(study.c.pk)
+        )
+        return tuple(self._connection.execute(query).scalars())
+
+    def of_procedures(self, procedure_pks: Iterable[int]) -> tuple[str, ...]:
+        """Study Instance UIDs of the studies matched to these procedures."""
+        query = (
+            select(study.c.study_instance_uid)
+            .join(study_procedure)
+            .where(study_procedure.c.procedure_pk.in_(tuple(procedure_pks)))
+            .distinct()
+            .order_by(study.c.study_instance_uid)
+        )
+        return tuple(self._connection.execute(query).scalars())
+
+    def procedures_of(self, study_pk: int) -> tuple[int, ...]:
+        """The requested procedures a study is matched to."""
+        query = (
+            select(study_procedure.c.procedure_pk)
+            .where(study_procedure.c.study_pk == study_pk)
+            .order_by(study_procedure.c.procedure_pk)
+        )
+        return tuple(self._connection.execute(query).scalars())
+
+    def decide(self, study_pk: int, decision: MatchDecision, state: StudyState, now: float) -> None:
+        """Record a decision and link the study as it says."""
+        self._connection.execute(
+            match_decision.insert(),
+            {
+                "study_pk": study_pk,
+                "outcome": decision.outcome.value,
+                "reason": decision.reason,
+                "procedure_pks": list(decision.procedure_pks),
+                "evidence": documents.dump_evidence(decision.evidence),
+                "decided_by": decision.decided_by,
+                "decided_at": now,
+            },
+        )
+        self._connection.execute(
+            update(study)
+            .where(study.c.pk == study_pk)
+            .values(outcome=decision.outcome.value, state=state.value)
+        )
+        self._connection.execute(
+            delete(study_procedure).where(study_procedure.c.study_pk == study_pk)
+        )
+        if decision.outcome is Outcome.MATCHED:
+            rows = [{"study_pk": study_pk, "procedure_pk": pk} for pk in decision.procedure_pks]
+            self._connection.execute(study_procedure.insert(), rows)
+
+    def _locked(self, uid: str) -> Row[Any] | None:
+        statement = _STUDY_BY_UID
+        if self._connection.dialect.name == postgresql.dialect.name:
+            statement = statement.with_for_update()
+        return self._connection.execute(statement, {"uid": uid}).first()
+
+    def _add_study(self, header: InstanceHeader, now: float) -> int:
+        row = {
+            "study_instance_uid": header.study_instance_uid,
+            "state": StudyState.RECEIVING.value,
+            "patient_id": header.patient_id.value if header.patient_id else "",
+            "accession_number": header.accession.value if header.accession else "",
+            "identity": _identity(header.patient_id, header.patient_name, header.accession),
+            "attributes": _level(header, STUDY_LEVEL),
+            "request_attributes": documents.dump_request_attributes(header.request_attributes),
+            "performed_step_uids": list(header.performed_step_uids),
+            "created_at": now,
+            "updated_at": now,
+        }
+        return int(self._connection.execute(_INSERT_STUDY, row).scalar_one())
+
+    def _complete_identity(self, row: Row[Any], header: InstanceHeader) -> None:
+        """Take from a further instance what the earlier ones did not carry."""
+        patient_id, name, accession = _load_identity(row.identity)
+        requests = documents.load_request_attributes(row.request_attributes)
+        new_requests = [r for r in header.request_attributes if r not in requests]
+        new_steps = [u for u in header.performed_step_uids if u not in row.performed_step_uids]
+        fuller = (
+            patient_id or header.patient_id,
+            name or header.patient_name,
+            accession or header.accession,
+        )
+        if fuller == (patient_id, name, accession) and not new_requests and not new_steps:
+            return
+        self._connection.execute(
+            update(study)
+            .where(study.c.pk == row.pk)
+            .values(
+                identity=_identity(*fuller),
+                patient_id=fuller[0].value if fuller[0] else "",
+                accession_number=fuller[2].value if fuller[2] else "",
+                request_attributes=documents.dump_request_attributes((*requests, *new_requests)),
+                performed_step_uids=[*row.performed_step_uids, *new_steps],
+            )
+        )
+
+    def _series(self, study_pk: int, header: InstanceHeader) -> int:
+        parameters = {"study_pk": study_pk, "uid": header.series_instance_uid}
+        found = self._connection.execute(_SERIES_PK, parameters).scalar()
+        if found is not None:
+            return int(found)
+        row = {
+            "study_pk": study_pk,
+            "series_instance_uid": header.series_instance_uid,
+            "modality": header.modality,
+            "number": _integer(header.attributes.get("SeriesNumber", "")),
+            "attributes": {
+                keyword: text
+                for keyword, text in header.attributes.items()
+                if keyword not in STUDY_LEVEL | INSTANCE_LEVEL
+            },
+        }
+        return int(self._connection.execute(_INSERT_SERIES, row).scalar_one())
+
+    def _load(self, row: Row[Any]) -> Study:
+        parameters = {"study_pk": row.pk}
+        instances: dict[int, list[Instance]] = {}
+        for each in self._connection.execute(_INSTANCES_OF_STUDY, parameters).all():
+            instances.setdefault(each.series_pk, []).append(_instance(each))
+        all_series = self._connection.execute(_SERIES_OF_STUDY, parameters).all()
+        patient_id, patient_name, accession = _load_identity(row.identity)
+        return Study(
+            pk=row.pk,
+            study_instance_uid=row.study_instance_uid,
+            state=StudyState(row.state),
+            patient_id=patient_id,
+            patient_name=patient_name,
+            accession=accession,
+            attributes=row.attributes,
+            request_attributes=documents.load_request_attributes(row.request_attributes),
+            performed_step_uids=tuple(row.performed_step_uids),
+            updated_at=row.updated_at,
+            series=tuple(
+                Series(
+                    series_instance_uid=each.series_instance_uid,
+                    modality=each.modality,
+                    number=each.number,
+                    attributes=each.attributes,
+                    instances=tuple(instances.get(each.pk, ())),
+                )
+                for each in all_series
+            ),
+        )
+
+
+def _identity(
+    patient_id: Identifier | None, patient_name: str, accession: Identifier | None
+) -> documents.Document:
+    return [
+        documents.dump_identifier(patient_id),
+        patient_name,
+        documents.dump_identifier(accession),
+    ]
+
+
+def _load_identity(
+    document: documents.Document,
+) -> tuple[Identifier | None, str, Identifier | None]:
+    patient_id, patient_name, accession = document
+    return (
+        documents.load_identifier(patient_id),
+        patient_name,
+        documents.load_identifier(accession),
+    )
+
+
+def _level(header: InstanceHeader, keywords: frozenset[str]) -> dict[str, str]:
+    return {k: v for k, v in header.attributes.items() if k in keywords}
+
+
+def _integer(text: str) -> int | None:
+    """An IS value that fits the column, or None: modalities write all sorts of numbers."""
+    try:
+        number = int(text)
+    except ValueError:
+        return None
+    return number if abs(number) < 2**31 else None
+
+
+def _instance(row: Row[Any]) -> Instance:
+    return Instance(
+        sop_instance_uid=row.sop_instance_uid,
+        sop_class_uid=row.sop_class_uid,
+        number=row.number,
+        path=row.path,
+        attributes=row.attributes,
+    )

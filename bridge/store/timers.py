@@ -1,0 +1,88 @@
+"""Timers as claimed rows: what is to happen later happens once, on whichever node is alive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, case, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bridge.services.transaction import FiredTimer
+from bridge.store.tables import timer
+
+_VALUES = {
+    "kind": bindparam("kind"),
+    "subject": bindparam("subject"),
+    "due_at": bindparam("due_at"),
+    "lease_owner": "",
+    "lease_until": 0.0,
+}
+_SET = {"due_at": bindparam("due_at"), "lease_owner": "", "lease_until": 0.0}
+_KEY = [timer.c.kind, timer.c.subject]
+_UPSERT = {
+    "sqlite": sqlite.insert(timer)
+    .values(_VALUES)
+    .on_conflict_do_update(index_elements=_KEY, set_=_SET),
+    "postgresql": postgresql.insert(timer)
+    .values(_VALUES)
+    .on_conflict_do_update(index_elements=_KEY, set_=_SET),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """A timer that fired and is held by the node that claimed it."""
+
+    kind: str
+    subject: str
+    due_at: float
+
+
+class Timers:
+    """The timers of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.was_set = False
+
+    def set(self, kind: str, subject: str, due_at: float) -> None:
+        """Start a timer, or move the one that runs. A claim of the old time ends without effect."""
+        self.was_set = True
+        statement = _UPSERT[self._connection.dialect.name]
+        self._connection.execute(statement, {"kind": kind, "subject": subject, "due_at": due_at})
+
+    def claim(self, owner: str, now: float, lease: float, limit: int) -> tuple[Timer, ...]:
+        """Take timers that are due and not held by a living node."""
+        query = (
+            select(timer.c.kind, timer.c.subject, timer.c.due_at)
+            .where(timer.c.due_at <= now, timer.c.lease_until <= now)
+            .order_by(timer.c.due_at)
+            .limit(limit)
+        )
+        if self._connection.dialect.name == postgresql.dialect.name:
+            query = query.with_for_update(skip_locked=True)
+        claimed = tuple(Timer(*row) for row in self._connection.execute(query).all())
+        for each in claimed:
+            self._connection.execute(
+                update(timer)
+                .where(timer.c.kind == each.kind, timer.c.subject == each.subject)
+                .values(lease_owner=owner, lease_until=now + lease)
+            )
+        return claimed
+
+    def finish(self, fired: FiredTimer) -> bool:
+        """Remove a timer that did its work; False when it was set anew meanwhile."""
+        done = self._connection.execute(
+            delete(timer).where(
+                timer.c.kind == fired.kind,
+                timer.c.subject == fired.subject,
+                timer.c.due_at == fired.due_at,
+            )
+        )
+        return done.rowcount > 0
+
+    def next_due(self, now: float) -> float | None:
+        """When the next timer can be claimed (unix time); None when there is none."""
+        free_at = case((timer.c.lease_until > now, timer.c.lease_until), else_=timer.c.due_at)
+        value = self._connection.execute(select(func.min(free_at))).scalar()
+        return None if value is None else float(value)
