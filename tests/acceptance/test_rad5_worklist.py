@@ -211,7 +211,7 @@ def test_given_orthanc_then_it_sees_the_same_entries(schedule: Schedule, orthanc
             "ScheduledProcedureStepSequence": [{"Modality": "CT", "ScheduledStationAETitle": ""}],
         }
     )
-    found = {item["0008,0050"]["Value"] for item in items}
+    found = {item["AccessionNumber"] for item in items}
     assert found == schedule.find(**{MODALITY: "CT"})
     assert orthanc.echo()
 

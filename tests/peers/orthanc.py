@@ -68,7 +68,7 @@ class Orthanc:
     def find_worklist(self, query: Mapping[str, Any]) -> list[dict[str, Any]]:
         """C-FIND the bridge's worklist."""
         found: list[dict[str, Any]] = self.exchange(
-            "POST", "modalities/bridge/find-worklist", {"Query": query, "Short": False}
+            "POST", "modalities/bridge/find-worklist", query
         )
         return found
 
