@@ -100,7 +100,10 @@ def same(held: Path | None, sent: Path) -> bool:
 
 
 def lost_studies(hospital: Hospital, studies: dict[str, Case]) -> list[str]:
-    """Wait for every study at the EHR; give those that never came, or not complete."""
+    """Wait for every study at the EHR; give those that never came, or not complete.
+
+    A killed bridge's claims end with their leases (a minute), not with its restart.
+    """
     missing = dict(studies)
 
     def all_there() -> bool:
@@ -110,7 +113,7 @@ def lost_studies(hospital: Hospital, studies: dict[str, Case]) -> list[str]:
         return not missing
 
     with contextlib.suppress(PeerError):
-        wait_until(all_there, "every study is at the EHR", seconds=60, pause=0.5)
+        wait_until(all_there, "every study is at the EHR", seconds=120, pause=0.5)
     return list(missing)
 
 
