@@ -1,0 +1,80 @@
+"""`python -m bench`: the budgets, measured with peers in the same run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from bench import hl7_orders, storage, worklist
+from bench.hl7_orders import Effort
+from bench.report import Section, render, write
+
+
+def main() -> int:
+    """Measure what was asked for; 0 when every budget is met."""
+    options = _options()
+    with tempfile.TemporaryDirectory(prefix="bridge-bench-", dir=options.disk) as folder:
+        sections = [_run(name, Path(folder), options) for name in options.sections]
+    print(render(sections))
+    file = write(sections, {k: str(v) for k, v in vars(options).items()})
+    print(f"\nFigures: {file}")
+    missed = sum(v.met is False for section in sections for v in section.verdicts)
+    if missed:
+        print(f"{missed} budgets missed")
+    return 1 if missed and options.strict else 0
+
+
+def _run(name: str, folder: Path, options: argparse.Namespace) -> Section:
+    print(f"measuring: {name}", flush=True)
+    home = folder / name
+    home.mkdir()
+    return SECTIONS[name](home, options)
+
+
+def _hl7(folder: Path, options: argparse.Namespace) -> Section:
+    effort = Effort(300, 1) if options.quick else Effort(3000, 3)
+    return hl7_orders.measure(folder, effort, postgres=options.postgres)
+
+
+def _worklist(folder: Path, options: argparse.Namespace) -> Section:
+    sizes = [2000] if options.quick else [10_000, 100_000]
+    if options.full:
+        sizes.append(1_000_000)
+    return worklist.measure(folder, sizes, 20 if options.quick else 100)
+
+
+def _storage(folder: Path, options: argparse.Namespace) -> Section:
+    if options.quick:
+        return storage.measure(folder, {storage.SMALL: 20}, 1)
+    return storage.measure(folder, {storage.SMALL: 150, storage.LARGE: 60}, 3)
+
+
+SECTIONS: dict[str, Callable[[Path, argparse.Namespace], Section]] = {
+    "hl7": _hl7,
+    "worklist": _worklist,
+    "storage": _storage,
+}
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    add = parser.add_argument
+    add("sections", nargs="*", metavar="SECTION", help=f"some of {', '.join(SECTIONS)}; all")
+    add("--quick", action="store_true", help="a few seconds each: shows that it works, no more")
+    add("--postgres", action="store_true", help="also the bridge on PostgreSQL, and pgbench")
+    add("--full", action="store_true", help="also a worklist of 1,000,000 steps")
+    add("--strict", action="store_true", help="end with 1 when a budget is missed")
+    add("--disk", type=Path, help="folder on the disk to measure on (the temporary folder)")
+    options = parser.parse_args()
+    unknown = set(options.sections) - set(SECTIONS)
+    if unknown:
+        parser.error(f"there is no section {', '.join(sorted(unknown))}")
+    options.sections = options.sections or list(SECTIONS)
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())
