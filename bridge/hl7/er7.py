@@ -33,6 +33,7 @@ __all__ = [
 
 ORDER_STARTS: Final = ("ORC", "OBR")
 _BLANK: Final = " \t\0\x0b\x1c"
+_FRAMING: Final = "\r\0\x0b\x1c"
 
 
 def read(raw: bytes, *, encoding_override: str | None = None, fallback: str = UTF_8) -> Message:
@@ -93,11 +94,10 @@ def _split_lines(text: str, warnings: list[str]) -> list[str]:
         warnings.append(f"segments end with {'CR and LF' if mixed else 'LF'} instead of CR")
         text = text.replace("\r\n", "\r").replace("\n", "\r")
     text = text.lstrip(_BLANK + "\r\ufeff")
-    if not text.endswith("\r"):
-        text = text.rstrip(_BLANK)
-        if not text.endswith("\r"):
-            warnings.append("the last segment does not end with CR")
-    return text.split("\r")
+    whole = text.rstrip(_FRAMING)
+    if not text.startswith("\r", len(whole)):
+        warnings.append("the last segment does not end with CR")
+    return whole.split("\r")
 
 
 def _read_delimiters(header: str) -> tuple[str, str]:
