@@ -162,9 +162,9 @@ class ReceiveOrder:
 
     def _own_study_uids(self, tx: Transaction, event: OrderReceived, order: Order | None) -> None:
         """A Study Instance UID is one requested procedure's for good (STANDARDS 2.8: 205)."""
-        uids = [p.study_instance_uid for p in event.procedures if p.study_instance_uid]
-        for other in tx.orders.with_study_instance_uids(uids) if uids else ():
-            if order is None or other.pk != order.pk:
+        for uid in {p.study_instance_uid for p in event.procedures if p.study_instance_uid}:
+            owner = tx.orders.owner_of_study(uid)
+            if owner is not None and (order is None or owner != order.pk):
                 raise DuplicateKey(
                     "the Study Instance UID belongs to another order", location=event.location
                 )

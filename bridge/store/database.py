@@ -108,6 +108,7 @@ def _sqlite_engine(url: URL) -> Engine:
             "busy_timeout=30000",
             "cache_size=-65536",
             "temp_store=MEMORY",
+            "wal_autocheckpoint=8000",
         ):
             connection.execute(f"PRAGMA {pragma}")
 

@@ -38,6 +38,9 @@ _BY_NUMBERS = select(_ORDER).where(
 _INSERT_ORDER = _ORDER.insert().returning(_ORDER.c.pk)
 _INSERT_PROCEDURE = requested_procedure.insert().returning(requested_procedure.c.pk)
 _INSERT_STEP = scheduled_step.insert().returning(scheduled_step.c.pk)
+_OWNER_OF_STUDY = select(requested_procedure.c.order_pk).where(
+    requested_procedure.c.study_instance_uid == bindparam("uid")
+)
 _PROCEDURES = (
     select(requested_procedure)
     .where(requested_procedure.c.order_pk == bindparam("order_pk"))
@@ -79,6 +82,10 @@ class Orders:
     def with_study_instance_uids(self, uids: Iterable[str]) -> tuple[Order, ...]:
         """The orders with a requested procedure of one of these Study Instance UIDs."""
         return self._where(requested_procedure.c.study_instance_uid.in_(tuple(uids)))
+
+    def owner_of_study(self, study_instance_uid: str) -> int | None:
+        """The order whose requested procedure was given this Study Instance UID."""
+        return self._connection.execute(_OWNER_OF_STUDY, {"uid": study_instance_uid}).scalar()
 
     def with_rp_ids(self, rp_ids: Iterable[str]) -> tuple[Order, ...]:
         """The orders with a requested procedure of one of these IDs, whatever the accession."""

@@ -55,6 +55,22 @@ _TOUCH = (
     .where(study.c.pk == bindparam("study_pk"))
     .values(state=StudyState.RECEIVING.value, updated_at=bindparam("now"))
 )
+# Asked with every order: the statement has a fixed number of places, so that it is built only once.
+_WIDTH = 4
+_WAITING_KEYS = {
+    "uid": study.c.study_instance_uid,
+    "accession": study.c.accession_number,
+    "patient": study.c.patient_id,
+}
+_WAITING = select(study.c.pk, study.c.study_instance_uid).where(
+    study.c.outcome.in_([o.value for o in Outcome if o is not Outcome.MATCHED]),
+    or_(
+        *(
+            column.in_([bindparam(f"{name}{place}") for place in range(_WIDTH)])
+            for name, column in _WAITING_KEYS.items()
+        )
+    ),
+)
 STUDY_LEVEL = frozenset(
     {
         "PatientBirthDate",
@@ -142,20 +158,17 @@ class Studies:
         self, uids: Iterable[str], accession_numbers: Iterable[str], patient_ids: Iterable[str]
     ) -> tuple[str, ...]:
         """Study Instance UIDs of decided, unmatched studies that carry one of these values."""
-        unmatched = [o.value for o in Outcome if o is not Outcome.MATCHED]
-        query = (
-            select(study.c.study_instance_uid)
-            .where(
-                study.c.outcome.in_(unmatched),
-                or_(
-                    study.c.study_instance_uid.in_(tuple(uids)),
-                    study.c.accession_number.in_(tuple(accession_numbers)),
-                    study.c.patient_id.in_(tuple(patient_ids)),
-                ),
-            )
-            .order_by(study.c.pk)
-        )
-        return tuple(self._connection.execute(query).scalars())
+        found: dict[int, str] = {}
+        columns = (list(uids), list(accession_numbers), list(patient_ids))
+        for start in range(0, max(map(len, columns)), _WIDTH):
+            parameters = {
+                f"{name}{place}": values[start + place] if start + place < len(values) else None
+                for name, values in zip(_WAITING_KEYS, columns, strict=True)
+                for place in range(_WIDTH)
+            }
+            rows = self._connection.execute(_WAITING, parameters).all()
+            found.update((row.pk, row.study_instance_uid) for row in rows)
+        return tuple(found[pk] for pk in sorted(found))
 
     def of_procedures(self, procedure_pks: Iterable[int]) -> tuple[str, ...]:
         """Study Instance UIDs of the studies matched to these procedures."""
