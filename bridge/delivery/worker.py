@@ -235,7 +235,7 @@ class Worker:
             _log.warning("delivery.destination_recovered", extra=self._about(delivery))
 
     def _about(self, delivery: Delivery | None = None) -> dict[str, object]:
-        """Log keys. Neither subject nor payload: logs name no patient and no study."""
+        """Log keys. Nothing that was said, and no patient."""
         about: dict[str, object] = {"destination": self._destination.name}
         if delivery is not None:
             about |= {

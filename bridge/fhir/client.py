@@ -1,0 +1,198 @@
+"""A FHIR server over HTTP (FHIR R4 3.1): requests, searches, and errors that say what to do."""
+
+from __future__ import annotations
+
+import re
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from types import MappingProxyType
+
+import httpx2
+
+from bridge.domain.delivery import TransportError
+from bridge.fhir.identifiers import Json
+from bridge.fhir.outcome import failure, read_object
+
+MEDIA_TYPE = "application/fhir+json"
+MAXIMUM_ANSWER = 16 * 1024 * 1024
+"""Longest answer read, in bytes. Ours are asked to be minimal; searches are by identifier."""
+
+# Shorter than servers keep idle connections (the shortest known: 5 s), so that a request rarely
+# meets one that is just being closed.
+_KEEP_ALIVE = 4.0
+
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+_VERSION = re.compile(r'(?:W/)?"?([^"]+)"?')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """Where a FHIR server is and how to sign in. Secrets are not shown."""
+
+    url: str
+    timeout: float = 30.0
+    token: str = field(default="", repr=False)
+    username: str = ""
+    password: str = field(default="", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    authorities: str = ""
+    """PEM file of the certificate authorities to trust; empty is the system's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A successful answer. `body` is the JSON object, None when there was none."""
+
+    status: int
+    raw: bytes
+    body: Json | None
+    location: str = ""
+    version: str = ""
+
+
+class FhirClient:
+    """One server, from any number of threads, over connections that are kept."""
+
+    def __init__(self, server: Server) -> None:
+        self._base = server.url.rstrip("/")
+        self._timeout = server.timeout
+        self._http = httpx2.Client(
+            auth=(server.username, server.password) if server.username else None,
+            headers=_headers(server),
+            timeout=server.timeout,
+            limits=httpx2.Limits(max_connections=None, keepalive_expiry=_KEEP_ALIVE),
+            verify=ssl.create_default_context(cafile=server.authorities or None),
+            # A destination is reached as it is configured, whatever the environment holds, and
+            # patient data goes to no other address.
+            trust_env=False,
+            follow_redirects=False,
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        *,
+        headers: Mapping[str, str] = _NO_HEADERS,
+        repeatable: bool = True,
+    ) -> Answer:
+        """Make a request; `path` is relative to the base and URL-encoded, empty for the base.
+
+        A `repeatable` request is made once more, at once, when the connection breaks: mostly it
+        was an idle one that the server was just closing.
+
+        Raises:
+            TransportError: nobody was there, or the answer is not a success.
+        """
+        request = self._http.build_request(
+            method,
+            f"{self._base}/{path}" if path else self._base,
+            content=body or None,
+            headers=dict(headers),
+        )
+        for last in (not repeatable, True):
+            try:
+                return self._exchange(request, body)
+            except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
+                raise _lost("cannot be reached", error, body, unreachable=True) from error
+            except httpx2.TimeoutException as error:
+                raise _lost("no answer in time", error, body) from error
+            except httpx2.RequestError as error:
+                if last:
+                    raise _lost("the connection broke", error, body) from error
+        raise AssertionError  # the last round returns or raises
+
+    def search(self, kind: str, where: str) -> list[Json]:
+        """The resources of a type that the criteria find, those merely included left out.
+
+        Raises:
+            TransportError: nobody was there, or the answer is not a searchset.
+        """
+        answer = self.request("GET", f"{kind}?{where}")
+        entries = (answer.body or {}).get("entry", [])
+        if (answer.body or {}).get("resourceType") != "Bundle" or not isinstance(entries, list):
+            raise TransportError(
+                "the server answered a search with no Bundle", permanent=False, response=answer.raw
+            )
+        resources = (entry.get("resource") for entry in entries if isinstance(entry, dict))
+        return [r for r in resources if isinstance(r, dict) and r.get("resourceType") == kind]
+
+    def _exchange(self, request: httpx2.Request, body: bytes) -> Answer:
+        # The client's timeouts are for each read. The deadline is for all of them, so that an
+        # answer that drips cannot hold a lane.
+        deadline = time.monotonic() + self._timeout
+        response = self._http.send(request, stream=True)
+        try:
+            raw = bytearray()
+            for chunk in response.iter_bytes():
+                raw += chunk
+                if len(raw) > MAXIMUM_ANSWER:
+                    raise TransportError("the answer is too long", permanent=False, request=body)
+                if time.monotonic() > deadline:
+                    raise TransportError("no answer in time", permanent=False, request=body)
+        finally:
+            response.close()
+        return _read(response, bytes(raw), body)
+
+
+def _read(response: httpx2.Response, raw: bytes, request: bytes) -> Answer:
+    if not response.is_success:
+        after = _retry_after(response.headers)
+        raise failure(response.status_code, raw, request=request, retry_after=after)
+    body = read_object(raw)
+    if raw and body is None:
+        # A sign-in page of some proxy, say: success only in name.
+        raise TransportError(
+            "the server answered with something else than FHIR JSON",
+            permanent=False,
+            request=request,
+            response=raw,
+        )
+    match = _VERSION.fullmatch(response.headers.get("ETag", ""))
+    return Answer(
+        response.status_code,
+        raw,
+        body,
+        location=response.headers.get("Location", ""),
+        version=match[1] if match else "",
+    )
+
+
+def _lost(
+    what: str, error: Exception, request: bytes, *, unreachable: bool = False
+) -> TransportError:
+    return TransportError(
+        f"{what}: {type(error).__name__} {error}".rstrip(),
+        permanent=False,
+        unreachable=unreachable,
+        request=request,
+    )
+
+
+def _headers(server: Server) -> dict[str, str]:
+    return {
+        "Accept": MEDIA_TYPE,
+        "Content-Type": MEDIA_TYPE,
+        "Prefer": "return=minimal",
+        **({"Authorization": f"Bearer {server.token}"} if server.token else {}),
+        **server.headers,
+    }
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds of Retry-After (RFC 9110 10.2.3), given as a number or as a date."""
+    text = headers.get("Retry-After", "").strip()
+    if text.isdecimal():
+        return float(text)
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except ValueError:
+        return None

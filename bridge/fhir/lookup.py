@@ -1,0 +1,79 @@
+"""Finding at the server what the server owns: orders and patients."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from bridge.domain.delivery import TransportError
+from bridge.domain.identifiers import Identifier
+from bridge.fhir.bundle import token_criteria
+from bridge.fhir.client import FhirClient
+from bridge.fhir.identifiers import IdentifierSystems, Json, criteria
+
+_log = logging.getLogger(__name__)
+
+
+def find(client: FhirClient, kind: str, identifier: Json) -> list[Json]:
+    """The resources that carry an identifier.
+
+    What the server sends is compared again: a server that does not know a search parameter may
+    ignore it, and answer with everybody.
+
+    Raises:
+        TransportError: the search failed.
+    """
+    found = client.search(kind, token_criteria(identifier))
+    return [resource for resource in found if carries(resource, identifier)]
+
+
+def find_one(client: FhirClient, kind: str, identifier: Json) -> Json | None:
+    """The one resource that carries an identifier; None when there is none.
+
+    Raises:
+        TransportError: the search failed; or there are several, which a hand must clean up.
+    """
+    found = find(client, kind, identifier)
+    if len(found) > 1:
+        raise TransportError(
+            f"the server holds {len(found)} {kind} resources with one identifier", permanent=True
+        )
+    return found[0] if found else None
+
+
+def find_request(
+    client: FhirClient, numbers: Sequence[Identifier], systems: IdentifierSystems
+) -> str:
+    """The literal reference of the one ServiceRequest known by these numbers, best number first.
+
+    Empty when there is none, or several, or when the server does not let us search: the order's
+    number beside the reference says the same, and a study is worth more than its link.
+
+    Raises:
+        TransportError: the search failed in a way that may pass.
+    """
+    tokens = ",".join(criteria("", systems.token(number))[1:] for number in numbers)
+    try:
+        found = client.search("ServiceRequest", f"identifier={tokens}")
+    except TransportError as error:
+        if error.permanent:
+            _log.warning("fhir.order_search_refused", extra={"reason": error.message})
+            return ""
+        raise
+    for number in numbers:
+        mine = [r for r in found if carries(r, systems.resource(number))]
+        if len(mine) == 1:
+            return reference(mine[0])
+    return ""
+
+
+def reference(resource: Json) -> str:
+    """The literal reference to a resource, relative to the server's base."""
+    return f"{resource['resourceType']}/{resource['id']}"
+
+
+def carries(resource: Json, identifier: Json) -> bool:
+    """Whether a resource has an identifier of the same system and value."""
+    wanted = identifier.get("system", ""), identifier["value"]
+    held = resource.get("identifier", [])
+    return any((i.get("system", ""), i.get("value")) == wanted for i in held if isinstance(i, dict))
