@@ -40,7 +40,7 @@ def _hl7(folder: Path, options: argparse.Namespace) -> Section:
 
 
 def _worklist(folder: Path, options: argparse.Namespace) -> Section:
-    sizes = [2000] if options.quick else [10_000, 100_000]
+    sizes = [10_000, 100_000]
     if options.full:
         sizes.append(1_000_000)
     return worklist.measure(folder, sizes, 20 if options.quick else 100)

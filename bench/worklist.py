@@ -12,9 +12,8 @@ from statistics import median
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
-from bench import schedule
+from bench import schedule, seed
 from bench.dimse import WORKLIST, Association, echo_request, find_request
-from bench.mllp_load import measure_rate
 from bench.report import Section
 from bridge.simulate.hospital import OrderRequest
 from tests.peers.bridge_process import Bridge, configure
@@ -50,15 +49,15 @@ _RETURNED_OF_STEP = (
 
 @dataclass(frozen=True, slots=True)
 class Queries:
-    """The two queries, encoded, for a worklist of `steps` entries."""
+    """The two queries, encoded: for one order, and for a station's day."""
 
     one: bytes
     day: bytes
 
     @classmethod
-    def of(cls, steps: int) -> Queries:
-        """Ask for what stands in the middle of the schedule."""
-        middle = schedule.order(steps // 2 + 17)
+    def make(cls) -> Queries:
+        """Ask for what stands in the middle of the orders that every contender holds."""
+        middle = schedule.order(PEER_STEPS // 2 + 17)
         one = _query()
         one.AccessionNumber = middle.accession_number
         day = _query()
@@ -74,7 +73,7 @@ def measure(directory: Path, sizes: list[int], repeats: int) -> Section:
     _bridge(section, directory, sizes, repeats)
     with _peers(section, directory) as peers:
         for name, port in peers.items():
-            _times(section, name, port, PEER_STEPS, 3)
+            _times(section, name, port, 3)
     _judge(section, sizes)
     return section
 
@@ -85,26 +84,18 @@ def _bridge(section: Section, directory: Path, sizes: list[int], repeats: int) -
     bridge = Bridge(configure(home, f"sqlite:///{home}/b.db"), home)
     bridge.start()
     try:
-        held = 0
+        rate = seed.send(bridge.hl7_port)
+        section.notes.append(
+            f"{seed.BASE:,} orders came by HL7 ({rate:,.0f}/s), the rest is copied"
+        )
         for size in sizes:
-            rate = seed(bridge, held, size)
-            section.notes.append(f"seeded {size - held:,} orders by HL7 at {rate:,.0f}/s")
-            held = size
-            _times(section, _name(size), bridge.dicom_port, size, repeats)
+            if size > seed.BASE:
+                bridge.stop()
+                seed.multiply(home / "b.db", size)
+                bridge.start()
+            _times(section, _name(size), bridge.dicom_port, repeats)
     finally:
         bridge.close()
-
-
-def seed(bridge: Bridge, first: int, last: int) -> float:
-    """Send the orders from `first` up to `last` by HL7; give the rate.
-
-    In pieces, so that a million messages need not be held at once.
-    """
-    begun = time.perf_counter()
-    for start in range(first, last, 5000):
-        piece = list(schedule.messages(start, min(last, start + 5000)))
-        measure_rate(bridge.hl7_port, piece, 8)
-    return (last - first) / (time.perf_counter() - begun)
 
 
 def _name(size: int) -> str:
@@ -132,9 +123,9 @@ def _peers(section: Section, directory: Path) -> Iterator[dict[str, int]]:
             orthanc.close()
 
 
-def _times(section: Section, name: str, port: int, size: int, repeats: int) -> None:
+def _times(section: Section, name: str, port: int, repeats: int) -> None:
     """Medians over interleaved requests on one association, in milliseconds."""
-    queries = Queries.of(size)
+    queries = Queries.make()
     association = Association(port, AE_TITLE)
     try:
         requests = {ECHO: (echo_request(), 0), ONE: (queries.one, 1), DAY: (queries.day, 200)}

@@ -1,0 +1,69 @@
+"""Filling a worklist: the first orders by HL7, as orders come; more of them by copying rows."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+from bench import schedule
+from bench.mllp_load import measure_rate
+
+BASE = 10_000
+"""Orders that are sent by HL7. Queries ask for these: a copy's stored answer is its original's."""
+
+_PIECE = 5000
+_DAYS = BASE // schedule.PER_DAY // len(schedule.STATIONS)
+# Numbers of the base, found only once however often they are copied.
+_IDENTIFIERS = {
+    "patient_id",
+    "accession_number",
+    "requested_procedure_id",
+    "sps_id",
+    "study_instance_uid",
+}
+
+
+def send(port: int) -> float:
+    """Send the base by HL7; give the orders a second."""
+    begun = time.perf_counter()
+    for start in range(0, BASE, _PIECE):
+        measure_rate(port, list(schedule.messages(start, start + _PIECE)), 8)
+    return BASE / (time.perf_counter() - begun)
+
+
+def multiply(file: Path, size: int) -> None:
+    """Bring the worklist of a bridge that is stopped to `size` entries, each block days later.
+
+    Only the worklist's own two tables are filled, which are all that a query reads.
+    """
+    with closing(sqlite3.connect(file)) as connection:
+        held, step = connection.execute(
+            "SELECT count(*), max(step_pk) FROM worklist_item"
+        ).fetchone()
+        first = held // BASE
+        offset = step if first == 1 else step // first
+        for copy in range(first, size // BASE):
+            for table in ("worklist_item", "worklist_station"):
+                connection.execute(_copying(connection, table, copy, offset))
+            connection.commit()
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _copying(connection: sqlite3.Connection, table: str, copy: int, offset: int) -> str:
+    columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+    values = ", ".join(_value(column, copy, offset) for column in columns)
+    names = ", ".join(columns)
+    return f"INSERT INTO {table} ({names}) SELECT {values} FROM {table} WHERE step_pk <= {offset}"  # noqa: S608
+
+
+def _value(column: str, copy: int, offset: int) -> str:
+    if column == "step_pk":
+        return f"step_pk + {copy * offset}"
+    if column in _IDENTIFIERS:
+        return f"'{copy}.' || {column}"
+    if column == "start":
+        date = "substr(start, 1, 4) || '-' || substr(start, 5, 2) || '-' || substr(start, 7, 2)"
+        return f"strftime('%Y%m%d', {date}, '+{copy * _DAYS} days') || substr(start, 9)"
+    return column
