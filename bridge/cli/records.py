@@ -1,0 +1,125 @@
+"""`bridge message` and `bridge delivery`: what the bridge holds, listed and moved by hand."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from bridge.domain.delivery import DeliveryState
+from bridge.domain.errors import UnknownKey
+from bridge.settings import load
+from bridge.store.database import Database
+from bridge.store.repositories import SqlStore, SqlTransaction
+
+T = TypeVar("T")
+
+
+def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Add the parsers of this group."""
+    message = commands.add_parser("message", help="the journal").add_subparsers(required=True)
+    show = message.add_parser("show", parents=[common], help="one message, raw, and its answer")
+    show.add_argument("number", type=int)
+    show.set_defaults(run=_show_message)
+    find = message.add_parser(
+        "find", parents=[common], help="messages that mention an identifier of any kind"
+    )
+    find.add_argument("identifier")
+    find.set_defaults(run=_find_messages)
+    delivery = commands.add_parser("delivery", help="the outbox").add_subparsers(required=True)
+    listing = delivery.add_parser("list", parents=[common], help="deliveries and their state")
+    listing.add_argument(
+        "--state", action="append", choices=[each.value for each in DeliveryState], default=[]
+    )
+    listing.set_defaults(run=_list_deliveries)
+    for name, move, text in (
+        ("retry", _retry, "send a parked or dead delivery again"),
+        ("park", _park, "hold a pending delivery and its lane"),
+    ):
+        moving = delivery.add_parser(name, parents=[common], help=text)
+        moving.add_argument("number", type=int)
+        moving.set_defaults(run=move)
+
+
+def _show_message(options: argparse.Namespace) -> int:
+    row = _read(options, lambda tx: tx.journal.get(options.number))
+    if row is None:
+        raise UnknownKey(f"there is no message {options.number}")
+    print(f"{_time(row.received_at)} {row.direction} {row.protocol} {row.peer} {row.type}")
+    print(f"{row.disposition} {row.error}".rstrip())
+    for title, content in (("message", row.raw), ("answer", row.reply)):
+        print(f"--- {title}\n{_printable(content)}")
+    return 0
+
+
+def _find_messages(options: argparse.Namespace) -> int:
+    for row in _read(options, lambda tx: tx.journal.mentioning(options.identifier)):
+        _print_row(
+            row.pk, _time(row.received_at), row.direction, row.type, row.disposition, row.error
+        )
+    return 0
+
+
+def _list_deliveries(options: argparse.Namespace) -> int:
+    for row in _read(options, lambda tx: tx.deliveries.listed(options.state)):
+        _print_row(
+            row.pk,
+            _time(row.created_at),
+            row.destination,
+            row.subject,
+            row.kind,
+            row.state,
+            f"attempts={row.attempts}",
+            row.last_error,
+        )
+    return 0
+
+
+def _retry(options: argparse.Namespace) -> int:
+    return _moved(options, lambda tx: tx.deliveries.retry(options.number, time.time()))
+
+
+def _park(options: argparse.Namespace) -> int:
+    return _moved(options, lambda tx: tx.deliveries.park(options.number, time.time()))
+
+
+def _moved(options: argparse.Namespace, move: Callable[[SqlTransaction], bool]) -> int:
+    with _opened(options) as store:
+        if not store.transact(move):
+            raise UnknownKey(f"delivery {options.number} is not in a state that allows this")
+    return 0
+
+
+def _read(options: argparse.Namespace, work: Callable[[SqlTransaction], T]) -> T:
+    with _opened(options) as store:
+        return store.read(work)
+
+
+@contextmanager
+def _opened(options: argparse.Namespace) -> Iterator[SqlStore]:
+    """The store of the configuration, closed again afterwards."""
+    database = Database(str(load(options.config, os.environ).database))
+    try:
+        yield SqlStore(database)
+    finally:
+        database.close()
+
+
+def _time(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _printable(content: bytes) -> str:
+    return content.decode("utf-8", "backslashreplace").replace("\r", "\n")
+
+
+def _print_row(*cells: object) -> None:
+    print("\t".join(_flat(cells)))
+
+
+def _flat(cells: Iterable[object]) -> list[str]:
+    return [str(cell).replace("\n", " ").replace("\t", " ") for cell in cells]

@@ -1,0 +1,87 @@
+"""`bridge worklist query` and `bridge send`: what a modality or a HIS would do, by hand."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from bridge.dicom.scu import Remote, echo, find_worklist, store
+from bridge.hl7.mllp_client import send
+from bridge.settings import Settings, load
+
+_KEYS = (
+    "AccessionNumber",
+    "PatientID",
+    "PatientName",
+    "StudyInstanceUID",
+    "RequestedProcedureID",
+    "Modality",
+    "ScheduledStationAETitle",
+    "ScheduledProcedureStepStartDate",
+    "ScheduledProcedureStepStartTime",
+)
+
+
+def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Add the parsers of this group."""
+    worklist = commands.add_parser("worklist", help="the worklist").add_subparsers(required=True)
+    query = worklist.add_parser("query", parents=[common], help="query as a modality does")
+    query.add_argument(
+        "--as", dest="calling", default="BRIDGECLI", metavar="AE", help="calling AE title"
+    )
+    query.add_argument("keys", nargs="*", metavar="KEYWORD=VALUE", help="matching keys")
+    query.set_defaults(run=_query)
+    sending = commands.add_parser("send", help="send to a listener").add_subparsers(required=True)
+    hl7 = sending.add_parser("hl7", parents=[common], help="one HL7 v2 message; prints the answer")
+    hl7.add_argument("file", type=Path)
+    hl7.add_argument("--host", default="")
+    hl7.add_argument("--port", type=int, default=0)
+    hl7.set_defaults(run=_send_hl7)
+    dicom = sending.add_parser("dicom", parents=[common], help="C-STORE files; no file: C-ECHO")
+    dicom.add_argument("files", nargs="*", type=Path)
+    dicom.add_argument("--as", dest="calling", default="BRIDGECLI", metavar="AE")
+    dicom.set_defaults(run=_send_dicom)
+
+
+def _query(options: argparse.Namespace) -> int:
+    matching = dict(key.split("=", 1) for key in options.keys if "=" in key)
+    remote = _remote(load(options.config, os.environ), options.calling)
+    count = 0
+    for answer in find_worklist(remote, matching):
+        count += 1
+        step = answer.ScheduledProcedureStepSequence[0]
+        values = [step.get(key, answer.get(key, "")) for key in _KEYS]
+        print("\t".join(str(value) for value in values))
+    print(f"{count} scheduled procedure steps", file=sys.stderr)
+    return 0
+
+
+def _send_hl7(options: argparse.Namespace) -> int:
+    listener = load(options.config, os.environ).hl7.listeners[0]
+    content = options.file.read_bytes()
+    answer = send(options.host or listener.host, options.port or listener.port, content, 30.0)
+    print(answer.decode("utf-8", "backslashreplace").replace("\r", "\n").rstrip())
+    return 0 if b"MSA|AA" in answer or b"MSA|CA" in answer else 1
+
+
+def _send_dicom(options: argparse.Namespace) -> int:
+    remote = _remote(load(options.config, os.environ), options.calling)
+    if not options.files:
+        echo(remote)
+        print("C-ECHO succeeded")
+        return 0
+    failed = 0
+    for each in store(remote, options.files):
+        print(f"{each.status:04X}\t{each.sop_instance_uid}")
+        failed += each.status != 0
+    return 1 if failed else 0
+
+
+def _remote(settings: Settings, calling: str) -> Remote:
+    dicom = settings.dicom
+    return Remote(
+        host=dicom.host, port=dicom.port, ae_title=dicom.ae_title, calling_ae_title=calling
+    )

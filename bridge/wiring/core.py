@@ -1,0 +1,126 @@
+"""What every role shares: the database, the image store and the use cases over them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from bridge.dicom.worklist_codec import WorklistCodec
+from bridge.domain.delivery import EventKind
+from bridge.domain.errors import BridgeError
+from bridge.domain.identifiers import Authority
+from bridge.mapping.order_control import load_order_control
+from bridge.services.change_patient import ChangePatient
+from bridge.services.complete_study import CompleteStudy
+from bridge.services.outbox import Outbox
+from bridge.services.project_worklist import ProjectWorklist
+from bridge.services.publish_study import PublishStudy
+from bridge.services.query_worklist import QueryWorklist
+from bridge.services.receive_instance import ReceiveInstance
+from bridge.services.receive_message import ReceiveMessage
+from bridge.services.receive_order import ReceiveOrder
+from bridge.services.reconcile import Reconcile
+from bridge.services.record_performed_step import RecordPerformedStep
+from bridge.settings import Settings
+from bridge.store.database import Database
+from bridge.store.objects import LocalObjects
+from bridge.store.repositories import SqlStore
+
+
+class Wakers:
+    """Who wants to know of new work. Filled while the roles are built, after the store is."""
+
+    def __init__(self) -> None:
+        self.deliveries: list[Callable[[], None]] = []
+        self.timers: list[Callable[[], None]] = []
+
+    def deliveries_queued(self) -> None:
+        """Wake the dispatcher."""
+        for wake in self.deliveries:
+            wake()
+
+    def timer_set(self) -> None:
+        """Wake the timekeeper."""
+        for wake in self.timers:
+            wake()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Core:
+    """The use cases, over one database and one image store."""
+
+    settings: Settings
+    database: Database
+    store: SqlStore
+    objects: LocalObjects
+    outbox: Outbox
+    wakers: Wakers
+    messages: ReceiveMessage
+    worklist: QueryWorklist
+    instances: ReceiveInstance
+    performed_steps: RecordPerformedStep
+    complete: CompleteStudy
+
+
+def build_core(settings: Settings, destinations: Mapping[str, frozenset[EventKind]]) -> Core:
+    """Build the use cases; `destinations` maps names to the kinds of event they are told of.
+
+    Raises BridgeError when the image store or the database cannot be had.
+    """
+    wakers = Wakers()
+    database = Database(str(settings.database))
+    store = SqlStore(
+        database, deliveries_queued=wakers.deliveries_queued, timer_set=wakers.timer_set
+    )
+    objects = LocalObjects(_image_directory(settings))
+    reconcile = Reconcile(PublishStudy(destinations))
+    worklist = ProjectWorklist(WorklistCodec())
+    patients = ChangePatient(worklist, reconcile)
+    complete = CompleteStudy(
+        store=store, reconcile=reconcile, settle_seconds=settings.dicom.settle_seconds
+    )
+    orders = ReceiveOrder(
+        control=load_order_control(),
+        patients=patients,
+        worklist=worklist,
+        reconcile=reconcile,
+        site=Authority(settings.site.assigning_authority),
+    )
+    return Core(
+        settings=settings,
+        database=database,
+        store=store,
+        objects=objects,
+        outbox=Outbox(store),
+        wakers=wakers,
+        messages=ReceiveMessage(
+            store=store, orders=orders, patients=patients, default_start=_default_start(settings)
+        ),
+        worklist=QueryWorklist(store),
+        instances=ReceiveInstance(store=store, objects=objects, complete=complete, clock=time.time),
+        performed_steps=RecordPerformedStep(
+            store=store, worklist=worklist, complete=complete, clock=time.time
+        ),
+        complete=complete,
+    )
+
+
+def _image_directory(settings: Settings) -> Path:
+    if "://" in settings.images:
+        raise BridgeError(
+            f"images: {settings.images} cannot be used yet, only a local directory; set `images`"
+            " to a path"
+        )
+    return Path(settings.images)
+
+
+def _default_start(settings: Settings) -> Callable[[float], str]:
+    """The start of steps that came without one, in the site's time; empty where they are held."""
+    zone: ZoneInfo = settings.site.timezone
+    if settings.site.missing_start == "hold":
+        return lambda _received_at: ""
+    return lambda received_at: datetime.fromtimestamp(received_at, zone).strftime("%Y%m%d%H%M%S")

@@ -1,0 +1,83 @@
+"""Destinations: one kind = one adapter = one entry in one table."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+
+from bridge.domain.delivery import EventKind, RetryPolicy
+from bridge.fhir.bundle import PatientPolicy
+from bridge.fhir.client import Server
+from bridge.fhir.destination import FhirDestination, FhirDestinationConfiguration
+from bridge.fhir.endpoint import Access
+from bridge.fhir.identifiers import IdentifierSystems
+from bridge.fhir.releases import Release
+from bridge.services.deliver import Destination
+from bridge.settings import Destination as DestinationSettings
+from bridge.settings import FhirDestination as FhirSettings
+from bridge.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_FOREVER = 10**9
+
+
+def build_destinations(settings: Settings) -> tuple[Destination, ...]:
+    """An adapter for every enabled destination whose kind this version can deliver to."""
+    built = []
+    for each in settings.destinations:
+        build = _BUILDERS.get(each.kind)
+        if build is None:
+            log.warning(
+                "destination.kind_not_supported",
+                extra={"destination": each.name, "kind": each.kind},
+            )
+        elif each.enabled:
+            built.append(build(settings, each))
+    return tuple(built)
+
+
+def subscriptions(destinations: tuple[Destination, ...]) -> Mapping[str, frozenset[EventKind]]:
+    """Which kinds of event each destination is told of."""
+    return {
+        each.name: frozenset(kind for kind in EventKind if each.accepts(kind))
+        for each in destinations
+    }
+
+
+def _fhir(settings: Settings, destination: DestinationSettings) -> Destination:
+    if not isinstance(destination, FhirSettings):
+        raise TypeError("the table of builders is wrong")
+    retry = destination.retry
+    return FhirDestination(
+        FhirDestinationConfiguration(
+            name=destination.name,
+            server=Server(
+                url=destination.url,
+                timeout=destination.timeout_seconds,
+                token=destination.token.reveal() if destination.token else "",
+            ),
+            release=Release(destination.version),
+            retry=RetryPolicy(
+                base=retry.base_seconds,
+                ceiling=retry.ceiling_seconds,
+                attempts=retry.max_attempts or _FOREVER,
+            ),
+            patients=PatientPolicy.CREATE if destination.create_patient else PatientPolicy.SEARCH,
+            systems=IdentifierSystems(default=settings.site.assigning_authority),
+            zone=settings.site.timezone,
+            access=(
+                Access(
+                    identifier=f"urn:bridge:{settings.site.name}:wado-rs",
+                    address=f"{settings.http.public_url.rstrip('/')}/dicom-web",
+                    name=f"Images of {settings.site.name}",
+                ),
+            ),
+            source=f"urn:bridge:{settings.site.name}",
+        )
+    )
+
+
+_BUILDERS: Mapping[str, Callable[[Settings, DestinationSettings], Destination]] = {
+    FhirSettings.kind: _fhir,
+}

@@ -1,0 +1,76 @@
+"""The edges: what listens, built from settings over the shared use cases."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Executor
+
+from bridge.dicom.configuration import DicomConfiguration, Peer
+from bridge.dicom.server import DicomServer
+from bridge.domain.identifiers import Authority
+from bridge.hl7.intake import Intake
+from bridge.hl7.links import Limits
+from bridge.hl7.mllp import MllpListener
+from bridge.mapping.profiles import load_profile
+from bridge.mapping.source import Site
+from bridge.settings import Hl7Listener, Settings
+from bridge.wiring.core import Core
+
+
+def build_dicom(core: Core) -> DicomServer:
+    """The application entity: verification, worklist, performed steps, storage."""
+    settings = core.settings.dicom
+    return DicomServer(
+        DicomConfiguration(
+            ae_title=settings.ae_title,
+            host=settings.host,
+            port=settings.port,
+            accepts_unknown_peers=settings.unknown_peers == "accept",
+            peers=tuple(
+                Peer(
+                    ae_title=peer.ae_title,
+                    host=peer.host or "",
+                    port=peer.port or 0,
+                    specific_character_set=peer.specific_character_set or "",
+                )
+                for peer in settings.peers
+            ),
+            max_associations=settings.max_associations,
+            worklist_limit=settings.worklist_limit,
+            maximum_pdu=settings.max_pdu,
+        ),
+        worklist=core.worklist,
+        instances=core.instances,
+        performed_steps=core.performed_steps,
+    )
+
+
+def build_hl7(core: Core, listener: Hl7Listener, executor: Executor) -> MllpListener:
+    """One MLLP listener with the mapping profile of its sender."""
+    intake = Intake(
+        profile=load_profile(listener.profile),
+        site=_site(core.settings, listener),
+        messages=core.messages,
+        mode=listener.mode,
+        encoding_override=listener.character_set,
+        clock=time.time,
+    )
+    return MllpListener(
+        intake.handle,
+        executor,
+        name=listener.name,
+        limits=Limits(
+            frame_size=listener.max_frame_bytes,
+            connections=listener.max_connections,
+            idle_timeout=listener.idle_seconds,
+            frame_timeout=listener.frame_seconds,
+        ),
+    )
+
+
+def _site(settings: Settings, listener: Hl7Listener) -> Site:
+    return Site(
+        zone=settings.site.timezone,
+        authority=Authority(listener.assigning_authority),
+        local_scheme=f"99{settings.site.name}"[:16],
+    )
