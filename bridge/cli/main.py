@@ -16,7 +16,7 @@ _GROUPS = (running, configuration, records, wire)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code (2: the command or its configuration is wrong)."""
+    """Run the command line; returns the exit code (2: command or configuration is wrong)."""
     parser = _parser()
     options = parser.parse_args(arguments)
     try:

@@ -72,14 +72,14 @@ class ReceiveOrder:
             raise TableValueNotFound(rule.reason, location=f"{event.location}^1")
         if rule.action is Action.NOTE:
             return Disposition.NOTED
-        now = origin.received_at
-        patient, _ = self._patients.resolve(tx, event.patient, event.occurred_at, now)
         order = self._find(tx, event)
+        if order is not None and _is_older(event, order):
+            return Disposition.STALE
+        if order is None and rule.action is Action.STATUS:
+            raise UnknownKey("no such order", location=f"{event.location}^2")
+        patient = self._patient(tx, event, order, origin.received_at)
         if order is None:
             return self._create(tx, event, rule, patient, origin)
-        self._same_patient(order, patient, event)
-        if _is_older(event, order):
-            return Disposition.STALE
         return self._change(tx, event, rule, order, patient, origin)
 
     def _find(self, tx: Transaction, event: OrderReceived) -> Order | None:
@@ -95,11 +95,18 @@ class ReceiveOrder:
             )
         return found[0] if found else None
 
-    def _same_patient(self, order: Order, patient: Patient, event: OrderReceived) -> None:
-        if order.patient_pk != patient.pk:
+    def _patient(
+        self, tx: Transaction, event: OrderReceived, order: Order | None, now: float
+    ) -> Patient:
+        """The patient of an event; one that names nobody is about the patient of its order."""
+        if order is not None and not event.patient.identifiers:
+            return tx.patients.get(order.patient_pk)
+        patient, _ = self._patients.resolve(tx, event.patient, event.occurred_at, now)
+        if order is not None and order.patient_pk != patient.pk:
             raise DuplicateKey(
                 "the order belongs to another patient", location=f"{event.location}^2"
             )
+        return patient
 
     def _create(
         self,
@@ -109,8 +116,6 @@ class ReceiveOrder:
         patient: Patient,
         origin: Origin,
     ) -> Disposition:
-        if rule.action is Action.STATUS:
-            raise UnknownKey("no such order", location=f"{event.location}^2")
         self._own_study_uids(tx, event, None)
         pk = tx.orders.add(event, patient.pk, origin.source, origin.received_at)
         numbers = event.numbers
