@@ -1,0 +1,213 @@
+"""Profiles: `mappings/*.yaml`, where one says with `extends` how it differs from another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bridge.domain.identifiers import Authority
+from bridge.mapping.documents import Node, read_document
+from bridge.mapping.errors import ProfileError, instead
+from bridge.mapping.imaging import ImagingRules, compile_imaging
+from bridge.mapping.rows import Row, compile_rows
+from bridge.mapping.source import Site
+from bridge.mapping.tables import CodeTable, read_table
+from bridge.mapping.targets import TARGETS, Level
+
+DEFAULT = "ihe-swf"
+_KEYS = frozenset(
+    (
+        "profile",
+        "extends",
+        "about",
+        "tables",
+        "authorities",
+        "defaults",
+        "rows",
+        "remove",
+        "imaging",
+    )
+)
+_AUTHORITIES = ("patient", "placer", "filler")
+_DEFAULTS = ("order_control",)
+
+# What is said once for a message, before its orders; a row that reads only these is evaluated once.
+HEADER_SEGMENTS = frozenset({"MSH", "EVN", "PID", "PD1", "PV1", "PV2", "AL1", "GT1", "IN1", "ARV"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """A compiled profile.
+
+    `header` holds the patient's rows that no order can change, `control` those of ORC-1, which is
+    known before anything else of an order is.
+    """
+
+    name: str
+    header: tuple[Row, ...]
+    control: tuple[Row, ...]
+    levels: Mapping[Level, tuple[Row, ...]]
+    imaging: ImagingRules
+    order_control: str
+    authorities: Mapping[str, Authority]
+
+    def localize(self, site: Site) -> Site:
+        """The site as this profile knows its sender: its own authorities before the site's."""
+        return Site(
+            zone=site.zone,
+            authority=self.authorities.get("patient", site.authority),
+            placer=self.authorities.get("placer", site.placer),
+            filler=self.authorities.get("filler", site.filler),
+            local_scheme=site.local_scheme,
+        )
+
+
+def default_directory() -> Path:
+    """The profiles that come with the bridge: in the package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "mappings"
+    return inside if inside.is_dir() else package.parent / "mappings"
+
+
+def load_profile(name: str = DEFAULT, directory: Path | None = None) -> Profile:
+    """Load and compile a profile and all it extends.
+
+    Raises:
+        ProfileError: naming file, line, row and the fix.
+    """
+    directory = directory or default_directory()
+    documents = _read_chain(name, directory)
+    tables = _TableFinder(directory, documents)
+    rows: dict[Level, list[Row]] = {level: [] for level in Level}
+    for document in documents:
+        _lay_over(rows, document, tables)
+    imaging = compile_imaging(
+        [d.entries["imaging"] for d in documents if "imaging" in d.entries], tables
+    )
+    return Profile(
+        name=name,
+        header=tuple(row for row in rows[Level.PATIENT] if _is_of_header(row)),
+        control=tuple(row for row in rows[Level.ORDER] if _is_control(row)),
+        levels={
+            level: tuple(row for row in rows[level] if not (_is_of_header(row) or _is_control(row)))
+            for level in Level
+        },
+        imaging=imaging,
+        order_control=_last(documents, "defaults", _DEFAULTS).get("order_control", ""),
+        authorities={
+            key: Authority(*text.split("&")[:3])
+            for key, text in _last(documents, "authorities", _AUTHORITIES).items()
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    name: str
+    root: Node
+    entries: Mapping[str, Node]
+
+
+class _TableFinder:
+    """Finds code tables: the profile's own name for one, else the file of that name."""
+
+    def __init__(self, directory: Path, documents: Iterable[_Document]) -> None:
+        self._directory = directory
+        self._files: dict[str, str] = {}
+        self._read: dict[str, CodeTable] = {}
+        for document in documents:
+            if "tables" in document.entries:
+                for name, node in document.entries["tables"].entries().items():
+                    self._files[name] = node.text
+
+    def __call__(self, node: Node) -> CodeTable:
+        file = self._files.get(node.text, f"{node.text}.csv")
+        if file not in self._read:
+            path = self._directory / file
+            if not path.is_file():
+                known = (*self._files, *(p.stem for p in self._directory.glob("*.csv")))
+                raise node.error(f"no table {node.text!r}", instead(node.text, known))
+            self._read[file] = read_table(path)
+        return self._read[file]
+
+
+def _read_chain(name: str, directory: Path) -> list[_Document]:
+    """The profile and what it extends, the most general first."""
+    chain: list[_Document] = []
+    seen: set[str] = set()
+    wanted = Node(name, f"{name}.yaml", 1)
+    while True:
+        path = directory / f"{wanted.text}.yaml"
+        if not path.is_file():
+            known = [p.stem for p in directory.glob("*.yaml") if not p.stem.endswith(".tests")]
+            raise wanted.error(f"no profile {wanted.text!r}", instead(wanted.text, known))
+        root = read_document(path)
+        entries = root.entries(_KEYS)
+        if "profile" not in entries or entries["profile"].text != wanted.text:
+            raise root.error("the profile does not say its name", f"write `profile: {wanted.text}`")
+        chain.insert(0, _Document(wanted.text, root, entries))
+        seen.add(wanted.text)
+        if "extends" not in entries:
+            return chain
+        wanted = entries["extends"]
+        if wanted.text in seen:
+            raise wanted.error("profiles extend each other in a circle", "extend ihe-swf")
+
+
+def _lay_over(rows: dict[Level, list[Row]], document: _Document, tables: _TableFinder) -> None:
+    """Replace, for each target that the document has rows for, the rows there were."""
+    for level, keywords in _parse_removals(document).items():
+        rows[level] = [row for row in rows[level] if row.target.keyword not in keywords]
+    if "rows" not in document.entries:
+        return
+    number = 1
+    for level_name, node in document.entries["rows"].entries(tuple(Level)).items():
+        level = Level(level_name)
+        new = compile_rows(node, level, document.name, number, tables)
+        number += len(new)
+        replaced = {row.target.keyword for row in new}
+        rows[level] = [row for row in rows[level] if row.target.keyword not in replaced] + new
+
+
+def _parse_removals(document: _Document) -> dict[Level, set[str]]:
+    removals: dict[Level, set[str]] = {level: set() for level in Level}
+    if "remove" not in document.entries:
+        return removals
+    known = {keyword: level for level, targets in TARGETS.items() for keyword in targets}
+    for node in document.entries["remove"].items:
+        if node.text not in known:
+            raise node.error(f"unknown target {node.text!r}", instead(node.text, known))
+        removals[known[node.text]].add(node.text)
+    return removals
+
+
+def _last(documents: Iterable[_Document], key: str, allowed: tuple[str, ...]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for document in documents:
+        if key in document.entries:
+            entries = document.entries[key].entries(allowed)
+            found |= {name: node.text for name, node in entries.items()}
+    return found
+
+
+def _is_of_header(row: Row) -> bool:
+    return row.target.level is Level.PATIENT and row.reads <= HEADER_SEGMENTS
+
+
+def _is_control(row: Row) -> bool:
+    return row.target.keyword == "OrderControl"
+
+
+def check_profiles(directory: Path | None = None) -> list[ProfileError]:
+    """Load every profile of a directory and return what is wrong with them."""
+    directory = directory or default_directory()
+    problems = []
+    for path in sorted(directory.glob("*.yaml")):
+        if path.stem.endswith(".tests") or path.stem == "order-control":
+            continue
+        try:
+            load_profile(path.stem, directory)
+        except ProfileError as error:
+            problems.append(error)
+    return problems

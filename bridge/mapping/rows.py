@@ -1,0 +1,294 @@
+"""Rows of a profile, compiled once into closures: target, sources by preference, transforms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from bridge.domain.errors import DataTypeError
+from bridge.mapping.conditions import (
+    Condition,
+    SegmentCondition,
+    parse_place,
+    parse_when,
+    parse_where,
+)
+from bridge.mapping.documents import Node
+from bridge.mapping.errors import ProfileError, instead
+from bridge.mapping.source import NULL, Place, Run, Scope, Segment
+from bridge.mapping.targets import TARGETS, Kind, Level, Target
+from bridge.mapping.transforms import MAPPERS, READERS, Reader, Tables, Transform, Use
+
+Value: TypeAlias = Any
+"""What a row yields: None is not said, "" is said to be deleted."""
+
+Evaluate: TypeAlias = Callable[[Scope, Run], "tuple[Value, str] | None"]
+_Source: TypeAlias = Callable[[Scope, Run], Value]
+
+_ROW_KEYS = ("to", "from", "as", "where", "when", "constant", "unfit")
+_SOURCE_KEYS = ("path", "as", "where")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One compiled row: `evaluate` gives the value and its origin; `reads` names its segments."""
+
+    target: Target
+    number: int
+    profile: str
+    line: int
+    reads: frozenset[str]
+    evaluate: Evaluate
+
+
+def compile_rows(node: Node, level: Level, profile: str, first: int, tables: Tables) -> list[Row]:
+    """Compile the rows of one level; `first` is the number of the first of them in the profile.
+
+    Raises:
+        ProfileError: naming file, line, row and the fix.
+    """
+    rows = []
+    for number, item in enumerate(node.items, start=first):
+        try:
+            rows.append(_compile_row(item, level, profile, number, tables))
+        except ProfileError as error:
+            problem = f"row {number}: {error.problem}"
+            raise ProfileError(error.file, error.line, problem, error.fix) from None
+    return rows
+
+
+def evaluate_rows(
+    rows: Iterable[Row], scope: Scope, run: Run, sources: dict[str, str]
+) -> dict[str, Value]:
+    """Fill the targets of `rows`; of several rows for one target the first that yields counts."""
+    values: dict[str, Value] = {}
+    for row in rows:
+        keyword = row.target.keyword
+        if keyword in values:
+            continue
+        found = row.evaluate(scope, run)
+        if found is not None:
+            values[keyword], sources[keyword] = found
+    return values
+
+
+def _compile_row(node: Node, level: Level, profile: str, number: int, tables: Tables) -> Row:
+    entries = node.entries(_ROW_KEYS)
+    if "to" not in entries:
+        raise node.error("a row without `to`", "say which attribute it fills")
+    target = _parse_target(entries["to"], level)
+    when = parse_when(entries["when"]) if "when" in entries else None
+    where = f"({profile} row {number})"
+    if "constant" in entries:
+        constant = (entries["constant"].text, f"constant {where}")
+        evaluate: Evaluate = lambda _scope, _run: constant  # noqa: E731
+        return Row(target, number, profile, node.line, frozenset(), _guard(evaluate, when))
+    sources = _parse_sources(node, entries, target, tables)
+    labelled = [(source, f"{path} {where}") for path, source in sources]
+    refuse = _parse_unfit(entries.get("unfit"))
+    evaluate = _first_that_yields(labelled)
+    if refuse:
+        evaluate = _refuse_unfit(evaluate)
+    reads = frozenset(path.split("-")[0] for path, _ in sources)
+    return Row(target, number, profile, node.line, reads, _guard(evaluate, when))
+
+
+def _parse_target(node: Node, level: Level) -> Target:
+    target = TARGETS[level].get(node.text)
+    if target is not None:
+        return target
+    for other, targets in TARGETS.items():
+        if node.text in targets:
+            raise node.error(f"{node.text} is not of the {level}", f"move the row to `{other}`")
+    raise node.error(f"unknown target {node.text!r}", instead(node.text, TARGETS[level]))
+
+
+def _parse_unfit(node: Node | None) -> bool:
+    if node is None:
+        return False
+    if node.text not in ("skip", "refuse"):
+        raise node.error(f"unknown {node.text!r}", instead(node.text, ("skip", "refuse")))
+    return node.text == "refuse"
+
+
+def _parse_sources(
+    node: Node, entries: dict[str, Node], target: Target, tables: Tables
+) -> list[tuple[str, _Source]]:
+    if "from" not in entries:
+        raise node.error("a row without `from`", "name a path or write `constant`")
+    sources = []
+    for item in entries["from"].items:
+        own = item.entries(_SOURCE_KEYS) if isinstance(item.content, dict) else {"path": item}
+        if "path" not in own:
+            raise item.error("a source without `path`", "name the field it is read from")
+        place = parse_place(own["path"])
+        chain = own.get("as") or entries.get("as")
+        where_node = own.get("where") or entries.get("where")
+        where = parse_where(where_node, place.segment) if where_node else None
+        read, whole = _compile_chain(chain, place, target, tables, item)
+        make = _every if target.joined else _first
+        sources.append((own["path"].text, make(place, read, where, target, whole)))
+    return sources
+
+
+def _compile_chain(
+    chain: Node | None, place: Place, target: Target, tables: Tables, at: Node
+) -> tuple[Reader, bool]:
+    """Compile `as`: a reader (text unless named), then mappers, then the target's own form."""
+    known = READERS | MAPPERS
+    uses = [Use.parse(item, known) for item in chain.items] if chain else []
+    reader_use = uses.pop(0) if uses and uses[0].name in READERS else Use("text", at, None, {})
+    transform = READERS[reader_use.name]
+    reader: Reader = transform.make(reader_use, place, tables)
+    steps, kind = [], transform.makes
+    for use in uses:
+        if use.name in READERS:
+            raise use.node.error(f"{use.name} comes after another transform", "put it first")
+        _expect(use, kind, Kind.TEXT)
+        mapper: Transform = MAPPERS[use.name]
+        steps.append(mapper.make(use, place, tables))
+        kind = mapper.makes
+    _expect_target(chain or at, kind, target)
+    if target.shape is not None:
+        steps.append(target.shape)
+    return _pipe(reader, steps, place), transform.whole
+
+
+def _expect(use: Use, given: Kind, wanted: Kind) -> None:
+    if given is not wanted:
+        raise use.node.error(f"{use.name} takes {wanted}, not {given}", "remove it")
+
+
+_MADE_BY = {
+    Kind.NAME: "xpn, xcn or ndl",
+    Kind.DATE: "date",
+    Kind.START: "datetime",
+    Kind.MOMENT: "moment",
+    Kind.IDENTIFIER: "ei",
+    Kind.IDENTIFIERS: "cx",
+    Kind.CODE: "ce, or a table and code",
+    Kind.TEXT: "text, free_text or a table",
+}
+
+
+def _expect_target(node: Node, given: Kind, target: Target) -> None:
+    if given is not target.kind:
+        fix = f"write `as:` with {_MADE_BY[target.kind]}"
+        raise node.error(f"{target.keyword} takes {target.kind}, not {given}", fix)
+
+
+def _pipe(reader: Reader, steps: Sequence[Callable[..., Any]], place: Place) -> Reader:
+    if not steps:
+        return reader
+    if len(steps) == 1:
+        step = steps[0]
+
+        def read_one(segment: Segment, run: Run, repetition: int) -> Value:
+            value = reader(segment, run, repetition)
+            return value if value is None else step(value, segment, place, run)
+
+        return read_one
+
+    def read(segment: Segment, run: Run, repetition: int) -> Value:
+        value = reader(segment, run, repetition)
+        for step in steps:
+            if value is None or value == "":
+                return value
+            value = step(value, segment, place, run)
+        return value
+
+    return read
+
+
+def _first(
+    place: Place, read: Reader, where: SegmentCondition | None, _target: Target, _whole: bool
+) -> _Source:
+    """The value of the first segment that has one."""
+    name, number = place.segment, place.field
+    repetition = (place.repetition or 1) - 1
+
+    def source(scope: Scope, run: Run) -> Value:
+        for segment in scope.get(name, ()):
+            fields = segment.fields
+            if number < len(fields) and fields[number] and (where is None or where(segment)):
+                if fields[number] == NULL:
+                    return ""
+                value = read(segment, run, repetition)
+                if value is not None:
+                    return value
+        return None
+
+    return source
+
+
+def _every(
+    place: Place, read: Reader, where: SegmentCondition | None, target: Target, whole: bool
+) -> _Source:
+    """The values of every segment and repetition, joined as the target has it."""
+    name, number = place.segment, place.field
+    join = target.joined
+    assert join is not None  # noqa: S101 - the caller chose this function because of it
+
+    def source(scope: Scope, run: Run) -> Value:
+        found: list[Value] = []
+        deleted = False
+        for segment in scope.get(name, ()):
+            fields = segment.fields
+            if number >= len(fields) or not fields[number] or not (where is None or where(segment)):
+                continue
+            if fields[number] == NULL:
+                deleted = True
+                continue
+            for repetition in _repetitions(place, segment, whole):
+                value = read(segment, run, repetition)
+                if value is not None:
+                    found.append(value)
+        if found:
+            return join(found)
+        return "" if deleted else None
+
+    return source
+
+
+def _repetitions(place: Place, segment: Segment, whole: bool) -> Iterable[int]:
+    if place.repetition:
+        return (place.repetition - 1,)
+    return (0,) if whole else range(segment.count(place.field))
+
+
+def _first_that_yields(sources: Sequence[tuple[_Source, str]]) -> Evaluate:
+    """The first source with a value; a null counts only when none has one."""
+
+    def evaluate(scope: Scope, run: Run) -> tuple[Value, str] | None:
+        deleted: tuple[Value, str] | None = None
+        for source, label in sources:
+            value = source(scope, run)
+            if value is None:
+                continue
+            if value != "":
+                return value, label
+            deleted = deleted or (value, label)
+        return deleted
+
+    return evaluate
+
+
+def _refuse_unfit(evaluate: Evaluate) -> Evaluate:
+    """Refuse the message when all that was there could not be used (`unfit: refuse`)."""
+
+    def strict(scope: Scope, run: Run) -> tuple[Value, str] | None:
+        before = len(run.unfit)
+        found = evaluate(scope, run)
+        if found is None and len(run.unfit) > before:
+            location, text = run.unfit[before]
+            run.refuse(DataTypeError(text, location=location))
+        return found
+
+    return strict
+
+
+def _guard(evaluate: Evaluate, when: Condition | None) -> Evaluate:
+    if when is None:
+        return evaluate
+    return lambda scope, run: evaluate(scope, run) if when(scope) else None

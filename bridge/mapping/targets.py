@@ -1,0 +1,283 @@
+"""What a row can fill: values of the domain by the names DICOM gives them (PS3.6), and their form.
+
+Identifying values are checked and never cut; texts are made to fit their VR (PS3.5 6.2).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from bridge.domain.errors import DataTypeError
+from bridge.domain.identifiers import Identifier, is_placeholder
+from bridge.mapping.source import Place, Run, Segment
+
+
+class Level(StrEnum):
+    """The levels of an order message, from whom it is about to what is done."""
+
+    PATIENT = "patient"
+    ORDER = "order"
+    PROCEDURE = "procedure"
+    STEP = "step"
+
+
+class Kind(StrEnum):
+    """What sort of value a transform makes and a target takes."""
+
+    TEXT = "text"
+    NAME = "name"
+    DATE = "date"
+    IDENTIFIER = "identifier"
+    IDENTIFIERS = "identifiers"
+    CODE = "code"
+    START = "date and time"
+    MOMENT = "moment"
+
+
+Shape = Callable[[Any, Segment, Place, Run], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One thing to fill. `joined` is how several values become one; None takes the first."""
+
+    keyword: str
+    level: Level
+    kind: Kind
+    shape: Shape | None = None
+    joined: Callable[[list[Any]], Any] | None = None
+    attribute: bool = True
+
+
+_LINE_ENDS = re.compile(r"[\r\n\t]+")
+_CODE_STRING = re.compile(r"[A-Z0-9 _]{1,16}")
+_UID = re.compile(r"[0-9]+(?:\.[0-9]+)*")
+_LONGEST_UID = 64
+_DECIMAL = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
+
+
+def cut_to(longest: int) -> Shape:
+    """LO, SH: one line without backslashes, cut at `longest` characters with a warning."""
+
+    def shape(value: str, segment: Segment, place: Place, run: Run) -> str | None:
+        if "\n" in value or "\r" in value or "\t" in value:
+            value = _LINE_ENDS.sub(" ", value)
+        if "\\" in value:
+            value = value.replace("\\", "/")
+        value = value.strip()
+        if len(value) > longest:
+            run.warn(place.location(segment), f"longer than {longest} characters and was cut")
+            value = value[:longest].rstrip()
+        return value or None
+
+    return shape
+
+
+def cut_text(longest: int) -> Shape:
+    """LT, ST: lines are kept, cut at `longest` characters with a warning."""
+
+    def shape(value: str, segment: Segment, place: Place, run: Run) -> str | None:
+        if len(value) > longest:
+            run.warn(place.location(segment), f"longer than {longest} characters and was cut")
+            value = value[:longest]
+        return value.strip() or None
+
+    return shape
+
+
+def check_code(value: str, segment: Segment, place: Place, run: Run) -> str | None:
+    """CS."""
+    value = value.strip()
+    if _CODE_STRING.fullmatch(value):
+        return value
+    run.leave_out(place.location(segment), "not a code string")
+    return None
+
+
+def check_decimal(value: str, segment: Segment, place: Place, run: Run) -> str | None:
+    """DS."""
+    value = value.strip()
+    if _DECIMAL.fullmatch(value):
+        return value[:16]
+    run.leave_out(place.location(segment), "not a number")
+    return None
+
+
+def check_uid(value: str, segment: Segment, place: Place, run: Run) -> str | None:
+    """UI: what is no UID refuses the message, since nothing may stand in for it."""
+    value = value.strip()
+    if len(value) <= _LONGEST_UID and _UID.fullmatch(value):
+        return value
+    if is_placeholder(value):
+        return None
+    run.refuse(DataTypeError("not a DICOM UID", location=place.location(segment)))
+    return None
+
+
+def check_id(longest: int) -> Shape:
+    """An identifier as plain text: too long refuses, a placeholder is absent."""
+
+    def shape(value: str, segment: Segment, place: Place, run: Run) -> str | None:
+        value = value.strip()
+        return value if is_usable(value, longest, place.location(segment), run) else None
+
+    return shape
+
+
+def check_ae_titles(value: str, segment: Segment, place: Place, run: Run) -> tuple[str, ...] | None:
+    """AE, one or several: DICOM's own delimiter may stand between them."""
+    titles = [title.strip() for title in value.split("\\")]
+    location = place.location(segment)
+    usable = tuple(title for title in titles if title and is_usable(title, 16, location, run))
+    return usable or None
+
+
+def check_identifier(longest: int) -> Shape:
+    """An identifier with its authority."""
+
+    def shape(value: Identifier, segment: Segment, place: Place, run: Run) -> Identifier | None:
+        usable = is_usable(value.value, longest, place.location(segment), run)
+        return value if usable else None
+
+    return shape
+
+
+def is_usable(value: str, longest: int, location: str, run: Run) -> bool:
+    """Whether a text can be an identifier of at most `longest` characters (STANDARDS 2.3, 10.13).
+
+    Raises:
+        DataTypeError: it is too long or holds what no identifier can, unless the pass is lenient.
+    """
+    if is_placeholder(value):
+        run.warn(location, "a placeholder instead of an identifier, taken as absent")
+        return False
+    if len(value) > longest:
+        run.refuse(DataTypeError(f"longer than {longest} characters", location=location))
+        return False
+    if "\\" in value or not value.isprintable():
+        run.refuse(DataTypeError("holds a character that no identifier can", location=location))
+        return False
+    return True
+
+
+def _join_values(values: list[str]) -> str:
+    return "\\".join(dict.fromkeys(values))
+
+
+def _join_lines(values: list[str]) -> str:
+    return "\n".join(values)
+
+
+def _first_seen(values: list[Any]) -> tuple[Any, ...]:
+    return tuple(dict.fromkeys(values))
+
+
+def _flatten(values: list[tuple[Any, ...]]) -> tuple[Any, ...]:
+    return tuple(dict.fromkeys(item for value in values for item in value))
+
+
+_SHORT, _LONG, _TEXT = cut_to(16), cut_to(64), cut_text(10240)
+
+
+def _texts(level: Level, shape: Shape, *keywords: str) -> list[Target]:
+    return [Target(keyword, level, Kind.TEXT, shape) for keyword in keywords]
+
+
+def _several(level: Level, shape: Shape, *keywords: str) -> list[Target]:
+    return [Target(keyword, level, Kind.TEXT, shape, _join_values) for keyword in keywords]
+
+
+def _comments(level: Level, *keywords: str) -> list[Target]:
+    return [Target(keyword, level, Kind.TEXT, _TEXT, _join_lines) for keyword in keywords]
+
+
+def _names(level: Level, *keywords: str) -> list[Target]:
+    return [Target(keyword, level, Kind.NAME) for keyword in keywords]
+
+
+def _identity(
+    level: Level,
+    keyword: str,
+    kind: Kind,
+    shape: Shape | None = None,
+    joined: Callable[[list[Any]], Any] | None = None,
+) -> Target:
+    return Target(keyword, level, kind, shape, joined, attribute=False)
+
+
+_P, _O, _R, _S = Level.PATIENT, Level.ORDER, Level.PROCEDURE, Level.STEP
+
+_ALL = [
+    _identity(_P, "PatientID", Kind.IDENTIFIERS, None, _flatten),
+    *_names(_P, "PatientName", "PatientMotherBirthName", "ResponsiblePerson"),
+    Target("PatientBirthDate", _P, Kind.DATE),
+    *_texts(_P, check_code, "PatientSex", "PatientSexNeutered"),
+    *_texts(_P, check_decimal, "PatientWeight", "PatientSize"),
+    Target("PregnancyStatus", _P, Kind.TEXT, check_decimal),
+    *_several(_P, _LONG, "MedicalAlerts", "Allergies"),
+    *_texts(
+        _P,
+        _LONG,
+        "PatientState",
+        "SpecialNeeds",
+        "ConfidentialityConstraintOnPatientDataDescription",
+        "PatientAddress",
+        "PatientSpeciesDescription",
+        "PatientBreedDescription",
+    ),
+    *_texts(_P, _SHORT, "EthnicGroup", "Occupation", "PatientTelephoneNumbers"),
+    *_comments(_P, "PatientComments", "AdditionalPatientHistory"),
+    _identity(_O, "OrderControl", Kind.TEXT, _SHORT),
+    _identity(_O, "OrderStatus", Kind.TEXT, _SHORT),
+    _identity(_O, "OccurredAt", Kind.MOMENT),
+    _identity(_O, "AccessionNumber", Kind.IDENTIFIER, check_identifier(16)),
+    _identity(_O, "PlacerOrderNumberImagingServiceRequest", Kind.IDENTIFIER, check_identifier(64)),
+    _identity(_O, "FillerOrderNumberImagingServiceRequest", Kind.IDENTIFIER, check_identifier(64)),
+    *_names(_O, "RequestingPhysician", "ReferringPhysicianName", "OrderEnteredBy"),
+    *_texts(
+        _O,
+        _LONG,
+        "AdmissionID",
+        "CurrentPatientLocation",
+        "RequestingService",
+        "InstitutionName",
+        "ReasonForVisit",
+    ),
+    *_texts(_O, _SHORT, "OrderEntererLocation", "OrderCallbackPhoneNumber"),
+    *_comments(_O, "ImagingServiceRequestComments"),
+    _identity(_R, "RequestedProcedureID", Kind.TEXT, check_id(16)),
+    _identity(_R, "StudyInstanceUID", Kind.TEXT, check_uid),
+    _identity(_R, "RequestedProcedureCodeSequence", Kind.CODE),
+    *_texts(
+        _R,
+        _LONG,
+        "RequestedProcedureDescription",
+        "PatientTransportArrangements",
+        "ReasonForTheRequestedProcedure",
+        "RequestedProcedureLocation",
+        "ConfidentialityCode",
+    ),
+    *_texts(_R, _SHORT, "RequestedProcedurePriority", "ReportingPriority"),
+    *_names(_R, "NamesOfIntendedRecipientsOfResults"),
+    *_comments(_R, "RequestedProcedureComments"),
+    _identity(_S, "ScheduledProcedureStepID", Kind.TEXT, check_id(16)),
+    _identity(_S, "Modality", Kind.TEXT, check_code),
+    _identity(_S, "ScheduledStationAETitle", Kind.TEXT, check_ae_titles, _flatten),
+    _identity(_S, "ScheduledProcedureStepStartDateTime", Kind.START),
+    _identity(_S, "ScheduledProtocolCodeSequence", Kind.CODE, None, _first_seen),
+    *_texts(
+        _S, _LONG, "ScheduledProcedureStepDescription", "PreMedication", "RequestedContrastAgent"
+    ),
+    *_several(_S, _SHORT, "ScheduledStationName"),
+    *_texts(_S, _SHORT, "ScheduledProcedureStepLocation"),
+    *_names(_S, "ScheduledPerformingPhysicianName"),
+    *_comments(_S, "CommentsOnTheScheduledProcedureStep"),
+]
+
+TARGETS: dict[Level, dict[str, Target]] = {
+    level: {target.keyword: target for target in _ALL if target.level is level} for level in Level
+}
