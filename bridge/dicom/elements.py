@@ -91,9 +91,9 @@ class DataSet:
         return character_set(declared.decode("latin-1").rstrip(" \0"))
 
     def vr(self, tag: int) -> str:
-        """The VR of an element: as written, else the dictionary's."""
+        """The VR of an element: as written, else (also when written as UN) the dictionary's."""
         written = self._elements[tag][0]
-        return written.decode("ascii") if written else dictionary_vr(tag)
+        return written.decode("ascii") if written not in (b"", b"UN") else dictionary_vr(tag)
 
     def text(self, tag: int) -> str:
         """The whole value, several values by backslash, without padding."""

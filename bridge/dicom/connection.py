@@ -1,0 +1,205 @@
+"""An accepted connection: its socket options, its peer, and writing to it past pynetdicom."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import select
+import socket
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from pynetdicom.association import Association
+from pynetdicom.events import Event
+from pynetdicom.transport import AssociationSocket
+
+from bridge.domain.errors import ResourceBusy
+
+# Linux only; elsewhere delayed acknowledgements cannot be turned off for a socket.
+_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+
+_LONGEST_WAIT = 0.01  # seconds until the association's other duties are looked at again
+_SHORTEST_SLEEP = 0.00005
+_STRETCH = 65_536
+_LONGEST_NEGOTIATION = 1 << 20  # bytes of an A-ASSOCIATE-RQ, which no maximum length limits
+
+
+class Doorbell:
+    """A socket to be read once somebody rang; it wakes a thread that waits for the network."""
+
+    def __init__(self) -> None:
+        self._button, self.socket = socket.socketpair()
+        self._button.setblocking(False)
+        self.socket.setblocking(False)
+        # pynetdicom does not close every connection that it gives up.
+        self.close = weakref.finalize(self, _close, self._button, self.socket)
+
+    def ring(self) -> None:
+        """Wake whoever waits."""
+        with contextlib.suppress(OSError):  # full: awake already; closed: nobody waits
+            self._button.send(b"!")
+
+    def silence(self) -> None:
+        """Be quiet until it rings again."""
+        with contextlib.suppress(OSError):
+            self.socket.recv(4096)
+
+
+class SignallingQueue(queue.Queue[Any]):
+    """A queue that tells when something was put."""
+
+    def __init__(self, signal: Callable[[], None]) -> None:
+        super().__init__()
+        self._signal = signal
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        """Queue an item, then give the signal."""
+        super().put(item, block, timeout)
+        self._signal()
+
+
+class Checkpoint(threading.Event):
+    """Where an association's thread pauses on request; here it also waits until there is work."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.work = threading.Event()
+        self.set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until there is work, or it is time to look at the timers again."""
+        passed = super().wait(timeout)
+        self.work.wait(_LONGEST_WAIT)
+        self.work.clear()
+        return passed
+
+
+class PromptConnection(AssociationSocket):
+    """pynetdicom's end of a connection, waiting for events instead of looking every millisecond.
+
+    It acknowledges at once whatever arrives. A client with Nagle's algorithm on (dcmtk's default,
+    and many modalities) holds the last part of a message back until the part before it is
+    acknowledged, and the kernel delays that by 40 ms. Measured with 300 small CTs from dcmtk's
+    storescu: 21 stored a second as is, 312-378 with TCP_NODELAY here and TCP_QUICKACK; one
+    worklist match 92 ms as is, 5 ms with them. The kernel takes TCP_QUICKACK back whenever it
+    answers, so it is set anew after each receive.
+    """
+
+    def __init__(
+        self, association: Association, client: socket.socket, idle_timeout: float
+    ) -> None:
+        super().__init__(association, client_socket=client)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # A peer that stops in the middle of a PDU, or stops reading, is given up after this.
+        client.settimeout(idle_timeout)
+        self._longest_pdu = association.ae.maximum_pdu_size + _LONGEST_NEGOTIATION
+        self._outgoing = Doorbell()
+        association.dul.to_provider_queue = SignallingQueue(self._outgoing.ring)
+
+    @property
+    def ready(self) -> bool:
+        """Wait until the peer sent something (true), or there is something to send (false)."""
+        connection = self.socket
+        if connection is None or not self._is_connected:
+            return False
+        try:
+            readable, _, _ = select.select(
+                [connection, self._outgoing.socket], [], [], _LONGEST_WAIT
+            )
+        except (OSError, ValueError):
+            self.event_queue.put("Evt17")  # transport connection closed
+            return False
+        if self._outgoing.socket in readable:
+            self._outgoing.silence()
+        return connection in readable
+
+    def recv(self, nr_bytes: int) -> bytearray:
+        """Receive exactly `nr_bytes`, or less when the peer closes the connection.
+
+        Raises:
+            OSError: the peer is silent for too long, or announces a PDU that nobody asked for.
+        """
+        if nr_bytes > self._longest_pdu:
+            raise OSError(f"the peer announced a PDU of {nr_bytes} bytes")
+        received = bytearray(nr_bytes)
+        view, count = memoryview(received), 0
+        connection = self.socket
+        while connection is not None and count < nr_bytes:
+            size = connection.recv_into(view[count : count + _STRETCH])
+            if _QUICKACK is not None:
+                connection.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+            if not size:
+                break
+            count += size
+        view.release()
+        del received[count:]
+        return received
+
+    def close(self) -> None:
+        """Close the connection and what wakes it."""
+        super().close()
+        self._outgoing.close()
+
+
+def _close(*sockets: socket.socket) -> None:
+    for each in sockets:
+        each.close()
+
+
+def open_connection(event: Event, idle_timeout: float) -> None:
+    """Put a prompt connection in the place of pynetdicom's, before anything is read from it.
+
+    For EVT_CONN_OPEN, when the association's threads do not run yet. Without it they look for work
+    every millisecond: 285 small CTs and 150 of 512×512 stored a second, 495 and 310 with it.
+    """
+    dul, dimse = event.assoc.dul, event.assoc.dimse
+    if dul.socket is None or dul.socket.socket is None:
+        return
+    dul.event_queue.get_nowait()  # its "connection opened" (Evt5); the new one has its own
+    dul.socket = PromptConnection(event.assoc, dul.socket.socket, idle_timeout)
+    dul._run_loop_delay = _SHORTEST_SLEEP
+    checkpoint = Checkpoint()
+    dul.to_user_queue = SignallingQueue(checkpoint.work.set)
+    dimse.msg_queue = SignallingQueue(checkpoint.work.set)
+    event.assoc._reactor_checkpoint = checkpoint
+
+
+def calling_ae_title(event: Event) -> str:
+    """The AE title that the peer calls itself."""
+    return str(event.assoc.requestor.ae_title).strip()
+
+
+def peer_of(event: Event) -> str:
+    """Who is at the other end, for logs and the journal: `CT01@192.0.2.7`."""
+    return f"{calling_ae_title(event)}@{event.assoc.requestor.address}"
+
+
+class Outlet:
+    """Writes PDUs to a peer from the thread that serves its request.
+
+    pynetdicom's own way is a queue that another thread looks at every millisecond. That thread
+    only reads meanwhile, so nothing else writes, and it still sees a C-CANCEL when the peer reads
+    slowly and this thread waits.
+    """
+
+    def __init__(self, event: Event) -> None:
+        self._association = event.assoc
+
+    def send(self, pdus: bytes) -> None:
+        """Write whole PDUs.
+
+        Raises:
+            ResourceBusy: the connection is gone.
+        """
+        if not pdus:
+            return
+        dul = self._association.dul
+        while not dul.to_provider_queue.empty():  # only when a peer did not wait for its answer
+            time.sleep(0.001)
+        connection = dul.socket
+        if connection is None or connection.socket is None:
+            raise ResourceBusy("the peer has gone")
+        connection.send(pdus)

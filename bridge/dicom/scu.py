@@ -1,0 +1,198 @@
+"""Service class user: asking other application entities. For the simulators and the commands."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydicom import dcmread
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataset import Dataset
+from pynetdicom import AE, evt
+from pynetdicom.association import Association
+from pynetdicom.events import Event
+from pynetdicom.presentation import PresentationContext, build_context
+
+from bridge.dicom.sop_classes import MODALITY_WORKLIST, PERFORMED_STEP, VERIFICATION
+from bridge.domain.errors import BridgeError
+
+_PENDING = frozenset({0xFF00, 0xFF01})
+_SUCCESS = 0x0000
+_MOST_CONTEXTS = 128
+
+# What a modality usually asks for of each level.
+_RETURNED = (
+    "AccessionNumber ReferringPhysicianName PatientName PatientID IssuerOfPatientID "
+    "PatientBirthDate PatientSex PatientWeight MedicalAlerts Allergies PregnancyStatus "
+    "StudyInstanceUID RequestingPhysician RequestedProcedureDescription "
+    "RequestedProcedureCodeSequence AdmissionID RequestedProcedureID RequestedProcedurePriority"
+)
+_RETURNED_OF_STEP = (
+    "Modality ScheduledStationAETitle ScheduledProcedureStepStartDate "
+    "ScheduledProcedureStepStartTime ScheduledPerformingPhysicianName "
+    "ScheduledProcedureStepDescription ScheduledProtocolCodeSequence ScheduledProcedureStepID "
+    "ScheduledStationName ScheduledProcedureStepLocation ScheduledProcedureStepStatus"
+)
+
+
+class PeerUnavailable(BridgeError):
+    """The peer cannot be reached, or refuses the association."""
+
+    permanent = False
+
+
+class RequestFailed(BridgeError):
+    """The peer answered with a status other than Success, or not at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remote:
+    """An application entity to call, and the title to call it under."""
+
+    ae_title: str
+    host: str
+    port: int
+    calling_ae_title: str = "BRIDGE"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of one instance that was sent."""
+
+    sop_instance_uid: str
+    status: int
+    comment: str = ""
+
+
+def echo(remote: Remote) -> None:
+    """Verify that a peer answers (C-ECHO).
+
+    Raises:
+        PeerUnavailable: it does not.
+        RequestFailed: it answers with a failure.
+    """
+    with associated(remote, [build_context(VERIFICATION)]) as association:
+        _check(association.send_c_echo())
+
+
+def find_worklist(remote: Remote, matching: Mapping[str, str]) -> Iterator[Dataset]:
+    """Query a worklist: keywords of either level with the text to match.
+
+    Raises:
+        PeerUnavailable: the peer cannot be asked.
+        RequestFailed: it answers with a failure.
+    """
+    with associated(remote, [build_context(MODALITY_WORKLIST)]) as association:
+        for status, item in association.send_c_find(worklist_keys(matching), MODALITY_WORKLIST):
+            if item is None or "Status" not in status or status.Status not in _PENDING:
+                _check(status)
+                return
+            yield item
+
+
+def worklist_keys(matching: Mapping[str, str]) -> Dataset:
+    """Make an Identifier that matches as told and asks for what modalities usually ask for."""
+    root, step = Dataset(), Dataset()
+    for keyword in {*_RETURNED.split(), *matching} - set(_RETURNED_OF_STEP.split()):
+        _set(root, keyword, matching.get(keyword, ""))
+    for keyword in _RETURNED_OF_STEP.split():
+        _set(step, keyword, matching.get(keyword, ""))
+    root.ScheduledProcedureStepSequence = [step]
+    if not all(text.isascii() for text in matching.values()):
+        root.SpecificCharacterSet = "ISO_IR 192"
+    return root
+
+
+def store(remote: Remote, instances: Iterable[Dataset | Path]) -> list[Stored]:
+    """Send instances over one association, each in its own transfer syntax.
+
+    Raises:
+        PeerUnavailable: the peer cannot be reached or takes none of them.
+    """
+    datasets = [dcmread(each) if isinstance(each, Path) else each for each in instances]
+    kinds = {(each.SOPClassUID, each.file_meta.TransferSyntaxUID) for each in datasets}
+    contexts = [build_context(*kind) for kind in sorted(kinds)[:_MOST_CONTEXTS]]
+    with associated(remote, contexts) as association:
+        return [_stored(association, each) for each in datasets]
+
+
+def create_performed_step(remote: Remote, sop_instance_uid: str, attributes: Dataset) -> None:
+    """Tell that a procedure step has begun (MPPS N-CREATE).
+
+    Raises:
+        PeerUnavailable: the peer cannot be told.
+        RequestFailed: it answers with a failure.
+    """
+    with associated(remote, [build_context(PERFORMED_STEP)]) as association:
+        _check(association.send_n_create(attributes, PERFORMED_STEP, sop_instance_uid)[0])
+
+
+def set_performed_step(remote: Remote, sop_instance_uid: str, changes: Dataset) -> None:
+    """Tell how a procedure step went on (MPPS N-SET).
+
+    Raises:
+        PeerUnavailable: the peer cannot be told.
+        RequestFailed: it answers with a failure.
+    """
+    with associated(remote, [build_context(PERFORMED_STEP)]) as association:
+        _check(association.send_n_set(changes, PERFORMED_STEP, sop_instance_uid)[0])
+
+
+@contextmanager
+def associated(remote: Remote, contexts: Sequence[PresentationContext]) -> Iterator[Association]:
+    """Hold an association, released at the end.
+
+    Raises:
+        PeerUnavailable: none can be had.
+    """
+    entity = AE(ae_title=remote.calling_ae_title)
+    association = entity.associate(
+        remote.host,
+        remote.port,
+        contexts=list(contexts),
+        ae_title=remote.ae_title,
+        evt_handlers=[(evt.EVT_CONN_OPEN, _send_at_once)],
+    )
+    if not association.is_established:
+        reason = "refuses the association" if association.is_rejected else "cannot be reached"
+        raise PeerUnavailable(f"{remote.ae_title} at {remote.host}:{remote.port} {reason}")
+    try:
+        yield association
+    finally:
+        association.release()
+
+
+def _send_at_once(event: Event) -> None:
+    """Turn Nagle's algorithm off: it holds back the data set until the command is acknowledged."""
+    connection = event.assoc.dul.socket
+    if connection is not None and connection.socket is not None:
+        connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _check(status: Dataset) -> None:
+    if "Status" not in status:
+        raise RequestFailed("the peer did not answer", permanent=False)
+    if status.Status != _SUCCESS:
+        comment = str(status.get("ErrorComment", ""))
+        raise RequestFailed(f"status {status.Status:04X} {comment}".strip())
+
+
+def _stored(association: Association, instance: Dataset) -> Stored:
+    uid = str(instance.SOPInstanceUID)
+    try:
+        status = association.send_c_store(instance)
+    except (ValueError, AttributeError, RuntimeError) as error:
+        return Stored(uid, 0xC000, str(error))
+    comment = str(status.get("ErrorComment", ""))
+    return Stored(uid, int(status.get("Status", 0xC000)), comment or "")
+
+
+def _set(level: Dataset, keyword: str, text: str) -> None:
+    tag = tag_for_keyword(keyword)
+    if tag is None:
+        raise RequestFailed(f"{keyword} is not a DICOM keyword")
+    vr = dictionary_VR(tag)
+    level.add_new(tag, vr, [] if vr == "SQ" else text or None)

@@ -1,0 +1,134 @@
+"""The bridge's application entity: one listener for Verification, Worklist, MPPS and Storage."""
+
+from __future__ import annotations
+
+import logging
+
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
+from pynetdicom import AE, _config, evt
+from pynetdicom.events import Event
+from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
+from pynetdicom.transport import ThreadedAssociationServer
+
+from bridge.dicom.configuration import DicomConfiguration
+from bridge.dicom.connection import open_connection
+from bridge.dicom.mpps import PerformedStepProvider, PerformedStepRecorder, refuse_get
+from bridge.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
+from bridge.dicom.sop_classes import MODALITY_WORKLIST, PERFORMED_STEP, VERIFICATION
+from bridge.dicom.storage import InstanceReceiver, StorageProvider
+from bridge.dicom.worklist import WorklistProvider, WorklistSource
+
+# Explicit VR first: stored answers need no conversion for it.
+_WORKLIST_SYNTAXES = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
+_PLAIN_SYNTAXES = [
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+]
+
+_log = logging.getLogger(__name__)
+
+
+class DicomServer:
+    """Listens for associations, each served by threads of its own."""
+
+    def __init__(
+        self,
+        configuration: DicomConfiguration,
+        *,
+        worklist: WorklistSource,
+        instances: InstanceReceiver,
+        performed_steps: PerformedStepRecorder,
+    ) -> None:
+        self._configuration = configuration
+        self._worklist = WorklistProvider(configuration, worklist)
+        self._storage = StorageProvider(instances)
+        self._performed_steps = PerformedStepProvider(performed_steps)
+        self._entity = _application_entity(configuration)
+        self._server: ThreadedAssociationServer | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on, also when the configuration left it open."""
+        return self._server.server_address[1] if self._server else self._configuration.port
+
+    def start(self) -> None:
+        """Begin to listen.
+
+        Raises:
+            OSError: the address cannot be had.
+        """
+        _prepare_library()
+        address = (self._configuration.host, self._configuration.port)
+        self._server = self._entity.start_server(
+            address, block=False, evt_handlers=self._handlers()
+        )
+        _log.info("DICOM listening", extra={"host": address[0], "port": self.port})
+
+    def stop(self) -> None:
+        """Stop listening and abort what associations there are; what was answered is kept."""
+        if self._server is not None:
+            self._server.shutdown()
+            self._server = None
+        for association in self._entity.active_associations:
+            association.abort()
+
+    def _handlers(self) -> list[evt.EventHandlerType]:
+        return [
+            (evt.EVT_CONN_OPEN, open_connection, [self._configuration.idle_timeout]),
+            (evt.EVT_REQUESTED, _answer_roles),
+            (evt.EVT_C_FIND, self._worklist.handle_find),
+            (evt.EVT_C_STORE, self._storage.handle_store),
+            (evt.EVT_N_CREATE, self._performed_steps.handle_create),
+            (evt.EVT_N_SET, self._performed_steps.handle_set),
+            (evt.EVT_N_GET, refuse_get),
+        ]
+
+
+def _application_entity(configuration: DicomConfiguration) -> AE:
+    entity = AE(ae_title=configuration.ae_title)
+    entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
+    entity.implementation_version_name = IMPLEMENTATION_VERSION
+    entity.maximum_associations = configuration.max_associations
+    entity.maximum_pdu_size = configuration.maximum_pdu
+    entity.network_timeout = configuration.idle_timeout
+    entity.add_supported_context(VERIFICATION, _PLAIN_SYNTAXES)
+    entity.add_supported_context(MODALITY_WORKLIST, _WORKLIST_SYNTAXES)
+    entity.add_supported_context(PERFORMED_STEP, _PLAIN_SYNTAXES)
+    if not configuration.accepts_unknown_peers:
+        entity.require_calling_aet = [peer.ae_title for peer in configuration.peers]
+    return entity
+
+
+def _prepare_library() -> None:
+    """Set pynetdicom's switches, which it has for the whole process.
+
+    With an unrestricted storage service every SOP class that is not known to be something else,
+    private ones included, is accepted for storage in the transfer syntax the peer prefers. The
+    rest turns off what would decode and print every data set.
+    """
+    _config.UNRESTRICTED_STORAGE_SERVICE = True
+    _config.LOG_HANDLER_LEVEL = "none"
+    _config.LOG_REQUEST_IDENTIFIERS = False
+    _config.LOG_RESPONSE_IDENTIFIERS = False
+
+
+def _answer_roles(event: Event) -> None:
+    """Answer SCP/SCU Role Selection for what is not storage (PS3.7 D.3.3.4).
+
+    With an unrestricted storage service pynetdicom answers for storage alone and forgets the
+    others; PS3.4 F.2 demands the negotiation for MPPS.
+    """
+    for uid, item in event.assoc.requestor.role_selection.items():
+        if uid in (PERFORMED_STEP, MODALITY_WORKLIST, VERIFICATION):
+            answer = SCP_SCU_RoleSelectionNegotiation()
+            answer.sop_class_uid = uid
+            answer.scu_role = bool(item.scu_role)
+            answer.scp_role = False
+            event.assoc.acceptor.add_negotiation_item(answer)
