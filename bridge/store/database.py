@@ -11,17 +11,18 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from bridge.domain.errors import BridgeError, DuplicateKey, ResourceBusy, StorageFull
 
 T = TypeVar("T")
 TRIES = 4
 _RETRY_SQLSTATES = frozenset({"40001", "40P01", "23505"})
+_CONNECTION_SQLSTATES = ("08", "57P")
 _FULL_SQLSTATES = frozenset({"53100"})
 
 
@@ -32,6 +33,8 @@ class Database:
         self.url = _driver_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgresql_engine(self.url)
+        # Statements of the hot path raise the driver's own errors, not SQLAlchemy's.
+        self._errors = (SQLAlchemyError, self.engine.dialect.loaded_dbapi.Error)
         self._writer_lock = threading.Lock()
         self._writer: Connection | None = None
 
@@ -46,7 +49,7 @@ class Database:
             try:
                 with self._write() as connection:
                     return work(connection)
-            except SQLAlchemyError as error:
+            except self._errors as error:
                 if not _worth_retrying(error) or attempt == TRIES:
                     raise _translated(error) from error
         raise AssertionError("unreachable")
@@ -57,7 +60,7 @@ class Database:
         try:
             with self.engine.connect() as connection:
                 yield connection
-        except SQLAlchemyError as error:
+        except self._errors as error:
             raise _translated(error) from error
 
     def close(self) -> None:
@@ -80,9 +83,10 @@ class Database:
             try:
                 with self._writer.begin():
                     yield self._writer
-            except OperationalError:
-                self._writer.close()
-                self._writer = None
+            except self._errors as error:
+                if not _is_integrity(error):
+                    self._writer.close()
+                    self._writer = None
                 raise
 
 
@@ -124,23 +128,33 @@ def _postgresql_engine(url: URL) -> Engine:
     return create_engine(url, pool_size=10, max_overflow=20, pool_timeout=20, pool_recycle=1800)
 
 
-def _sqlstate(error: SQLAlchemyError) -> str:
-    original: Any = getattr(error, "orig", None)
-    return getattr(original, "sqlstate", None) or ""
+def _original(error: Exception) -> Exception:
+    """The driver's own error."""
+    original: Exception | None = getattr(error, "orig", None)
+    return error if original is None else original
 
 
-def _worth_retrying(error: SQLAlchemyError) -> bool:
-    if isinstance(error, IntegrityError):
+def _is_integrity(error: Exception) -> bool:
+    return any(base.__name__ == "IntegrityError" for base in type(_original(error)).__mro__)
+
+
+def _sqlstate(error: Exception) -> str:
+    return getattr(_original(error), "sqlstate", None) or ""
+
+
+def _worth_retrying(error: Exception) -> bool:
+    if _is_integrity(error):
         return True
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
-    return _sqlstate(error) in _RETRY_SQLSTATES
+    state = _sqlstate(error)
+    return state in _RETRY_SQLSTATES or state.startswith(_CONNECTION_SQLSTATES)
 
 
-def _translated(error: SQLAlchemyError) -> BridgeError:
-    if isinstance(error, IntegrityError):
+def _translated(error: Exception) -> BridgeError:
+    if _is_integrity(error):
         return DuplicateKey("an identifier of the message already belongs to another record")
-    text = str(getattr(error, "orig", error))
+    text = str(_original(error))
     if "disk is full" in text or "disk I/O" in text or _sqlstate(error) in _FULL_SQLSTATES:
         return StorageFull("the database cannot be written: no space or disk failure")
     return ResourceBusy(f"the database cannot be reached just now ({type(error).__name__})")

@@ -8,11 +8,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, desc, select
 
 from bridge.domain.journal import JournalEntry
+from bridge.store.statement import Statement, insert
 from bridge.store.tables import mention, message
 
-_INSERT = message.insert().returning(message.c.pk)
-_INSERT_MENTIONS = mention.insert()
-_REPLY = select(message.c.reply).where(message.c.dedupe_key == bindparam("dedupe_key"))
+_INSERT = insert(message, [name for name in message.c if name != "pk"], returning_pk=True)
+_INSERT_MENTIONS = insert(mention, mention.c.keys())
+_REPLY = Statement(select(message.c.reply).where(message.c.dedupe_key == bindparam("dedupe_key")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,8 @@ class Journal:
 
     def reply_to(self, dedupe_key: str) -> bytes | None:
         """What was answered to the message applied under this key; None when none was."""
-        return self._connection.execute(_REPLY, {"dedupe_key": dedupe_key}).scalar()
+        reply = _REPLY.scalar(self._connection, {"dedupe_key": dedupe_key})
+        return None if reply is None else bytes(reply)
 
     def add(self, entry: JournalEntry) -> int:
         """Write a message down. Returns its pk."""
@@ -59,13 +61,10 @@ class Journal:
             "raw": entry.raw,
             "reply": entry.reply,
         }
-        pk = int(self._connection.execute(_INSERT, row).scalar_one())
+        pk = int(_INSERT.scalar(self._connection, row))
         mentions = {(kind.value, value) for kind, value in entry.mentions if value}
-        if mentions:
-            self._connection.execute(
-                _INSERT_MENTIONS,
-                [{"kind": kind, "value": value, "message_pk": pk} for kind, value in mentions],
-            )
+        rows = [{"kind": kind, "value": value, "message_pk": pk} for kind, value in mentions]
+        _INSERT_MENTIONS.run(self._connection, *rows)
         return pk
 
     def get(self, pk: int) -> JournalRow | None:

@@ -20,6 +20,7 @@ from bridge.domain.order import (
 from bridge.domain.patient import Attributes
 from bridge.domain.step_status import StepStatus
 from bridge.store import documents
+from bridge.store.statement import Statement, insert
 from bridge.store.tables import (
     imaging_service_request,
     performed_step_link,
@@ -28,18 +29,57 @@ from bridge.store.tables import (
 )
 
 _ORDER = imaging_service_request
-_BY_NUMBERS = select(_ORDER).where(
-    or_(
-        _ORDER.c.filler_key == bindparam("filler_key"),
-        _ORDER.c.placer_key == bindparam("placer_key"),
-        _ORDER.c.accession_key == bindparam("accession_key"),
+_BY_NUMBERS = Statement(
+    select(_ORDER.c.pk).where(
+        or_(
+            _ORDER.c.filler_key == bindparam("filler_key"),
+            _ORDER.c.placer_key == bindparam("placer_key"),
+            _ORDER.c.accession_key == bindparam("accession_key"),
+        )
     )
 )
-_INSERT_ORDER = _ORDER.insert().returning(_ORDER.c.pk)
-_INSERT_PROCEDURE = requested_procedure.insert().returning(requested_procedure.c.pk)
-_INSERT_STEP = scheduled_step.insert().returning(scheduled_step.c.pk)
-_OWNER_OF_STUDY = select(requested_procedure.c.order_pk).where(
-    requested_procedure.c.study_instance_uid == bindparam("uid")
+_INSERT_ORDER = insert(
+    _ORDER,
+    (
+        "patient_pk",
+        "accession_number",
+        "accession_key",
+        "filler_key",
+        "placer_key",
+        "numbers",
+        "attributes",
+        "sources",
+        "source",
+        "occurred_at",
+        "created_at",
+        "updated_at",
+    ),
+    returning_pk=True,
+)
+_INSERT_PROCEDURE = insert(
+    requested_procedure,
+    ("order_pk", "rp_id", "study_instance_uid", "code", "attributes"),
+    returning_pk=True,
+)
+_INSERT_STEP = insert(
+    scheduled_step,
+    (
+        "procedure_pk",
+        "sps_id",
+        "status",
+        "modality",
+        "station_ae_titles",
+        "start_date",
+        "start_time",
+        "protocol_codes",
+        "attributes",
+    ),
+    returning_pk=True,
+)
+_OWNER_OF_STUDY = Statement(
+    select(requested_procedure.c.order_pk).where(
+        requested_procedure.c.study_instance_uid == bindparam("uid")
+    )
 )
 _PROCEDURES = (
     select(requested_procedure)
@@ -62,9 +102,8 @@ class Orders:
 
     def with_numbers(self, numbers: OrderNumbers) -> tuple[Order, ...]:
         """Every order that shares a filler, placer or accession number with `numbers`."""
-        keys = _number_keys(numbers)
-        rows = self._connection.execute(_BY_NUMBERS, keys).all()
-        return tuple(self._load(row) for row in rows)
+        rows = _BY_NUMBERS.rows(self._connection, _number_keys(numbers))
+        return tuple(self.get(pk) for (pk,) in sorted(rows))
 
     def get(self, pk: int) -> Order:
         """The order of this row, whole."""
@@ -85,7 +124,8 @@ class Orders:
 
     def owner_of_study(self, study_instance_uid: str) -> int | None:
         """The order whose requested procedure was given this Study Instance UID."""
-        return self._connection.execute(_OWNER_OF_STUDY, {"uid": study_instance_uid}).scalar()
+        pk: int | None = _OWNER_OF_STUDY.scalar(self._connection, {"uid": study_instance_uid})
+        return pk
 
     def with_rp_ids(self, rp_ids: Iterable[str]) -> tuple[Order, ...]:
         """The orders with a requested procedure of one of these IDs, whatever the accession."""
@@ -115,7 +155,7 @@ class Orders:
             "updated_at": now,
             **_number_columns(event.numbers),
         }
-        return int(self._connection.execute(_INSERT_ORDER, row).scalar_one())
+        return int(_INSERT_ORDER.scalar(self._connection, row))
 
     def add_procedure(self, order_pk: int, details: ProcedureDetails) -> Procedure:
         """Create a requested procedure, without its steps."""
@@ -126,7 +166,7 @@ class Orders:
             "code": documents.dump_code(details.code),
             "attributes": _said(details.attributes),
         }
-        pk = int(self._connection.execute(_INSERT_PROCEDURE, row).scalar_one())
+        pk = int(_INSERT_PROCEDURE.scalar(self._connection, row))
         return Procedure(
             pk=pk,
             rp_id=details.rp_id,
@@ -149,7 +189,7 @@ class Orders:
             "protocol_codes": documents.dump_codes(details.protocol_codes),
             "attributes": _said(details.attributes),
         }
-        pk = int(self._connection.execute(_INSERT_STEP, row).scalar_one())
+        pk = int(_INSERT_STEP.scalar(self._connection, row))
         return Step(
             pk=pk,
             sps_id=details.sps_id,

@@ -9,13 +9,30 @@ from sqlalchemy import Connection, Row, and_, bindparam, or_, select, update
 from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.names import fold_name
 from bridge.domain.patient import Attributes, Patient, PatientDetails
+from bridge.store.statement import Statement, insert
 from bridge.store.tables import imaging_service_request, patient, patient_identifier
 
-_INSERT = patient.insert().returning(patient.c.pk)
-_INSERT_IDENTIFIERS = patient_identifier.insert()
-_OWNER = select(patient_identifier.c.patient_pk).where(
-    patient_identifier.c.value == bindparam("value"),
-    patient_identifier.c.authority_key == bindparam("authority_key"),
+_INSERT = insert(patient, ("attributes", "name_folded", "occurred_at"), returning_pk=True)
+_INSERT_IDENTIFIERS = insert(
+    patient_identifier,
+    (
+        "patient_pk",
+        "assigned_to",
+        "value",
+        "authority_key",
+        "namespace",
+        "universal_id",
+        "universal_id_type",
+        "type_code",
+        "rank",
+        "alias",
+    ),
+)
+_OWNER = Statement(
+    select(patient_identifier.c.patient_pk).where(
+        patient_identifier.c.value == bindparam("value"),
+        patient_identifier.c.authority_key == bindparam("authority_key"),
+    )
 )
 _OWNERS_OF_VALUE = (
     select(patient_identifier.c.patient_pk)
@@ -40,16 +57,17 @@ class Patients:
 
     def find(self, identifier: Identifier) -> Patient | None:
         """The patient, survivor of any merge, that carries this identifier or carried it once."""
-        pk = self._connection.execute(
-            _OWNER, {"value": identifier.value, "authority_key": identifier.authority.key}
-        ).scalar()
+        pk = _OWNER.scalar(
+            self._connection,
+            {"value": identifier.value, "authority_key": identifier.authority.key},
+        )
         return None if pk is None else self.get(pk)
 
     def is_known(self, identifier: Identifier) -> bool:
         """Whether any patient answers to this identifier; with no authority, by value alone."""
         if identifier.authority:
             parameters = {"value": identifier.value, "authority_key": identifier.authority.key}
-            return self._connection.execute(_OWNER, parameters).first() is not None
+            return _OWNER.scalar(self._connection, parameters) is not None
         found = self._connection.execute(_OWNERS_OF_VALUE, {"value": identifier.value})
         return found.first() is not None
 
@@ -76,12 +94,10 @@ class Patients:
             "name_folded": fold_name(details.name),
             "occurred_at": occurred_at,
         }
-        pk: int = self._connection.execute(_INSERT, parameters).scalar_one()
+        pk = int(_INSERT.scalar(self._connection, parameters))
         identifiers = _unique(details.identifiers)
-        self._connection.execute(
-            _INSERT_IDENTIFIERS,
-            [_identifier_row(pk, each, rank) for rank, each in enumerate(identifiers)],
-        )
+        rows = [_identifier_row(pk, each, rank) for rank, each in enumerate(identifiers)]
+        _INSERT_IDENTIFIERS.run(self._connection, *rows)
         return Patient(pk=pk, identifiers=identifiers, attributes=attributes)
 
     def change(self, pk: int, attributes: Attributes, occurred_at: str) -> None:
@@ -105,8 +121,7 @@ class Patients:
             _identifier_row(pk, each, rank + offset, alias=alias)
             for offset, each in enumerate(_unique(identifiers))
         ]
-        if rows:
-            self._connection.execute(_INSERT_IDENTIFIERS, rows)
+        _INSERT_IDENTIFIERS.run(self._connection, *rows)
 
     def merge(self, retired_pk: int, survivor_pk: int) -> None:
         """Move identifiers and orders of the retired record to the survivor; keep the pointer."""

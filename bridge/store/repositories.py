@@ -10,8 +10,10 @@ from sqlalchemy import Connection
 
 from bridge.store.database import Database
 from bridge.store.deliveries import Deliveries
+from bridge.store.images import Images
 from bridge.store.journal import Journal
 from bridge.store.orders import Orders
+from bridge.store.overview import Overviews
 from bridge.store.patients import Patients
 from bridge.store.performed_steps import PerformedSteps
 from bridge.store.studies import Studies
@@ -66,6 +68,16 @@ class SqlTransaction:
     def timers(self) -> Timers:
         """What is to happen later."""
         return Timers(self._connection)
+
+    @cached_property
+    def images(self) -> Images:
+        """The index of what was received, for reading."""
+        return Images(self._connection)
+
+    @cached_property
+    def overview(self) -> Overviews:
+        """Counts and lists for the console."""
+        return Overviews(self._connection)
 
 
 class SqlStore:

@@ -20,6 +20,7 @@ from bridge.domain.study import (
     StudyState,
 )
 from bridge.store import documents
+from bridge.store.statement import Statement
 from bridge.store.tables import (
     instance,
     instance_conflict,
@@ -62,14 +63,17 @@ _WAITING_KEYS = {
     "accession": study.c.accession_number,
     "patient": study.c.patient_id,
 }
-_WAITING = select(study.c.pk, study.c.study_instance_uid).where(
-    study.c.outcome.in_([o.value for o in Outcome if o is not Outcome.MATCHED]),
-    or_(
-        *(
-            column.in_([bindparam(f"{name}{place}") for place in range(_WIDTH)])
-            for name, column in _WAITING_KEYS.items()
-        )
-    ),
+_WAITING = Statement(
+    select(study.c.pk, study.c.study_instance_uid).where(
+        or_(*(study.c.outcome == o.value for o in Outcome if o is not Outcome.MATCHED)),
+        or_(
+            *(
+                column == bindparam(f"{name}{place}")
+                for name, column in _WAITING_KEYS.items()
+                for place in range(_WIDTH)
+            )
+        ),
+    )
 )
 STUDY_LEVEL = frozenset(
     {
@@ -166,8 +170,7 @@ class Studies:
                 for name, values in zip(_WAITING_KEYS, columns, strict=True)
                 for place in range(_WIDTH)
             }
-            rows = self._connection.execute(_WAITING, parameters).all()
-            found.update((row.pk, row.study_instance_uid) for row in rows)
+            found.update(_WAITING.rows(self._connection, parameters))
         return tuple(found[pk] for pk in sorted(found))
 
     def of_procedures(self, procedure_pks: Iterable[int]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from sqlalchemy.dialects import sqlite
 
 from bridge.domain.names import fold_name
 from bridge.domain.worklist import DateTimeRange, WorklistEntry, WorklistItem, WorklistQuery
+from bridge.store.statement import insert
 from bridge.store.tables import worklist_item, worklist_station
 
 ANY_STATION = "*"
@@ -21,8 +22,8 @@ _COLUMNS = (
     _ITEM.ascii_only,
     _ITEM.any_station,
 )
-_INSERT = worklist_item.insert()
-_INSERT_STATION = worklist_station.insert()
+_INSERT = insert(worklist_item, worklist_item.c.keys())
+_INSERT_STATION = insert(worklist_station, worklist_station.c.keys())
 
 
 class Worklist:
@@ -33,8 +34,8 @@ class Worklist:
 
     def add(self, entry: WorklistEntry, item: WorklistItem) -> None:
         """Show a step that has no row yet."""
-        self._connection.execute(_INSERT, _row(entry, item))
-        self._connection.execute(_INSERT_STATION, _stations(entry, item))
+        _INSERT.run(self._connection, _row(entry, item))
+        _INSERT_STATION.run(self._connection, *_stations(entry, item))
 
     def put(self, entry: WorklistEntry, item: WorklistItem) -> None:
         """Show a step, replacing the row it may have."""
