@@ -52,7 +52,7 @@ def read_orders(message: Message, sender: Sender) -> Reading:
         for draft in reader.read(group):
             _add(drafts, draft)
     events = tuple(draft.finish() for draft in drafts)
-    return Reading(events, (*found.warnings, *reader.warnings))
+    return Reading(events, reader.warnings, (*found.warnings, *reader.remarks))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,10 +91,11 @@ class _OrderReader:
     def __init__(self, sender: Sender) -> None:
         self.profile = sender.profile
         self.run = Run(sender.site)
+        self.remarks: list[str] = []
         self._headers: dict[int, tuple[dict[str, Any], dict[str, str]]] = {}
 
     @property
-    def warnings(self) -> Sequence[str]:
+    def warnings(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(self.run.warnings))
 
     def read(self, group: OrderGroup) -> Iterable[_Draft]:
@@ -113,7 +114,7 @@ class _OrderReader:
                 self._check(group, draft)
                 draft.procedures = self._procedures(part, draft, verdict.modality_believed)
             else:
-                self.run.warn(group.location, f"not an imaging order: {verdict.reason}")
+                self.remarks.append(f"{group.location}: not imaging: {verdict.reason}")
             yield draft
 
     def _control(self, scope: ScopeOf) -> str:

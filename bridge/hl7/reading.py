@@ -11,10 +11,15 @@ from bridge.mapping.source import Site
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The events of a message in its order, and what its reader tolerated."""
+    """The events of a message in its order.
+
+    `warnings` tell the sender which values could not be used, each as `LOCATION: text`; `remarks`
+    are for the journal only.
+    """
 
     events: tuple[Event, ...]
     warnings: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
