@@ -1,0 +1,132 @@
+"""Find and read what was received, as it was received (PS3.18 sections 10.4 and 10.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from bridge.domain.errors import BridgeError
+from bridge.domain.identifiers import Identifier
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageQuery:
+    """What to find: an empty key matches everything, a tuple means any of these.
+
+    `limit` is the most to give, None for all; `offset` how many of the first to leave out.
+    """
+
+    study_instance_uids: tuple[str, ...] = ()
+    series_instance_uids: tuple[str, ...] = ()
+    sop_instance_uids: tuple[str, ...] = ()
+    accession_number: str = ""
+    patient_id: str = ""
+    limit: int | None = None
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundStudy:
+    """A study, with the identity its images carry and what it consists of."""
+
+    study_instance_uid: str
+    patient_id: Identifier | None
+    patient_name: str
+    accession: Identifier | None
+    attributes: Mapping[str, str]
+    modalities: tuple[str, ...]
+    series_count: int
+    instance_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundSeries:
+    """A series of a study."""
+
+    study_instance_uid: str
+    series_instance_uid: str
+    modality: str
+    number: int | None
+    attributes: Mapping[str, str]
+    instance_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundInstance:
+    """An instance; `path` is its key in the object store."""
+
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    modality: str
+    number: int | None
+    attributes: Mapping[str, str]
+    path: str
+
+
+class Images(Protocol):
+    """The index of what was received."""
+
+    def studies(self, query: ImageQuery) -> Sequence[FoundStudy]: ...
+    def series(self, query: ImageQuery) -> Sequence[FoundSeries]: ...
+    def instances(self, query: ImageQuery) -> Sequence[FoundInstance]: ...
+
+
+class ImageTransaction(Protocol):
+    """A transaction in which images can be found."""
+
+    @property
+    def images(self) -> Images: ...
+
+
+class ImageStore(Protocol):
+    """Runs work that only reads."""
+
+    def read(self, work: Callable[[ImageTransaction], T]) -> T: ...
+
+
+class ImageObjects(Protocol):
+    """Where image objects are kept."""
+
+    def get(self, key: str) -> bytes:
+        """Give the object stored under `key`. Raises OSError."""
+
+
+class ImageUnreadable(BridgeError):
+    """An instance is in the index, but its object cannot be read."""
+
+    permanent = False
+
+
+class ReadImages:
+    """Finds studies, series and instances, and reads instances."""
+
+    def __init__(self, *, store: ImageStore, objects: ImageObjects) -> None:
+        self._store = store
+        self._objects = objects
+
+    def studies(self, query: ImageQuery) -> Sequence[FoundStudy]:
+        """Studies that match, in order of arrival. Raises ResourceBusy, as all of these do."""
+        return self._store.read(lambda tx: tx.images.studies(query))
+
+    def series(self, query: ImageQuery) -> Sequence[FoundSeries]:
+        """Series that match, of whichever study."""
+        return self._store.read(lambda tx: tx.images.series(query))
+
+    def instances(self, query: ImageQuery) -> Sequence[FoundInstance]:
+        """Instances that match, those of one series together."""
+        return self._store.read(lambda tx: tx.images.instances(query))
+
+    def content(self, instance: FoundInstance) -> bytes:
+        """The DICOM file (PS3.10) as stored. Raises ImageUnreadable."""
+        try:
+            return self._objects.get(instance.path)
+        except OSError as error:
+            raise ImageUnreadable(
+                f"instance {instance.sop_instance_uid} is indexed, but its file cannot be read"
+            ) from error

@@ -1,0 +1,194 @@
+"""Counts and lists for the console, for reading only; and whether the database can be used."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Row, desc, exists, func, select
+
+from bridge.domain.delivery import DeliveryState
+from bridge.domain.errors import BridgeError
+from bridge.domain.matching import Outcome
+from bridge.domain.step_status import StepStatus
+from bridge.services.overview import (
+    Funnel,
+    HeldOrders,
+    ListedMessage,
+    WaitingStudy,
+    WholeMessage,
+)
+from bridge.store import documents, schema
+from bridge.store.database import Database
+from bridge.store.tables import (
+    delivery,
+    imaging_service_request,
+    match_decision,
+    mention,
+    message,
+    requested_procedure,
+    scheduled_step,
+    study,
+    worklist_item,
+)
+
+_ORDER = imaging_service_request.c
+_WAITING = ("", *(outcome.value for outcome in Outcome if outcome is not Outcome.MATCHED))
+_BEGUN = (
+    StepStatus.STARTED.value,
+    StepStatus.DEPARTED.value,
+    StepStatus.COMPLETED.value,
+    StepStatus.DISCONTINUED.value,
+)
+_UNSENT = (DeliveryState.PENDING.value, DeliveryState.SENDING.value, DeliveryState.PARKED.value)
+_BEGUN_STEP = (
+    exists()
+    .where(requested_procedure.c.order_pk == _ORDER.pk)
+    .where(scheduled_step.c.procedure_pk == requested_procedure.c.pk)
+    .where(scheduled_step.c.status.in_(_BEGUN))
+)
+_LISTED = tuple(message.c[name] for name in ListedMessage.__dataclass_fields__)
+
+
+class Overviews:
+    """The questions of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def funnel(self, since: float) -> Funnel:
+        """How far the orders and the studies got that arrived since then (unix time)."""
+        orders = select(func.count()).where(_ORDER.created_at >= since)
+        studies = select(func.count()).where(study.c.created_at >= since)
+        told = select(func.count(delivery.c.subject.distinct())).where(
+            delivery.c.created_at >= since, delivery.c.state == DeliveryState.DELIVERED.value
+        )
+        return Funnel(
+            orders=self._count(orders),
+            scheduled=self._count(orders.where(_ORDER.held_reason == "")),
+            started=self._count(orders.where(_BEGUN_STEP)),
+            studies=self._count(studies),
+            matched=self._count(studies.where(study.c.outcome == Outcome.MATCHED.value)),
+            delivered=self._count(told.where(delivery.c.subject.startswith("study:"))),
+        )
+
+    def held_orders(self, limit: int) -> tuple[HeldOrders, ...]:
+        """The reasons for which most orders are held."""
+        count = func.count()
+        grouped = (
+            select(_ORDER.held_reason, count, func.max(_ORDER.pk))
+            .where(_ORDER.held_reason != "")
+            .group_by(_ORDER.held_reason)
+            .order_by(desc(count), _ORDER.held_reason)
+            .limit(limit)
+        )
+        rows = self._connection.execute(grouped).all()
+        return tuple(
+            HeldOrders(reason=reason, count=held, newest=self._number_of(newest))
+            for reason, held, newest in rows
+        )
+
+    def studies_by_outcome(self) -> dict[str, int]:
+        """Outcome of the decision (empty before the first) → number of studies."""
+        query = select(study.c.outcome, func.count()).group_by(study.c.outcome)
+        return {outcome: count for outcome, count in self._connection.execute(query).all()}
+
+    def waiting_studies(self, limit: int) -> tuple[WaitingStudy, ...]:
+        """The newest studies that belong to no order, with the reason of the last decision."""
+        newest = (
+            select(match_decision.c.reason)
+            .where(match_decision.c.study_pk == study.c.pk)
+            .order_by(desc(match_decision.c.pk))
+            .limit(1)
+            .scalar_subquery()
+        )
+        columns = ("study_instance_uid", "accession_number", "updated_at", "outcome")
+        query = (
+            select(*(study.c[name] for name in columns), func.coalesce(newest, "").label("reason"))
+            .where(study.c.outcome.in_(_WAITING))
+            .order_by(desc(study.c.pk))
+            .limit(limit)
+        )
+        return tuple(WaitingStudy(**row._mapping) for row in self._connection.execute(query).all())
+
+    def deliveries_by_state(self) -> dict[tuple[str, str], int]:
+        """(destination, state) → number of deliveries."""
+        key = (delivery.c.destination, delivery.c.state)
+        query = select(*key, func.count()).group_by(*key).order_by(*key)
+        rows = self._connection.execute(query).all()
+        return {(destination, state): count for destination, state, count in rows}
+
+    def oldest_unsent(self) -> dict[str, float]:
+        """Destination → the time since which something waits for it or is parked (unix time)."""
+        query = (
+            select(delivery.c.destination, func.min(delivery.c.created_at))
+            .where(delivery.c.state.in_(_UNSENT))
+            .group_by(delivery.c.destination)
+        )
+        return {name: since for name, since in self._connection.execute(query).all()}
+
+    def worklist_size(self) -> int:
+        """How many steps modalities can see."""
+        return self._count(select(func.count()).select_from(worklist_item))
+
+    def messages_since(self, since: float) -> dict[tuple[str, str, str], int]:
+        """(direction, protocol, disposition) → number of messages since then (unix time)."""
+        key = (message.c.direction, message.c.protocol, message.c.disposition)
+        query = select(*key, func.count()).where(message.c.received_at >= since).group_by(*key)
+        return {tuple(row[:3]): row[3] for row in self._connection.execute(query.order_by(*key))}
+
+    def newest_messages(self, limit: int) -> tuple[ListedMessage, ...]:
+        """The end of the journal, newest first."""
+        query = select(*_LISTED).order_by(desc(message.c.pk)).limit(limit)
+        return tuple(map(_listed, self._connection.execute(query).all()))
+
+    def mentioning(self, value: str, limit: int) -> tuple[ListedMessage, ...]:
+        """The newest messages that mention an identifier, whatever its kind."""
+        concerned = select(mention.c.message_pk).where(mention.c.value == value)
+        query = select(*_LISTED).where(message.c.pk.in_(concerned))
+        rows = self._connection.execute(query.order_by(desc(message.c.pk)).limit(limit)).all()
+        return tuple(map(_listed, rows))
+
+    def message(self, pk: int) -> WholeMessage | None:
+        """One message with its bytes."""
+        row = self._connection.execute(select(message).where(message.c.pk == pk)).first()
+        if row is None:
+            return None
+        return WholeMessage(
+            listed=_listed(row),
+            control_id=row.control_id,
+            warnings=tuple(row.warnings),
+            raw=row.raw,
+            reply=row.reply,
+        )
+
+    def _count(self, query: Any) -> int:
+        return int(self._connection.execute(query).scalar_one())
+
+    def _number_of(self, order_pk: int) -> str:
+        numbers = documents.load_numbers(
+            self._connection.execute(select(_ORDER.numbers).where(_ORDER.pk == order_pk)).scalar()
+        )
+        known = (numbers.accession, numbers.placer, numbers.filler)
+        return next((each.value for each in known if each is not None), "")
+
+
+def schema_problem(database: Database) -> str:
+    """Why the database cannot be used, in words; empty when it answers and its schema is ours."""
+    try:
+        with database.read() as connection:
+            revision = schema.revision(connection)
+    except BridgeError as error:
+        return error.message
+    if revision != _head():
+        return f"the schema is at {revision or 'nothing'}, this version needs {_head()}"
+    return ""
+
+
+@cache
+def _head() -> str | None:
+    return schema.head()
+
+
+def _listed(row: Row[Any]) -> ListedMessage:
+    return ListedMessage(**{column.name: getattr(row, column.name) for column in _LISTED})
