@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from http import HTTPStatus
 
 from bridge.domain.delivery import TransportError
 from bridge.domain.identifiers import Identifier
 from bridge.fhir.bundle import token_criteria
 from bridge.fhir.client import FhirClient
 from bridge.fhir.identifiers import IdentifierSystems, Json, criteria
+from bridge.fhir.outcome import Refusal
 
 _log = logging.getLogger(__name__)
 
@@ -55,11 +57,11 @@ def find_request(
     tokens = ",".join(criteria("", systems.token(number))[1:] for number in numbers)
     try:
         found = client.search("ServiceRequest", f"identifier={tokens}")
-    except TransportError as error:
-        if error.permanent:
-            _log.warning("fhir.order_search_refused", extra={"reason": error.message})
-            return ""
-        raise
+    except Refusal as refusal:
+        if refusal.unreachable or refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise
+        _log.info("fhir.order_search_refused", extra={"reason": refusal.message})
+        return ""
     for number in numbers:
         mine = [r for r in found if carries(r, systems.resource(number))]
         if len(mine) == 1:
