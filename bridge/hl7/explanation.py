@@ -1,4 +1,4 @@
-"""`bridge mapping test` and `bridge mapping explain`: what a profile makes of a message, and why."""
+"""`bridge mapping test` and `bridge mapping explain`: what a profile makes of a message."""
 
 from __future__ import annotations
 
@@ -6,8 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from bridge.domain.identifiers import Authority, Identifier
-from bridge.domain.order import CodedConcept, Event, Noted, OrderReceived, PatientsMerged
-from bridge.domain.order import PatientUpdated, StepDetails
+from bridge.domain.order import (
+    CodedConcept,
+    Event,
+    Noted,
+    OrderReceived,
+    PatientsMerged,
+    PatientUpdated,
+    StepDetails,
+)
 from bridge.domain.patient import PatientDetails
 from bridge.hl7.er7 import read
 from bridge.hl7.messages import read_message
