@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from pydicom.datadict import dictionary_VM, dictionary_VR, tag_for_keyword
 
+from bridge.dicom.elements import LONG_VRS
 from bridge.domain.names import to_ascii
 
 Element = tuple[int, bytes]
@@ -33,7 +34,9 @@ LIMITS = {
     "TM": 14,
     "UI": 64,
 }
-_TEXTS = frozenset({"LO", "LT", "PN", "SH", "ST", "UT"})  # VRs that Specific Character Set governs
+_TEXTS = frozenset(
+    {"LO", "LT", "PN", "SH", "ST", "UC", "UT"}
+)  # VRs that Specific Character Set governs
 _MOST_GROUPS = 3
 
 _LENGTH = struct.Struct("<H").pack
@@ -77,7 +80,7 @@ def attribute(keyword: str) -> Attribute:
         tag=tag,
         head=struct.pack("<HH2s", tag >> 16, tag & 0xFFFF, vr.encode("ascii")),
         pad=b"\0" if vr == "UI" else b" ",
-        has_long_length=vr in ("UT", "SQ"),
+        has_long_length=vr.encode("ascii") in LONG_VRS,
         limit=LIMITS.get(vr, 1 << 16),
         clean=_cleaner(vr, dictionary_VM(tag)),
     )

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pydicom import dcmread
+from pydicom.config import IGNORE
 from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
@@ -195,4 +197,6 @@ def _set(level: Dataset, keyword: str, text: str) -> None:
     if tag is None:
         raise RequestFailed(f"{keyword} is not a DICOM keyword")
     vr = dictionary_VR(tag)
-    level.add_new(tag, vr, [] if vr == "SQ" else text or None)
+    value: object = [] if vr == "SQ" else text or None
+    # Keys may hold wildcards and ranges that values may not.
+    level.add(DataElement(tag, vr, value, validation_mode=IGNORE))

@@ -1,0 +1,68 @@
+"""Given an MPPS attribute list, when it is read, then the report says what was done for whom."""
+
+from bridge.dicom.mpps import read_report
+from bridge.domain.identifiers import Authority, Identifier
+from bridge.domain.performed_step import PerformedStepReport, ScheduledReference
+from tests.unit.dicom.test_elements import EXPLICIT, IMPLICIT, encode
+from tests.unit.dicom.test_worklist_codec import code, entity
+from tests.unit.dicom.test_worklist_query import of
+
+
+def test_given_an_n_create_then_the_scheduled_steps_and_the_patient_are_told() -> None:
+    scheduled = of(
+        StudyInstanceUID="1.2.3",
+        AccessionNumber="A1",
+        IssuerOfAccessionNumberSequence=[entity("RIS")],
+        RequestedProcedureID="RP1",
+        ScheduledProcedureStepID="SPS1",
+    )
+    attributes = of(
+        ScheduledStepAttributesSequence=[scheduled],
+        PatientID="P1",
+        PatientName="DOE^JANE",
+        Modality="CT",
+        PerformedStationAETitle="CT01",
+        PerformedProcedureStepID="PPS1",
+        PerformedProcedureStepStatus="IN PROGRESS",
+        PerformedProcedureStepStartDate="20261124",
+        PerformedSeriesSequence=[],
+    )
+    content = encode(attributes, IMPLICIT)
+    assert read_report(content, IMPLICIT, "1.2.9") == PerformedStepReport(
+        sop_instance_uid="1.2.9",
+        status="IN PROGRESS",
+        scheduled=(ScheduledReference("1.2.3", Identifier("A1", Authority("RIS")), "RP1", "SPS1"),),
+        patient_id=Identifier("P1"),
+        patient_name="DOE^JANE",
+        modality="CT",
+        station_ae_title="CT01",
+        pps_id="PPS1",
+        attributes={"PerformedProcedureStepStartDate": "20261124"},
+        encoded=content,
+    )
+
+
+def test_given_an_n_set_then_its_instances_and_the_reason_are_told() -> None:
+    first = of(
+        SeriesInstanceUID="1.2.3.1",
+        ReferencedImageSequence=[of(ReferencedSOPInstanceUID="1.2.3.1.1")],
+        ReferencedNonImageCompositeSOPInstanceSequence=[of(ReferencedSOPInstanceUID="1.2.3.1.2")],
+    )
+    changes = of(
+        PerformedProcedureStepStatus="DISCONTINUED",
+        PerformedProcedureStepDiscontinuationReasonCodeSequence=[
+            code("110514", "DCM", "Incorrect worklist entry selected")
+        ],
+        PerformedSeriesSequence=[first, of(SeriesInstanceUID="1.2.3.2")],
+    )
+    report = read_report(encode(changes, EXPLICIT), EXPLICIT, "1.2.9")
+    assert report.status == "DISCONTINUED"
+    assert report.discontinuation_reason == "110514"
+    assert report.instances == {"1.2.3.1.1": "1.2.3.1", "1.2.3.1.2": "1.2.3.1"}
+    assert report.scheduled == ()
+
+
+def test_given_no_attributes_then_nothing_was_said() -> None:
+    assert read_report(b"", EXPLICIT, "1.2.9") == PerformedStepReport(
+        sop_instance_uid="1.2.9", status=""
+    )
