@@ -147,14 +147,16 @@ def decide(
     if not found:
         return MatchDecision(outcome=Outcome.UNSCHEDULED, reason="no order carries its identifiers")
     found = _of_one_issuer(case, found)
+    if group := _group(study, found):
+        return _by_table(case, Key.REQUEST_ATTRIBUTES, group)
     if contradiction := _contradiction(case, found):
         return contradiction
     strongest = [c for c in found if _rank(c) == _rank(found[0])]
-    if len(strongest) > 1 and not _is_group(study, strongest):
+    if len(strongest) > 1:
         strongest = _narrowed(study, strongest)
         if len(strongest) > 1:
             return _several(case, strongest)
-    return _by_table(case, strongest)
+    return _by_table(case, _STRENGTH[_rank(strongest[0])], strongest)
 
 
 def patient_agreement(
@@ -205,7 +207,7 @@ def _rank(candidate: Candidate) -> int:
 
 def _contradiction(case: _Case, found: list[Candidate]) -> MatchDecision | None:
     """Keys of one study that lead to different orders: somebody typed over a worklist entry."""
-    if _is_group(case.study, found) or len({c.order.pk for c in found}) == 1:
+    if len({c.order.pk for c in found}) == 1:
         return None
     by_uid = {c.order.pk for c in found if Key.STUDY_INSTANCE_UID in c.keys}
     others = {c.order.pk for c in found if c.keys - {Key.STUDY_INSTANCE_UID}}
@@ -223,10 +225,18 @@ def _contradiction(case: _Case, found: list[Candidate]) -> MatchDecision | None:
     )
 
 
-def _is_group(study: Study, found: list[Candidate]) -> bool:
-    """The group case (PS3.17 and IHE PGP): the images themselves name every request they serve."""
-    several = len(study.request_attributes) > 1
-    return several and all(Key.REQUEST_ATTRIBUTES in c.keys for c in found)
+def _group(study: Study, found: list[Candidate]) -> list[Candidate]:
+    """The group case (PS3.17 and IHE PGP): the images themselves name every request they serve.
+
+    The Study Instance UID may be of one of them or new; no key may lead outside the group.
+    """
+    named = [c for c in found if Key.REQUEST_ATTRIBUTES in c.keys]
+    orders = {c.order.pk for c in named}
+    inside = all(
+        c in named or (c.order.pk in orders and Key.STUDY_INSTANCE_UID not in c.keys) for c in found
+    )
+    several = len(study.request_attributes) > 1 and len(named) > 1
+    return named if several and inside else []
 
 
 def _narrowed(study: Study, found: list[Candidate]) -> list[Candidate]:
@@ -250,10 +260,10 @@ def _several(case: _Case, found: list[Candidate]) -> MatchDecision:
     )
 
 
-def _by_table(case: _Case, found: list[Candidate]) -> MatchDecision:
+def _by_table(case: _Case, key: Key, found: list[Candidate]) -> MatchDecision:
     agreements = [case.agreement(c.patient) for c in found]
     worst = max(agreements, key=list(PatientAgreement).index)
-    rule = DECISIONS[_STRENGTH[_rank(found[0])], worst]
+    rule = DECISIONS[key, worst]
     linked = rule.outcome is not Outcome.CONFLICT
     return MatchDecision(
         outcome=rule.outcome,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
 from functools import lru_cache
 
 # Letters that have no canonical decomposition and yet are only a stroke away from ASCII.
@@ -37,9 +38,18 @@ def to_ascii(text: str) -> str:
     if text.isascii():
         return text
     decomposed = unicodedata.normalize("NFD", text.translate(_UNDECOMPOSED))
-    return unicodedata.normalize(
-        "NFC", "".join(c for c in decomposed if not unicodedata.combining(c))
-    )
+    return unicodedata.normalize("NFC", "".join(_without_accents(decomposed)))
+
+
+def _without_accents(decomposed: str) -> Iterator[str]:
+    """Drop marks on ASCII letters only: in other scripts (が, й) they make another letter."""
+    on_ascii = False
+    for character in decomposed:
+        if not unicodedata.combining(character):
+            on_ascii = character.isascii()
+        elif on_ascii:
+            continue
+        yield character
 
 
 @lru_cache(maxsize=4096)

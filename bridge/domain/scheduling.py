@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import replace
+from itertools import count
 
 from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.order import Order, Procedure, ProcedureDetails, Step, StepDetails
@@ -73,12 +75,21 @@ def minted_rp_id(accession: Identifier, position: int) -> str:
     return numbered if len(numbered) <= MAXIMUM_SH else f"RP{position}"
 
 
-def with_step_ids(steps: tuple[StepDetails, ...]) -> tuple[StepDetails, ...]:
-    """Steps with `SPS1`, `SPS2` … for those without an ID, in the message's order."""
-    return tuple(
-        step if step.sps_id else replace(step, sps_id=f"SPS{position}")
-        for position, step in enumerate(steps, start=1)
-    )
+def with_step_ids(
+    steps: tuple[StepDetails, ...], taken: Iterable[str] = ()
+) -> tuple[StepDetails, ...]:
+    """Steps with `SPS1`, `SPS2` … by their place in the message for those without an ID.
+
+    An ID that another step of the message has, or that is among `taken`, is passed over.
+    """
+    used = {*taken, *(step.sps_id for step in steps)}
+    named = []
+    for position, step in enumerate(steps, start=1):
+        free = (f"SPS{number}" for number in count(position) if f"SPS{number}" not in used)
+        each = step if step.sps_id else replace(step, sps_id=next(free))
+        used.add(each.sps_id)
+        named.append(each)
+    return tuple(named)
 
 
 def default_steps(details: ProcedureDetails) -> ProcedureDetails:

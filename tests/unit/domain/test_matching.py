@@ -1,0 +1,363 @@
+"""Where an arriving study belongs: the whole decision table, and what no table can say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.domain.identifiers import Authority, Identifier
+from bridge.domain.matching import (
+    DECISIONS,
+    Candidate,
+    Key,
+    MatchDecision,
+    Outcome,
+    PatientAgreement,
+    decide,
+    patient_agreement,
+)
+from bridge.domain.order import Order, OrderNumbers, Procedure, Step
+from bridge.domain.patient import Patient
+from bridge.domain.step_status import StepStatus
+from bridge.domain.study import RequestAttributes, Series, Study, StudyState
+
+HOSP = Authority("HOSP")
+UID, ACCESSION, REQUEST, PERFORMED = (
+    Key.STUDY_INSTANCE_UID,
+    Key.ACCESSION_NUMBER,
+    Key.REQUEST_ATTRIBUTES,
+    Key.PERFORMED_STEP,
+)
+DEMOGRAPHICS = {"PatientName": "TRAN^BINH", "PatientBirthDate": "19700101", "PatientSex": "F"}
+BINH = Patient(pk=1, identifiers=(Identifier("P1", HOSP),), attributes=DEMOGRAPHICS)
+LAN = Patient(
+    pk=2,
+    identifiers=(Identifier("P2", HOSP),),
+    attributes={
+        "PatientName": "LE^LAN",
+        "PatientBirthDate": "19500505",
+        "PatientSex": "F",
+    },
+)
+
+
+def images(modality: str = "CT") -> tuple[Series, ...]:
+    return (
+        Series(series_instance_uid="1.9", modality=modality, number=1, attributes={}, instances=()),
+    )
+
+
+STUDY = Study(
+    pk=1,
+    study_instance_uid="1.2.3",
+    state=StudyState.RECEIVING,
+    patient_id=Identifier("P1", HOSP),
+    patient_name="TRAN^BINH",
+    accession=Identifier("A1"),
+    attributes={"PatientBirthDate": "19700101", "PatientSex": "F"},
+    request_attributes=(),
+    performed_step_uids=(),
+    series=images(),
+)
+
+
+def procedure(pk: int, modality: str = "CT") -> Procedure:
+    step = Step(
+        pk=pk,
+        sps_id="SPS1",
+        status=StepStatus.SCHEDULED,
+        modality=modality,
+        station_ae_titles=(),
+        start_date="",
+        start_time="",
+        protocol_codes=(),
+        attributes={},
+    )
+    return Procedure(
+        pk=pk,
+        rp_id=f"RP{pk}",
+        study_instance_uid=f"1.2.{pk}",
+        code=None,
+        attributes={},
+        steps=(step,),
+    )
+
+
+def candidate(
+    *keys: Key,
+    pk: int = 1,
+    order_pk: int | None = None,
+    patient: Patient = BINH,
+    modality: str = "CT",
+    accession: str = "A1",
+) -> Candidate:
+    wanted = procedure(pk, modality)
+    order = Order(
+        pk=order_pk or pk,
+        patient_pk=patient.pk,
+        numbers=OrderNumbers(accession=Identifier(accession, HOSP)),
+        attributes={},
+        procedures=(wanted,),
+        source="",
+        occurred_at="",
+    )
+    return Candidate(order=order, procedure=wanted, patient=patient, keys=frozenset(keys))
+
+
+def decided(study: Study, *candidates: Candidate, known: bool = True) -> MatchDecision:
+    return decide(study, candidates, patient_is_known=known)
+
+
+# A study whose patient compares with Binh as each of the columns of the table says.
+COLUMNS = {
+    PatientAgreement.SAME: (STUDY, True),
+    PatientAgreement.ALIKE: (replace(STUDY, patient_id=Identifier("TYPO")), False),
+    PatientAgreement.UNKNOWN: (
+        replace(STUDY, patient_id=None, patient_name="UNKNOWN", attributes={}),
+        False,
+    ),
+    PatientAgreement.OTHER: (replace(STUDY, patient_id=Identifier("P2", HOSP)), True),
+}
+
+
+@pytest.mark.parametrize("agreement", PatientAgreement)
+@pytest.mark.parametrize("key", Key)
+def test_each_cell_of_the_decision_table(key: Key, agreement: PatientAgreement) -> None:
+    study, known = COLUMNS[agreement]
+    assert patient_agreement(study, BINH, patient_is_known=known) is agreement
+
+    decision = decided(study, candidate(key), known=known)
+
+    rule = DECISIONS[key, agreement]
+    assert (decision.outcome, decision.reason) == (rule.outcome, rule.reason)
+    assert decision.procedure_pks == (() if rule.outcome is Outcome.CONFLICT else (1,))
+    assert decision.evidence
+
+
+def test_the_table_has_every_cell() -> None:
+    assert set(DECISIONS) == {(key, each) for key in Key for each in PatientAgreement}
+
+
+@pytest.mark.parametrize("key", Key)
+def test_another_patient_is_never_matched_and_the_same_one_always(key: Key) -> None:
+    assert DECISIONS[key, PatientAgreement.OTHER].outcome is Outcome.CONFLICT
+    assert DECISIONS[key, PatientAgreement.SAME].outcome is Outcome.MATCHED
+    assert DECISIONS[key, PatientAgreement.UNKNOWN].outcome is Outcome.CANDIDATES
+
+
+def test_no_candidate_is_unscheduled() -> None:
+    assert decided(STUDY).outcome is Outcome.UNSCHEDULED
+
+
+# --- how the patient compares
+
+
+def test_an_alias_of_a_merge_is_the_same_patient() -> None:
+    merged = replace(BINH, aliases=(Identifier("OLD", HOSP),))
+    study = replace(STUDY, patient_id=Identifier("OLD"))
+    assert patient_agreement(study, merged, patient_is_known=True) is PatientAgreement.SAME
+
+
+def test_a_folded_name_in_the_images_is_no_difference() -> None:
+    patient = replace(BINH, attributes={**DEMOGRAPHICS, "PatientName": "TRẦN^BÌNH"})
+    assert patient_agreement(STUDY, patient, patient_is_known=True) is PatientAgreement.SAME
+
+
+@pytest.mark.parametrize(
+    ("name", "attributes", "expected"),
+    [
+        ("LE^LAN", STUDY.attributes, PatientAgreement.SAME),  # a name that drifted
+        ("LE^LAN", {"PatientBirthDate": "19500505", "PatientSex": "F"}, PatientAgreement.OTHER),
+        ("LE^LAN", {"PatientBirthDate": "19700101", "PatientSex": "M"}, PatientAgreement.OTHER),
+        ("", {}, PatientAgreement.SAME),  # what is not said does not differ
+    ],
+)
+def test_two_differences_under_the_right_id_are_another_patient(
+    name: str, attributes: dict[str, str], expected: PatientAgreement
+) -> None:
+    study = replace(STUDY, patient_name=name, attributes=attributes)
+    assert patient_agreement(study, BINH, patient_is_known=True) is expected
+
+
+def test_a_placeholder_that_somebody_registered_is_not_another_patient() -> None:
+    study = replace(STUDY, patient_id=Identifier("UNKNOWN"))
+    assert patient_agreement(study, BINH, patient_is_known=True) is PatientAgreement.ALIKE
+
+
+def test_a_name_without_birth_date_confirms_nothing() -> None:
+    study = replace(STUDY, patient_id=None, attributes={})
+    assert patient_agreement(study, BINH, patient_is_known=False) is PatientAgreement.UNKNOWN
+
+
+# --- keys that disagree
+
+
+def test_keys_to_two_orders_of_one_patient_are_left_to_a_person() -> None:
+    decision = decided(STUDY, candidate(UID, pk=1), candidate(ACCESSION, pk=2))
+    assert decision.outcome is Outcome.CANDIDATES
+    assert decision.procedure_pks == (1, 2)
+
+
+def test_keys_to_orders_of_two_patients_are_a_conflict() -> None:
+    study = replace(STUDY, accession=Identifier("A1", HOSP))
+    decision = decided(study, candidate(UID, pk=1), candidate(ACCESSION, pk=2, patient=LAN))
+    assert decision.outcome is Outcome.CONFLICT
+    assert decision.procedure_pks == ()
+
+
+def test_keys_that_add_up_to_one_order_agree() -> None:
+    decision = decided(
+        STUDY, candidate(UID, ACCESSION, pk=1), candidate(ACCESSION, pk=2, order_pk=1)
+    )
+    assert (decision.outcome, decision.procedure_pks) == (Outcome.MATCHED, (1,))
+
+
+# --- several orders and procedures under one key
+
+
+def test_an_accession_number_without_issuer_that_two_patients_share_is_the_patients_own() -> None:
+    decision = decided(STUDY, candidate(ACCESSION, pk=1), candidate(ACCESSION, pk=2, patient=LAN))
+    assert (decision.outcome, decision.procedure_pks) == (Outcome.MATCHED, (1,))
+
+
+def test_the_same_with_an_unknown_patient_is_left_to_a_person() -> None:
+    study = replace(STUDY, patient_id=None, patient_name="", attributes={})
+    decision = decided(
+        study, candidate(ACCESSION, pk=1), candidate(ACCESSION, pk=2, patient=LAN), known=False
+    )
+    assert (decision.outcome, decision.procedure_pks) == (Outcome.CANDIDATES, (1, 2))
+
+
+def test_an_accession_number_of_strangers_only_is_a_conflict() -> None:
+    decision = decided(STUDY, candidate(ACCESSION, pk=2, patient=LAN))
+    assert decision.outcome is Outcome.CONFLICT
+
+
+def test_procedures_of_one_order_are_told_apart_by_modality() -> None:
+    decision = decided(
+        STUDY,
+        candidate(ACCESSION, pk=1, order_pk=1, modality="MR"),
+        candidate(ACCESSION, pk=2, order_pk=1, modality="CT"),
+    )
+    assert (decision.outcome, decision.procedure_pks) == (Outcome.MATCHED, (2,))
+
+
+def test_procedures_of_one_order_are_told_apart_by_a_further_key() -> None:
+    decision = decided(
+        STUDY,
+        candidate(ACCESSION, PERFORMED, pk=1, order_pk=1),
+        candidate(ACCESSION, pk=2, order_pk=1),
+    )
+    assert (decision.outcome, decision.procedure_pks) == (Outcome.MATCHED, (1,))
+
+
+def test_procedures_that_fit_alike_are_left_to_a_person() -> None:
+    decision = decided(
+        STUDY, candidate(ACCESSION, pk=1, order_pk=1), candidate(ACCESSION, pk=2, order_pk=1)
+    )
+    assert (decision.outcome, decision.procedure_pks) == (Outcome.CANDIDATES, (1, 2))
+
+
+def test_a_weaker_key_never_beats_a_stronger_one() -> None:
+    decision = decided(
+        replace(STUDY, series=images("MR")),
+        candidate(REQUEST, pk=1, order_pk=1, modality="CT"),
+        candidate(ACCESSION, PERFORMED, pk=2, order_pk=1, modality="MR"),
+    )
+    assert (decision.outcome, decision.procedure_pks) == (Outcome.MATCHED, (1,))
+
+
+GROUP = replace(STUDY, request_attributes=(RequestAttributes("RP1"), RequestAttributes("RP2")))
+
+
+@pytest.mark.parametrize("keys", [(REQUEST,), (REQUEST, UID), (REQUEST, UID, ACCESSION)])
+def test_images_that_name_several_requests_serve_them_all(keys: tuple[Key, ...]) -> None:
+    """The modality gave the Study Instance UID of one of them, or its own."""
+    decision = decided(GROUP, candidate(*keys, pk=1), candidate(REQUEST, pk=2))
+    assert (decision.outcome, decision.procedure_pks) == (Outcome.MATCHED, (1, 2))
+
+
+def test_a_third_procedure_of_an_order_in_the_group_is_not_served() -> None:
+    decision = decided(
+        GROUP,
+        candidate(REQUEST, UID, ACCESSION, pk=1),
+        candidate(REQUEST, pk=2),
+        candidate(ACCESSION, pk=3, order_pk=1),
+    )
+    assert (decision.outcome, decision.procedure_pks) == (Outcome.MATCHED, (1, 2))
+
+
+def test_a_study_uid_outside_the_group_contradicts_it() -> None:
+    decision = decided(
+        GROUP, candidate(REQUEST, pk=1), candidate(REQUEST, pk=2), candidate(UID, pk=3)
+    )
+    assert decision.outcome is Outcome.CANDIDATES
+
+
+def test_a_group_with_a_stranger_among_its_requests_is_a_conflict() -> None:
+    decision = decided(GROUP, candidate(REQUEST, pk=1), candidate(REQUEST, pk=2, patient=LAN))
+    assert (decision.outcome, decision.procedure_pks) == (Outcome.CONFLICT, ())
+
+
+# --- what holds for every set of candidates
+
+CANDIDATES = st.lists(
+    st.builds(
+        lambda keys, pk, order_pk, patient, modality: candidate(
+            *keys, pk=pk, order_pk=order_pk, patient=patient, modality=modality
+        ),
+        st.sets(st.sampled_from(Key), min_size=1),
+        st.integers(1, 6),
+        st.integers(1, 3),
+        st.sampled_from([BINH, LAN]),
+        st.sampled_from(["CT", "MR"]),
+    ),
+    max_size=5,
+    unique_by=lambda each: each.procedure.pk,
+)
+STUDIES = st.sampled_from([study for study, _ in COLUMNS.values()] + [GROUP])
+
+
+@given(STUDIES, st.booleans(), CANDIDATES, st.randoms())
+def test_the_order_of_the_candidates_does_not_matter(
+    study: Study, known: bool, candidates: list[Candidate], random: object
+) -> None:
+    shuffled = candidates.copy()
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    one, other = (decide(study, each, patient_is_known=known) for each in (candidates, shuffled))
+    assert (one.outcome, one.reason, one.procedure_pks) == (
+        other.outcome,
+        other.reason,
+        other.procedure_pks,
+    )
+
+
+@given(STUDIES, st.booleans(), CANDIDATES)
+def test_a_match_is_never_with_another_patient(
+    study: Study, known: bool, candidates: list[Candidate]
+) -> None:
+    decision = decide(study, candidates, patient_is_known=known)
+    if decision.outcome is not Outcome.MATCHED:
+        return
+    assert decision.procedure_pks
+    for each in of(decision.procedure_pks, candidates):
+        agreement = patient_agreement(study, each.patient, patient_is_known=known)
+        assert agreement in (PatientAgreement.SAME, PatientAgreement.ALIKE)
+
+
+@given(STUDIES, st.booleans(), CANDIDATES)
+def test_several_procedures_are_matched_only_when_the_images_name_several(
+    study: Study, known: bool, candidates: list[Candidate]
+) -> None:
+    decision = decide(study, candidates, patient_is_known=known)
+    if decision.outcome is Outcome.MATCHED and len(decision.procedure_pks) > 1:
+        assert len(study.request_attributes) > 1
+
+
+def of(pks: Iterable[int], candidates: Iterable[Candidate]) -> list[Candidate]:
+    wanted = set(pks)
+    return [each for each in candidates if each.procedure.pk in wanted]
