@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -118,6 +119,15 @@ def test_given_an_idle_dispatcher_when_woken_after_a_commit_then_it_sends_withou
         queue.add("study:1")
         dispatcher.wake()
         queue.until(queue.all_are(DELIVERED))
+
+
+def test_given_nothing_more_to_send_when_idle_then_the_database_is_left_alone() -> None:
+    queue, ehr = MemoryQueue(), ScriptedDestination()
+    queue.add("study:1")
+    with dispatching(queue, ehr, pace=NEVER_POLLS):
+        queue.until(queue.all_are(DELIVERED))
+        time.sleep(0.05)
+    assert len(queue.claims) <= 4
 
 
 def test_given_a_row_due_later_when_nobody_wakes_then_it_is_sent_when_due() -> None:
