@@ -1,23 +1,23 @@
 """The engine, and the one way to change what is kept: `Database.transact`.
 
 SQLite runs in WAL with `synchronous=FULL`: a commit is on disk when it returns. One writer at a
-time is SQLite's rule; waiting for it on a lock of ours is fair and cheap, where SQLite would sleep.
+time is SQLite's rule: see `group_commit`.
 """
 
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from bridge.domain.errors import BridgeError, DuplicateKey, ResourceBusy, StorageFull
+from bridge.store.group_commit import GroupCommit
 
 T = TypeVar("T")
 TRIES = 4
@@ -35,8 +35,7 @@ class Database:
         self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgresql_engine(self.url)
         # Statements of the hot path raise the driver's own errors, not SQLAlchemy's.
         self._errors = (SQLAlchemyError, self.engine.dialect.loaded_dbapi.Error)
-        self._writer_lock = threading.Lock()
-        self._writer: Connection | None = None
+        self._writer = GroupCommit(self.engine) if self.is_sqlite else None
 
     def transact(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in one transaction and commit it; all or nothing.
@@ -47,7 +46,9 @@ class Database:
         """
         for attempt in range(1, TRIES + 1):
             try:
-                with self._write() as connection:
+                if self._writer is not None:
+                    return cast("T", self._writer.run(work))
+                with self.engine.begin() as connection:
                     return work(connection)
             except self._errors as error:
                 if not _worth_retrying(error) or attempt == TRIES:
@@ -65,29 +66,9 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
-        with self._writer_lock:
-            if self._writer is not None:
-                self._writer.close()
-                self._writer = None
+        if self._writer is not None:
+            self._writer.close()
         self.engine.dispose()
-
-    @contextmanager
-    def _write(self) -> Iterator[Connection]:
-        if not self.is_sqlite:
-            with self.engine.begin() as connection:
-                yield connection
-            return
-        with self._writer_lock:
-            if self._writer is None:
-                self._writer = self.engine.connect().execution_options(write=True)
-            try:
-                with self._writer.begin():
-                    yield self._writer
-            except self._errors as error:
-                if not _is_integrity(error):
-                    self._writer.close()
-                    self._writer = None
-                raise
 
 
 def _driver_url(text: str) -> URL:

@@ -11,7 +11,9 @@ from bridge.domain.journal import JournalEntry
 from bridge.store.statement import Statement, insert
 from bridge.store.tables import mention, message
 
-_INSERT = insert(message, [column.name for column in message.c if column.name != "pk"], returning_pk=True)
+_INSERT = insert(
+    message, [column.name for column in message.c if column.name != "pk"], returning_pk=True
+)
 _INSERT_MENTIONS = insert(mention, mention.c.keys())
 _REPLY = Statement(select(message.c.reply).where(message.c.dedupe_key == bindparam("dedupe_key")))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, false, or_, select, update
 
 from bridge.domain.order import (
     CodedConcept,
@@ -133,7 +133,10 @@ class Orders:
 
     def with_accession_numbers(self, values: Iterable[str]) -> tuple[Order, ...]:
         """The orders with one of these accession numbers, whatever the issuer."""
-        query = select(_ORDER).where(_ORDER.c.accession_number.in_(tuple(values)))
+        keys = _ORDER.c.accession_key
+        # The key is the number, `^` and its issuer: one index serves both questions.
+        numbered = [and_(keys >= f"{value}^", keys < f"{value}_") for value in values]
+        query = select(_ORDER).where(or_(false(), *numbered))
         return tuple(self._load(row) for row in self._connection.execute(query).all())
 
     def with_steps(self, step_pks: Iterable[int]) -> tuple[Order, ...]:

@@ -91,7 +91,13 @@ imaging_service_request = Table(
     _text("held_reason"),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
-    Index("ix_imaging_service_request_accession_number", "accession_number"),
+    Index("ix_imaging_service_request_created_at", "created_at"),
+    Index(
+        "ix_imaging_service_request_held",
+        "held_reason",
+        sqlite_where=text("held_reason <> ''"),
+        postgresql_where=text("held_reason <> ''"),
+    ),
 )
 
 requested_procedure = Table(
@@ -110,7 +116,7 @@ scheduled_step = Table(
     "scheduled_step",
     metadata,
     _pk(),
-    Column("procedure_pk", ForeignKey("requested_procedure.pk"), nullable=False, index=True),
+    Column("procedure_pk", ForeignKey("requested_procedure.pk"), nullable=False),
     _text("sps_id"),
     _text("status"),
     _text("modality"),
@@ -152,7 +158,6 @@ worklist_item = Table(
     Index("ix_worklist_item_patient_id", "patient_id"),
     Index("ix_worklist_item_accession_number", "accession_number"),
     Index("ix_worklist_item_study_instance_uid", "study_instance_uid"),
-    Index("ix_worklist_item_requested_procedure_id", "requested_procedure_id"),
     Index("ix_worklist_item_modality_start", "modality", "start"),
 )
 
@@ -163,6 +168,7 @@ worklist_station = Table(
     Column("start", TEXT, primary_key=True),
     Column("step_pk", ForeignKey("worklist_item.step_pk"), primary_key=True),
     Index("ix_worklist_station_step_pk", "step_pk"),
+    sqlite_with_rowid=False,
 )
 
 performed_step = Table(
@@ -208,6 +214,7 @@ study = Table(
     Column("performed_step_uids", JSON, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
+    Index("ix_study_created_at", "created_at"),
     Index("ix_study_outcome_patient_id", "outcome", "patient_id"),
     Index("ix_study_outcome_accession_number", "outcome", "accession_number"),
 )
@@ -302,6 +309,7 @@ mention = Table(
     Column("kind", TEXT, primary_key=True),
     Column("message_pk", ForeignKey("message.pk"), primary_key=True),
     Index("ix_mention_message_pk", "message_pk"),
+    sqlite_with_rowid=False,
 )
 
 delivery = Table(

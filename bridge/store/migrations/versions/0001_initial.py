@@ -136,6 +136,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("study_instance_uid", name=op.f("uq_study_study_instance_uid")),
     )
     with op.batch_alter_table("study", schema=None) as batch_op:
+        batch_op.create_index("ix_study_created_at", ["created_at"], unique=False)
         batch_op.create_index(
             "ix_study_outcome_accession_number", ["outcome", "accession_number"], unique=False
         )
@@ -196,8 +197,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("filler_key", name=op.f("uq_imaging_service_request_filler_key")),
     )
     with op.batch_alter_table("imaging_service_request", schema=None) as batch_op:
+        batch_op.create_index("ix_imaging_service_request_created_at", ["created_at"], unique=False)
         batch_op.create_index(
-            "ix_imaging_service_request_accession_number", ["accession_number"], unique=False
+            "ix_imaging_service_request_held",
+            ["held_reason"],
+            unique=False,
+            sqlite_where=sa.text("held_reason <> ''"),
+            postgresql_where=sa.text("held_reason <> ''"),
         )
         batch_op.create_index(
             batch_op.f("ix_imaging_service_request_patient_pk"), ["patient_pk"], unique=False
@@ -231,6 +237,7 @@ def upgrade() -> None:
         sa.Column("message_pk", PK, nullable=False),
         sa.ForeignKeyConstraint(["message_pk"], ["message.pk"], name=op.f("fk_mention_message_pk")),
         sa.PrimaryKeyConstraint("value", "kind", "message_pk", name=op.f("pk_mention")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("mention", schema=None) as batch_op:
         batch_op.create_index("ix_mention_message_pk", ["message_pk"], unique=False)
@@ -355,11 +362,6 @@ def upgrade() -> None:
             "procedure_pk", "sps_id", name=op.f("uq_scheduled_step_procedure_pk_sps_id")
         ),
     )
-    with op.batch_alter_table("scheduled_step", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_scheduled_step_procedure_pk"), ["procedure_pk"], unique=False
-        )
-
     op.create_table(
         "study_procedure",
         sa.Column("study_pk", PK, nullable=False),
@@ -432,9 +434,6 @@ def upgrade() -> None:
         )
         batch_op.create_index("ix_worklist_item_patient_id", ["patient_id"], unique=False)
         batch_op.create_index("ix_worklist_item_patient_name", ["patient_name"], unique=False)
-        batch_op.create_index(
-            "ix_worklist_item_requested_procedure_id", ["requested_procedure_id"], unique=False
-        )
         batch_op.create_index("ix_worklist_item_start", ["start"], unique=False)
         batch_op.create_index(
             "ix_worklist_item_study_instance_uid", ["study_instance_uid"], unique=False
@@ -449,6 +448,7 @@ def upgrade() -> None:
             ["step_pk"], ["worklist_item.step_pk"], name=op.f("fk_worklist_station_step_pk")
         ),
         sa.PrimaryKeyConstraint("ae_title", "start", "step_pk", name=op.f("pk_worklist_station")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("worklist_station", schema=None) as batch_op:
         batch_op.create_index("ix_worklist_station_step_pk", ["step_pk"], unique=False)
@@ -463,7 +463,6 @@ def downgrade() -> None:
     with op.batch_alter_table("worklist_item", schema=None) as batch_op:
         batch_op.drop_index("ix_worklist_item_study_instance_uid")
         batch_op.drop_index("ix_worklist_item_start")
-        batch_op.drop_index("ix_worklist_item_requested_procedure_id")
         batch_op.drop_index("ix_worklist_item_patient_name")
         batch_op.drop_index("ix_worklist_item_patient_id")
         batch_op.drop_index("ix_worklist_item_modality_start")
@@ -478,9 +477,6 @@ def downgrade() -> None:
         batch_op.drop_index("ix_study_procedure_procedure_pk")
 
     op.drop_table("study_procedure")
-    with op.batch_alter_table("scheduled_step", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_scheduled_step_procedure_pk"))
-
     op.drop_table("scheduled_step")
     with op.batch_alter_table("requested_procedure", schema=None) as batch_op:
         batch_op.drop_index("ix_requested_procedure_rp_id")
@@ -508,7 +504,12 @@ def downgrade() -> None:
     with op.batch_alter_table("imaging_service_request", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_imaging_service_request_placer_key"))
         batch_op.drop_index(batch_op.f("ix_imaging_service_request_patient_pk"))
-        batch_op.drop_index("ix_imaging_service_request_accession_number")
+        batch_op.drop_index(
+            "ix_imaging_service_request_held",
+            sqlite_where=sa.text("held_reason <> ''"),
+            postgresql_where=sa.text("held_reason <> ''"),
+        )
+        batch_op.drop_index("ix_imaging_service_request_created_at")
 
     op.drop_table("imaging_service_request")
     with op.batch_alter_table("attempt", schema=None) as batch_op:
@@ -522,6 +523,7 @@ def downgrade() -> None:
     with op.batch_alter_table("study", schema=None) as batch_op:
         batch_op.drop_index("ix_study_outcome_patient_id")
         batch_op.drop_index("ix_study_outcome_accession_number")
+        batch_op.drop_index("ix_study_created_at")
 
     op.drop_table("study")
     op.drop_table("performed_step")

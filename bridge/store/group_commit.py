@@ -1,0 +1,96 @@
+"""Several transactions, one commit: how SQLite's single writer serves many connections.
+
+A commit waits for the disk, whatever it holds. Whoever gets the writer's place takes along the
+work of all who wait for it, each in a savepoint of its own, and commits once. Nobody is told of
+success before that commit; one that fails is undone alone.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from bridge.domain.errors import BridgeError
+
+Work = Callable[[Connection], Any]
+_MOST_AT_ONCE = 64
+
+
+class _Job:
+    """Work to be done in the writer's transaction, and what came of it."""
+
+    __slots__ = ("done", "error", "result", "work")
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.done = False
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+
+class GroupCommit:
+    """The one writing connection of an SQLite database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._place = threading.Lock()
+        self._waiting: deque[_Job] = deque()
+        self._connection: Connection | None = None
+
+    def run(self, work: Work) -> Any:
+        """Run `work` and return its result once it is committed. Raises what it raises, undone."""
+        job = _Job(work)
+        self._waiting.append(job)
+        with self._place:
+            if not job.done:
+                self._run_waiting()
+        if job.error is not None:
+            raise job.error
+        return job.result
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._place:
+            self._drop()
+
+    def _run_waiting(self) -> None:
+        jobs = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST_AT_ONCE))]
+        try:
+            self._commit(jobs)
+        except BaseException as error:
+            if not isinstance(error, BridgeError):
+                self._drop()
+            for job in jobs:
+                job.error, job.result = job.error or error, None
+        for job in jobs:
+            job.done = True
+
+    def _commit(self, jobs: list[_Job]) -> None:
+        if self._connection is None:
+            self._connection = self._engine.connect().execution_options(write=True)
+        with self._connection.begin():
+            for job in jobs:
+                self._run_one(self._connection, job, alone=len(jobs) == 1)
+
+    def _run_one(self, connection: Connection, job: _Job, *, alone: bool) -> None:
+        if alone:  # nobody else's work to keep: an error undoes the whole transaction
+            job.result = job.work(connection)
+            return
+        cursor = connection.connection.cursor()
+        cursor.execute("SAVEPOINT job")
+        try:
+            job.result = job.work(connection)
+        except BaseException as error:  # handed to the thread whose work it is
+            job.error = error
+            cursor.execute("ROLLBACK TO job")
+        cursor.execute("RELEASE job")
+        cursor.close()
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
