@@ -70,6 +70,8 @@ def _text(name: str, value: str) -> str:
     text = value.strip()
     if text in _UNIVERSAL:
         return ""
+    if not text.isprintable():
+        raise InvalidQuery(f"{name} holds control characters")
     if "*" in text or "?" in text:
         raise InvalidQuery(f"{name} is matched as a single value, not with wildcards")
     return text
