@@ -21,7 +21,7 @@ from bridge.simulate.ehr import Ehr
 from bridge.simulate.hops import Hops
 from bridge.simulate.hospital import OrderBook
 from bridge.simulate.modality import ModalityError
-from bridge.simulate.rounds import SCENARIOS, Addresses, Round, RoundFailed
+from bridge.simulate.rounds import SCENARIOS, Addresses, Interrupted, Round, RoundFailed
 
 _LOOPBACK = "127.0.0.1"
 _CONFIGURATION = """\
@@ -88,7 +88,7 @@ def run(options: DemoOptions, start_bridge: StartBridge, out: TextIO = sys.stdou
     """
     hops = Hops(out)
     options.var.mkdir(parents=True, exist_ok=True)
-    logging.basicConfig(filename=options.var / "bridge.log", level=logging.INFO)
+    _log_to(options.var / "bridge.log")
     with _stop_signals() as stopping:
         ports = _choose_ports(options, hops)
         ehr = Ehr(_LOOPBACK, ports["ehr"])
@@ -105,6 +105,14 @@ def run(options: DemoOptions, start_bridge: StartBridge, out: TextIO = sys.stdou
     return 1 if failed else 0
 
 
+def _log_to(file: Path) -> None:
+    """The bridge's log, kept off the screen; the simulated devices use its libraries too."""
+    form = "%(asctime)s %(levelname)s %(name)s %(message)s"
+    logging.basicConfig(filename=file, level=logging.INFO, format=form)
+    for library in ("alembic", "pynetdicom", "uvicorn"):
+        logging.getLogger(library).setLevel(logging.WARNING)
+
+
 def _loop(
     options: DemoOptions, ports: dict[str, int], console: str, hops: Hops, stopping: Event
 ) -> int:
@@ -115,8 +123,9 @@ def _loop(
     closed = failed = 0
     _introduce(options, ports, hops)
     for index in count():
-        came_through = _one_round(Round(addresses, hops, stopping), book, index, hops)
-        if stopping.is_set():
+        try:
+            came_through = _one_round(Round(addresses, hops, stopping), book, index, hops)
+        except Interrupted:
             break
         closed, failed = closed + came_through, failed + (not came_through)
         if options.once:
@@ -145,6 +154,9 @@ def _introduce(options: DemoOptions, ports: dict[str, int], hops: Hops) -> None:
     hops.line(
         f"The bridge runs: HL7 (MLLP) on port {ports['hl7']}, DICOM (BRIDGE) on {ports['dicom']},"
         f" HTTP on {ports['http']}; the simulated EHR on {ports['ehr']}."
+    )
+    hops.line(
+        "Times are as the simulators see them, with the associations and connections they open."
     )
     hops.line(f"Configuration {options.var / 'bridge.yaml'}, log {options.var / 'bridge.log'}.")
 

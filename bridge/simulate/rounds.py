@@ -30,6 +30,10 @@ class RoundFailed(Exception):
     """A hop did not happen; the text says which and how."""
 
 
+class Interrupted(Exception):
+    """The demo is to end before this round has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """What is special about a round."""
@@ -75,7 +79,7 @@ class Round:
         self._modality = Modality("127.0.0.1", addresses.dicom_port)
 
     def run(self, number: int, scenario: Scenario) -> None:
-        """Close the loop once; raises `RoundFailed`, or what the wire raises."""
+        """Close the loop once; raises `RoundFailed`, `Interrupted`, or what the wire raises."""
         order = make_order(number, scenario)
         self._order(order, scenario.form)
         item = self._worklist(order)
@@ -147,7 +151,7 @@ class Round:
                 if len(found) == 1 and found[0].get("numberOfInstances") == instances:
                     return found[0]
                 if self._stopping.wait(_POLL):
-                    raise RoundFailed("stopped while waiting for the EHR")
+                    raise Interrupted
         counts = [study.get("numberOfInstances") for study in found]
         raise RoundFailed(
             f"after {_PATIENCE:.0f} s the EHR holds {counts or 'no ImagingStudy'}"

@@ -66,4 +66,3 @@ def test_given_a_server_without_worklist_then_the_scanner_says_that_it_got_none(
     modality = Modality("127.0.0.1", store.port, called_ae_title="STORESCP")
     with pytest.raises(ModalityError, match="gave no association"):
         modality.worklist()
-
