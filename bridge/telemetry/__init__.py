@@ -1,1 +1,4 @@
-"""How the bridge tells what it does: logs and metrics. Events with keys go in, lines come out."""
+"""Telemetry: what the bridge says of its own work to those who run it.
+
+Enters: log records of every room. Leaves: lines of keys and values that name no patient.
+"""
