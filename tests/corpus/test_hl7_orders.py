@@ -1,4 +1,4 @@
-"""Given third-party messages, when mapped, then each gives its orders or an error with its place."""
+"""Given third-party messages, when mapped, then each gives its orders or an error with a place."""
 
 from collections.abc import Iterator
 from pathlib import Path
