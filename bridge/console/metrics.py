@@ -32,7 +32,7 @@ def exposition(gauges: Iterable[Gauge]) -> str:
 
 def readiness_gauge(problems: Mapping[str, str]) -> Gauge:
     """Whether each readiness check is well."""
-    values = [((name,), float(not problem)) for name, problem in problems.items()]
+    values = [((name,), int(not problem)) for name, problem in problems.items()]
     return Gauge("bridge_ready", "1 when a readiness check is well", ("check",), values)
 
 
@@ -94,4 +94,4 @@ def _lines(gauge: Gauge) -> Iterator[str]:
     for values, number in sorted(gauge.values):
         pairs = zip(gauge.labels, values, strict=True)
         labels = ",".join(f'{label}="{value.translate(_ESCAPES)}"' for label, value in pairs)
-        yield f"{gauge.name}{{{labels}}} {number:g}" if labels else f"{gauge.name} {number:g}"
+        yield f"{gauge.name}{{{labels}}} {number}" if labels else f"{gauge.name} {number}"
