@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from uuid import uuid4
 
 import uvicorn
@@ -19,12 +20,12 @@ from bridge.dicom.server import DicomServer
 from bridge.domain.errors import BridgeError
 from bridge.hl7.mllp import MllpListener
 from bridge.services.complete_study import SETTLE
-from bridge.settings import Settings
+from bridge.settings import Settings, public_url
 from bridge.store import schema
 from bridge.wiring.core import Core, build_core
 from bridge.wiring.destinations import build_destinations, subscriptions
 from bridge.wiring.edges import build_dicom, build_hl7
-from bridge.wiring.http import build_http
+from bridge.wiring.http import Checks, build_http
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,10 @@ class Bridge:
     """Everything that `bridge serve` runs."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+        """Build everything; the HTTP port is taken here, because others are told of it."""
+        self._http_socket = _listen(settings.http.host, settings.http.port)
+        self.settings = settings = _with_bound_port(settings, self._http_socket)
+        self._dicom_is_up = False
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
         destinations = build_destinations(settings)
         self.core: Core = build_core(settings, subscriptions(destinations))
@@ -56,7 +60,7 @@ class Bridge:
     @property
     def http_address(self) -> str:
         """Base URL of the HTTP listener."""
-        return f"http://{self.settings.http.host}:{self._edge.http_port}"
+        return f"http://{self.settings.http.host}:{self.settings.http.port}"
 
     @property
     def hl7_ports(self) -> dict[str, int]:
@@ -79,7 +83,8 @@ class Bridge:
             self._timekeeper.start()
             self._dispatcher.start()
             self._dicom.start()
-            self._edge.start()
+            self._dicom_is_up = True
+            self._edge.start(self._http_socket)
         except BaseException:
             self.stop()
             raise
@@ -89,21 +94,21 @@ class Bridge:
 
     def stop(self) -> None:
         """Take nothing new, finish what is under way, and return when all is closed."""
+        self._dicom_is_up = False
         self._edge.stop()
+        self._http_socket.close()
         self._dicom.stop()
         self._timekeeper.stop()
         self._dispatcher.stop(STOP_GRACE_SECONDS)
         self.core.database.close()
         log.info("bridge.stopped")
 
-    def is_ready(self) -> bool:
-        """Whether every listener is up and the database answers."""
-        try:
-            with self.core.database.read() as connection:
-                current = schema.revision(connection) == schema.head()
-        except BridgeError:
-            return False
-        return current and self._edge.is_up
+    def checks(self) -> Checks:
+        """Whether each listener is up, for readiness."""
+        return {
+            "hl7": lambda: "" if self._edge.is_up else "the MLLP listeners are not up",
+            "dicom": lambda: "" if self._dicom_is_up else "the DICOM listener is not up",
+        }
 
 
 class _AsyncEdge:
@@ -112,17 +117,18 @@ class _AsyncEdge:
     def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge
         self.listeners: list[MllpListener] = []
-        self.http_port = bridge.settings.http.port
         self.is_up = False
         self._executor = ThreadPoolExecutor(HL7_THREADS, thread_name_prefix="hl7")
         self._thread = threading.Thread(target=self._run, name="edges", daemon=True)
         self._started = threading.Event()
         self._failure: BaseException | None = None
+        self._http_socket: socket.socket | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
 
-    def start(self) -> None:
+    def start(self, http_socket: socket.socket) -> None:
         """Listen; raises what kept it from listening."""
+        self._http_socket = http_socket
         self._thread.start()
         self._started.wait(START_TIMEOUT_SECONDS)
         if self._failure is not None:
@@ -152,12 +158,15 @@ class _AsyncEdge:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         settings = self._bridge.settings
-        http_socket = _listen(settings.http.host, settings.http.port)
-        self.http_port = http_socket.getsockname()[1]
         server = uvicorn.Server(
-            uvicorn.Config(build_http(self._bridge), log_config=None, access_log=False)
+            uvicorn.Config(
+                build_http(self._bridge.core, self._bridge.checks()),
+                log_config=None,
+                access_log=False,
+            )
         )
-        serving = asyncio.create_task(server.serve(sockets=[http_socket]))
+        sockets = [self._http_socket] if self._http_socket else []
+        serving = asyncio.create_task(server.serve(sockets=sockets))
         try:
             for each in settings.hl7.listeners:
                 listener = build_hl7(self._bridge.core, each, self._executor)
@@ -171,6 +180,15 @@ class _AsyncEdge:
                 await listener.close(STOP_GRACE_SECONDS)
             server.should_exit = True
             await serving
+
+
+def _with_bound_port(settings: Settings, bound: socket.socket) -> Settings:
+    """The settings with the port that was really taken, where they left it open (0)."""
+    if settings.http.port:
+        return settings
+    port = bound.getsockname()[1]
+    address = public_url(settings.http.host, port)
+    return replace(settings, http=replace(settings.http, port=port, public_url=address))
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,28 +1,42 @@
-"""The HTTP application: health for now, with the other rooms' routers beside it."""
+"""The HTTP application: the routers of the rooms, side by side."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Callable, Mapping
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI
 
-if TYPE_CHECKING:
-    from bridge.wiring.bridge import Bridge
+from bridge.console.status import Status, status_router
+from bridge.dicomweb.router import wado_router
+from bridge.services.overview import ReadOverview
+from bridge.services.read_images import ReadImages
+from bridge.store.overview import schema_problem
+from bridge.wiring.core import Core
+
+Checks = Mapping[str, Callable[[], str]]
+"""What readiness depends on: name → a call that gives the problem in words, empty when fine."""
 
 
-def build_http(bridge: Bridge) -> FastAPI:
+def build_http(core: Core, listeners: Checks) -> FastAPI:
     """Everything that is served over HTTP."""
+    site = core.settings.site
     app = FastAPI(title="bridge", docs_url=None, redoc_url=None, openapi_url=None)
-
-    @app.get("/health/live")
-    def live() -> dict[str, str]:
-        return {"status": "live"}
-
-    @app.get("/health/ready")
-    def ready(response: Response) -> dict[str, str]:
-        if bridge.is_ready():
-            return {"status": "ready"}
-        response.status_code = 503
-        return {"status": "not ready"}
-
+    app.include_router(
+        wado_router(
+            ReadImages(store=core.store, objects=core.objects),
+            base_url=f"{core.settings.http.public_url.rstrip('/')}/dicom-web",
+        ),
+        prefix="/dicom-web",
+    )
+    app.include_router(
+        status_router(
+            Status(
+                overview=ReadOverview(store=core.store, clock=time.time, zone=site.timezone),
+                site=site.name,
+                zone=site.timezone,
+                checks={"database": lambda: schema_problem(core.database), **listeners},
+            )
+        )
+    )
     return app
