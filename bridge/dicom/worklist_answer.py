@@ -88,8 +88,6 @@ class AnswerForm:
         if item.ascii_only:
             return self._level(data, 0, len(data), self._root, None)
         chosen = self._configured or self._fitting(data)
-        if chosen == UTF8:
-            return self._declared(UTF8) + self._level(data, 0, len(data), self._root, None)
         texts = _Text(chosen)
         body = self._level(data, 0, len(data), self._root, texts)
         return self._declared(chosen) + body if texts.needed else body
@@ -108,7 +106,6 @@ class AnswerForm:
     ) -> bytes:
         """Join what is wanted of one level (all of it when `level` is None)."""
         found = dict(level.empty) if level else {}
-        plain = texts is None and not self._implicit
         while position < end:
             tag, vr, length = _HEAD(data, position)
             start = position + 8
@@ -123,10 +120,13 @@ class AnswerForm:
                 elif vr == _SEQUENCE:
                     items = self._items(data, start, after, inner, texts)
                     found[tag] = _element(tag, vr, items, self._implicit)
-                elif plain:
-                    found[tag] = data[position:after]
+                elif texts is not None and vr in _TEXTS and not data[start:after].isascii():
+                    value = texts.encode(vr, data[start:after])
+                    found[tag] = _element(tag, vr, value, self._implicit)
+                elif self._implicit:
+                    found[tag] = tag + _LONG.pack(length) + data[start:after]
                 else:
-                    found[tag] = self._rewritten(tag, vr, data[start:after], texts)
+                    found[tag] = data[position:after]
             position = after
         return b"".join(found.values())
 
@@ -141,11 +141,6 @@ class AnswerForm:
             items += [_ITEM_TAG, _LONG.pack(len(content)), content]
             position = start + length
         return b"".join(items)
-
-    def _rewritten(self, tag: bytes, vr: bytes, value: bytes, texts: _Text | None) -> bytes:
-        if texts is not None and vr in _TEXTS and not value.isascii():
-            value = texts.encode(vr, value)
-        return _element(tag, vr, value, self._implicit)
 
 
 def _element(tag: bytes, vr: bytes, value: bytes, implicit: bool) -> bytes:

@@ -1,0 +1,127 @@
+"""In-memory services behind a real DICOM listener."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from bridge.dicom.configuration import DicomConfiguration
+from bridge.dicom.scu import Remote
+from bridge.dicom.server import DicomServer
+from bridge.dicom.worklist_codec import WorklistCodec
+from bridge.domain.performed_step import (
+    DuplicatePerformedStep,
+    InvalidPerformedStepStatus,
+    NoSuchPerformedStep,
+    PerformedStepFinal,
+    PerformedStepReport,
+)
+from bridge.domain.study import InstanceHeader, Receipt
+from bridge.domain.worklist import WorklistEntry, WorklistItem, WorklistQuery
+
+
+@dataclass
+class Worklist:
+    """Answers every query with the same items, and remembers what was asked."""
+
+    items: Sequence[WorklistItem] = ()
+    error: Exception | None = None
+    queries: list[WorklistQuery] = field(default_factory=list)
+
+    def hold(self, *entries: WorklistEntry) -> None:
+        self.items = [WorklistCodec().encode(entry) for entry in entries]
+
+    def find(self, query: WorklistQuery, limit: int) -> Sequence[WorklistItem]:
+        self.queries.append(query)
+        if self.error is not None:
+            raise self.error
+        return self.items[: limit + 1]
+
+
+@dataclass
+class Instances:
+    """Keeps what it receives."""
+
+    error: Exception | None = None
+    received: list[tuple[InstanceHeader, bytes, str, str]] = field(default_factory=list)
+
+    def receive(self, header: InstanceHeader, content: bytes, digest: str, peer: str) -> Receipt:
+        if self.error is not None:
+            raise self.error
+        self.received.append((header, content, digest, peer))
+        return Receipt.STORED
+
+
+@dataclass
+class PerformedSteps:
+    """Keeps steps by the rules of PS3.4 F.7.2."""
+
+    error: Exception | None = None
+    steps: dict[str, PerformedStepReport] = field(default_factory=dict)
+
+    def create(self, report: PerformedStepReport, peer: str) -> None:
+        if self.error is not None:
+            raise self.error
+        if report.status != "IN PROGRESS":
+            raise InvalidPerformedStepStatus("a step begins IN PROGRESS")
+        if report.sop_instance_uid in self.steps:
+            raise DuplicatePerformedStep("the step is known")
+        self.steps[report.sop_instance_uid] = report
+
+    def update(self, report: PerformedStepReport, peer: str) -> None:
+        known = self.steps.get(report.sop_instance_uid)
+        if known is None:
+            raise NoSuchPerformedStep("the step is unknown")
+        if known.status != "IN PROGRESS":
+            raise PerformedStepFinal("the step has ended")
+        self.steps[report.sop_instance_uid] = report
+
+
+@dataclass
+class RunningBridge:
+    """A listener and the services behind it."""
+
+    server: DicomServer
+    worklist: Worklist
+    instances: Instances
+    performed_steps: PerformedSteps
+
+    @property
+    def port(self) -> int:
+        return self.server.port
+
+    @property
+    def remote(self) -> Remote:
+        return self.called_by("CT01")
+
+    def empty(self) -> None:
+        """Forget everything, so that the next test finds nothing."""
+        self.worklist.items, self.worklist.error = (), None
+        self.worklist.queries.clear()
+        self.instances.error = None
+        self.instances.received.clear()
+        self.performed_steps.error = None
+        self.performed_steps.steps.clear()
+
+    def called_by(self, ae_title: str) -> Remote:
+        return Remote(
+            ae_title="BRIDGE", host="127.0.0.1", port=self.port, calling_ae_title=ae_title
+        )
+
+
+@contextmanager
+def running(configuration: DicomConfiguration | None = None) -> Iterator[RunningBridge]:
+    """Run a listener on a free port."""
+    worklist, instances, performed_steps = Worklist(), Instances(), PerformedSteps()
+    server = DicomServer(
+        replace(configuration or DicomConfiguration(), port=0),
+        worklist=worklist,
+        instances=instances,
+        performed_steps=performed_steps,
+    )
+    server.start()
+    try:
+        yield RunningBridge(server, worklist, instances, performed_steps)
+    finally:
+        server.stop()
