@@ -183,7 +183,7 @@ class Orders:
         """Create a scheduled step."""
         row = {
             "procedure_pk": procedure_pk,
-            "sps_id": details.sps_id,
+            "sps_id": details.sps_id or None,
             "status": status.value,
             "modality": details.modality,
             "station_ae_titles": list(details.station_ae_titles),
@@ -239,7 +239,7 @@ class Orders:
             update(scheduled_step)
             .where(scheduled_step.c.pk == step.pk)
             .values(
-                sps_id=step.sps_id,
+                sps_id=step.sps_id or None,
                 status=step.status.value,
                 modality=step.modality,
                 station_ae_titles=list(step.station_ae_titles),
@@ -327,7 +327,7 @@ def _procedure(row: Row[Any], steps: Sequence[Step]) -> Procedure:
 def _step(row: Row[Any]) -> Step:
     return Step(
         pk=row.pk,
-        sps_id=row.sps_id,
+        sps_id=row.sps_id or "",
         status=StepStatus(row.status),
         modality=row.modality,
         station_ae_titles=tuple(row.station_ae_titles),

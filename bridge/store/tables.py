@@ -117,7 +117,7 @@ scheduled_step = Table(
     metadata,
     _pk(),
     Column("procedure_pk", ForeignKey("requested_procedure.pk"), nullable=False),
-    _text("sps_id"),
+    Column("sps_id", TEXT),  # unique in its procedure once it is known
     _text("status"),
     _text("modality"),
     Column("station_ae_titles", JSON, nullable=False),

@@ -344,7 +344,7 @@ def upgrade() -> None:
         "scheduled_step",
         sa.Column("pk", PK, autoincrement=True, nullable=False),
         sa.Column("procedure_pk", PK, nullable=False),
-        sa.Column("sps_id", TEXT, server_default="", nullable=False),
+        sa.Column("sps_id", TEXT, nullable=True),
         sa.Column("status", TEXT, server_default="", nullable=False),
         sa.Column("modality", TEXT, server_default="", nullable=False),
         sa.Column("station_ae_titles", sa.JSON(), nullable=False),
