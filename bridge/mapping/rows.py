@@ -259,6 +259,8 @@ def _repetitions(place: Place, segment: Segment, whole: bool) -> Iterable[int]:
 
 def _first_that_yields(sources: Sequence[tuple[_Source, str]]) -> Evaluate:
     """The first source with a value; a null counts only when none has one."""
+    if len(sources) == 1:
+        return _the_only_one(*sources[0])
 
     def evaluate(scope: Scope, run: Run) -> tuple[Value, str] | None:
         deleted: tuple[Value, str] | None = None
@@ -270,6 +272,14 @@ def _first_that_yields(sources: Sequence[tuple[_Source, str]]) -> Evaluate:
                 return value, label
             deleted = deleted or (value, label)
         return deleted
+
+    return evaluate
+
+
+def _the_only_one(source: _Source, label: str) -> Evaluate:
+    def evaluate(scope: Scope, run: Run) -> tuple[Value, str] | None:
+        value = source(scope, run)
+        return None if value is None else (value, label)
 
     return evaluate
 
