@@ -113,7 +113,7 @@ def _image(order: Order) -> Dataset:
     image.PatientSex = order.patient.sex
     image.StudyInstanceUID = order.study_uid
     image.StudyID = order.rp_id
-    image.FrameOfReferenceUID = f"{order.study_uid}.9"
+    image.FrameOfReferenceUID = generate_uid()
     image.ImagePositionPatient = [0, 0, 0]
     image.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
     image.SamplesPerPixel = 1

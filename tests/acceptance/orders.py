@@ -137,7 +137,7 @@ def _orm_group(order: Order, control: str, status: str) -> list[str]:
             "|".join(
                 [
                     f"OBR|{index}|{order.placer}^HIS|{order.filler}^RIS",
-                    f"{order.code}^{order.description}^99HOSP^{step.code}^{step.description}^99HOSP",
+                    f"{order.code}^{order.description}^99HOSP",
                     *[""] * 11,
                     "BS007^LE^HOA",
                     "",
@@ -171,7 +171,7 @@ def orm(
 
 
 def omg(*orders: Order, control: str = "NW", status: str = "SC", head: str = "") -> str:
-    """OMG^O19 of v2.5.1: timing in TQ1, the Study Instance UID in ZDS."""
+    """OMG^O19 of v2.5.1: timing in TQ1, the procedure in OBR-44, the Study Instance UID in ZDS."""
     groups = []
     for order in orders:
         for index, step in enumerate(order.steps, 1):
@@ -189,6 +189,8 @@ def omg(*orders: Order, control: str = "NW", status: str = "SC", head: str = "")
                         step.id,
                         *[""] * 3,
                         step.modality,
+                        *[""] * 19,
+                        f"{order.code}^{order.description}^99HOSP",
                     ]
                 ),
                 f"ZDS|{order.study_uid}^RIS^Application^DICOM" if order.study_uid else "",

@@ -14,9 +14,16 @@ PLUGINS = Path("/usr/share/orthanc/plugins")
 
 
 class Orthanc:
-    """A running Orthanc that knows the bridge under the name `bridge`."""
+    """A running Orthanc that knows the bridge under the name `bridge`, and maybe a `witness`."""
 
-    def __init__(self, directory: Path, bridge_port: int, *, worklists: Path | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        bridge_port: int,
+        *,
+        witness_port: int | None = None,
+        worklists: Path | None = None,
+    ) -> None:
         self.http_port = choose_port()
         self.dicom_port = choose_port()
         self.url = f"http://127.0.0.1:{self.http_port}"
@@ -36,6 +43,8 @@ class Orthanc:
             "DicomModalities": {"bridge": ["BRIDGE", "127.0.0.1", bridge_port]},
             "Plugins": plugins,
         }
+        if witness_port is not None:
+            configuration["DicomModalities"]["witness"] = ["WITNESS", "127.0.0.1", witness_port]
         if worklists is not None:
             plugins.append(str(PLUGINS / "libModalityWorklists.so"))
             configuration["Worklists"] = {
@@ -60,9 +69,9 @@ class Orthanc:
         stored: dict[str, str] = self.exchange("POST", "instances", content)
         return stored
 
-    def send(self, *resources: str) -> dict[str, Any]:
-        """C-STORE instances, series or studies (by Orthanc's identifiers) to the bridge."""
-        report: dict[str, Any] = self.exchange("POST", "modalities/bridge/store", list(resources))
+    def send(self, *resources: str, to: str = "bridge") -> dict[str, Any]:
+        """C-STORE instances, series or studies (by Orthanc's identifiers)."""
+        report: dict[str, Any] = self.exchange("POST", f"modalities/{to}/store", list(resources))
         return report
 
     def find_worklist(self, query: Mapping[str, Any]) -> list[dict[str, Any]]:
