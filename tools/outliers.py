@@ -55,11 +55,18 @@ def measure_module(path: Path, name: str) -> tuple[Measure, list[Measure]]:
     return Measure(name, str(path), len(lines)), functions
 
 
-def measure_package(package: Path) -> tuple[list[Measure], list[Measure]]:
-    """Measure every module below the folder `package`, longest first, and every function."""
+def measure_package(
+    package: Path, left_out: Sequence[str] = ()
+) -> tuple[list[Measure], list[Measure]]:
+    """Measure every module below the folder `package`, longest first, and every function.
+
+    `left_out` names folders below the package, such as those of generated code.
+    """
     modules: list[Measure] = []
     functions: list[Measure] = []
     for path in sorted(package.rglob("*.py")):
+        if any(path.is_relative_to(package / folder) for folder in left_out):
+            continue
         dotted = ".".join(path.relative_to(package.parent).with_suffix("").parts)
         module, inside = measure_module(path, dotted)
         modules.append(module)
@@ -85,8 +92,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("package", type=Path, help="folder of the package")
     parser.add_argument("--top", type=int, default=5, help="how many of the longest to show")
+    parser.add_argument("--leave-out", action="append", default=[], help="folder not to measure")
     options = parser.parse_args(arguments)
-    modules, functions = measure_package(options.package)
+    modules, functions = measure_package(options.package, options.leave_out)
     print(describe("modules", modules, MODULE_LIMIT, options.top))
     print(describe("functions", functions, FUNCTION_LIMIT, options.top))
     broken = [

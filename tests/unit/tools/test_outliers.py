@@ -84,3 +84,11 @@ def test_given_a_module_at_the_limit_when_checked_then_only_over_it_fails(
 
 def test_given_an_empty_package_when_checked_then_there_is_nothing_to_fail(tmp_path: Path) -> None:
     assert outliers.main([str(tmp_path)]) == 0
+
+
+def test_given_a_folder_left_out_when_checked_then_its_size_does_not_matter(package: Path) -> None:
+    (package / "generated").mkdir()
+    (package / "generated" / "long.py").write_text(function_of(51), encoding="utf-8")
+
+    assert outliers.main([str(package), "--leave-out", "generated"]) == 0
+    assert outliers.main([str(package)]) == 1
