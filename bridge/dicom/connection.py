@@ -10,6 +10,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from pynetdicom.association import Association
@@ -25,6 +26,14 @@ _LONGEST_WAIT = 0.01  # seconds until the association's other duties are looked 
 _SHORTEST_SLEEP = 0.00005
 _STRETCH = 65_536
 _LONGEST_NEGOTIATION = 1 << 20  # bytes of an A-ASSOCIATE-RQ, which no maximum length limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long a peer may be silent inside a PDU (seconds), and how long its messages (bytes)."""
+
+    idle_timeout: float
+    maximum_message: int
 
 
 class Doorbell:
@@ -94,7 +103,8 @@ class PromptConnection(AssociationSocket):
         super().__init__(association, client_socket=client)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # A peer that stops in the middle of a PDU, or stops reading, is given up after this.
-        client.settimeout(idle_timeout)
+        client.settimeout(limits.idle_timeout)
+        self._longest_message = limits.maximum_message
         self._longest_pdu = association.ae.maximum_pdu_size + _LONGEST_NEGOTIATION
         self._outgoing = Doorbell()
         association.dul.to_provider_queue = SignallingQueue(self._outgoing.ring)
@@ -120,10 +130,15 @@ class PromptConnection(AssociationSocket):
         """Receive exactly `nr_bytes`, or less when the peer closes the connection.
 
         Raises:
-            OSError: the peer is silent for too long, or announces a PDU that nobody asked for.
+            OSError: the peer is silent for too long, or sends more than anybody asked for.
         """
         if nr_bytes > self._longest_pdu:
             raise OSError(f"the peer announced a PDU of {nr_bytes} bytes")
+        message = self.assoc.dimse.message
+        if message is not None and message.data_set is not None:
+            so_far = message.data_set.tell()
+            if so_far + nr_bytes > self._longest_message:
+                raise OSError(f"the peer sends a message of more than {so_far} bytes")
         received = bytearray(nr_bytes)
         view, count = memoryview(received), 0
         connection = self.socket
@@ -149,7 +164,7 @@ def _close(*sockets: socket.socket) -> None:
         each.close()
 
 
-def open_connection(event: Event, idle_timeout: float) -> None:
+def open_connection(event: Event, limits: Limits) -> None:
     """Put a prompt connection in the place of pynetdicom's, before anything is read from it.
 
     For EVT_CONN_OPEN, when the association's threads do not run yet. Without it they look for work
@@ -159,7 +174,7 @@ def open_connection(event: Event, idle_timeout: float) -> None:
     if dul.socket is None or dul.socket.socket is None:
         return
     dul.event_queue.get_nowait()  # its "connection opened" (Evt5); the new one has its own
-    dul.socket = PromptConnection(event.assoc, dul.socket.socket, idle_timeout)
+    dul.socket = PromptConnection(event.assoc, dul.socket.socket, limits)
     dul._run_loop_delay = _SHORTEST_SLEEP
     checkpoint = Checkpoint()
     dul.to_user_queue = SignallingQueue(checkpoint.work.set)

@@ -43,7 +43,6 @@ _KEYWORDS = (
     "SeriesDescription",
     "SeriesNumber",
     "SeriesTime",
-    "SpecificCharacterSet",
     "StationName",
     "StudyDate",
     "StudyDescription",

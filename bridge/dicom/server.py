@@ -16,7 +16,7 @@ from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.transport import ThreadedAssociationServer
 
 from bridge.dicom.configuration import DicomConfiguration
-from bridge.dicom.connection import open_connection
+from bridge.dicom.connection import Limits, open_connection
 from bridge.dicom.mpps import PerformedStepProvider, PerformedStepRecorder, refuse_get
 from bridge.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
 from bridge.dicom.sop_classes import MODALITY_WORKLIST, PERFORMED_STEP, VERIFICATION
@@ -69,6 +69,8 @@ class DicomServer:
         self._server = self._entity.start_server(
             address, block=False, evt_handlers=self._handlers()
         )
+        # The library's backlog of 5 makes modalities wait seconds when several connect at once.
+        self._server.socket.listen(self._configuration.max_associations)
         _log.info("DICOM listening", extra={"host": address[0], "port": self.port})
 
     def stop(self) -> None:
@@ -80,8 +82,12 @@ class DicomServer:
             association.abort()
 
     def _handlers(self) -> list[evt.EventHandlerType]:
+        limits = Limits(
+            idle_timeout=self._configuration.idle_timeout,
+            maximum_message=self._configuration.maximum_message,
+        )
         return [
-            (evt.EVT_CONN_OPEN, open_connection, [self._configuration.idle_timeout]),
+            (evt.EVT_CONN_OPEN, open_connection, [limits]),
             (evt.EVT_REQUESTED, _answer_roles),
             (evt.EVT_C_FIND, self._worklist.handle_find),
             (evt.EVT_C_STORE, self._storage.handle_store),
@@ -102,7 +108,7 @@ def _application_entity(configuration: DicomConfiguration) -> AE:
     entity.add_supported_context(MODALITY_WORKLIST, _WORKLIST_SYNTAXES)
     entity.add_supported_context(PERFORMED_STEP, _PLAIN_SYNTAXES)
     if not configuration.accepts_unknown_peers:
-        entity.require_calling_aet = [peer.ae_title for peer in configuration.peers]
+        entity.require_calling_aet = list(configuration.peers_by_title)
     return entity
 
 

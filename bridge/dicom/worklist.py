@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from pydicom.dataset import Dataset
@@ -60,7 +61,10 @@ class WorklistProvider:
         dataset = read(request, syntax)
         identifier = read_identifier(dataset)
         limit = self._configuration.worklist_limit
-        items = () if identifier.query.impossible else self._source.find(identifier.query, limit)
+        query = identifier.query
+        titles = self._configuration.sharing(query.station_ae_titles)
+        query = replace(query, station_ae_titles=titles)
+        items = () if query.impossible else self._source.find(query, limit)
         if not self._send(event, items[:limit], self._form(event, identifier, dataset)):
             return Status.CANCEL
         if len(items) > limit:

@@ -6,7 +6,7 @@ import socket
 from dataclasses import replace
 
 from bridge.settings.addresses import is_everywhere
-from bridge.settings.tree import Dicom, Hl7, Hl7Listener, Http, Peer, Settings, Site
+from bridge.settings.tree import Hl7, Hl7Listener, Http, Settings, Site
 from bridge.settings.values import DatabaseUrl
 
 
@@ -22,7 +22,6 @@ def inherit(settings: Settings) -> Settings:
         images=settings.images or str(settings.var / "images"),
         http=_inherit_http(settings.http),
         hl7=_inherit_hl7(settings.hl7, site),
-        dicom=_inherit_dicom(settings.dicom, site),
     )
 
 
@@ -46,12 +45,3 @@ def _inherit_listener(listener: Hl7Listener, site: Site) -> Hl7Listener:
         mode=listener.mode or site.mode,
         assigning_authority=listener.assigning_authority or site.assigning_authority,
     )
-
-
-def _inherit_dicom(dicom: Dicom, site: Site) -> Dicom:
-    return replace(dicom, peers=tuple(_inherit_peer(each, site) for each in dicom.peers))
-
-
-def _inherit_peer(peer: Peer, site: Site) -> Peer:
-    authority = peer.assigning_authority or site.assigning_authority
-    return replace(peer, assigning_authority=authority)

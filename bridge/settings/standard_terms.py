@@ -73,14 +73,6 @@ def _parse_ae_title(text: str) -> str:
     return title
 
 
-def _parse_modality(text: str) -> str:
-    if _CODE_STRING.fullmatch(text):
-        return text
-    raise UnfitValueError(
-        f"{quoted(text)} is not a modality code", "use DICOM's code in capitals, such as CT or US"
-    )
-
-
 def _parse_specific_character_set(text: str) -> str:
     values = [value.strip(" ") for value in text.split("\\")]
     if len(values) > 1:
@@ -128,7 +120,6 @@ def _reduced(label: str) -> str:
 
 
 AE_TITLE = Term("AE title (at most 16 characters)", _parse_ae_title)
-MODALITY = Term("modality code, such as CT", _parse_modality)
 SPECIFIC_CHARACTER_SET = Term(
     "DICOM Specific Character Set; several values are joined by backslashes",
     _parse_specific_character_set,

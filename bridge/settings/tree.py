@@ -25,7 +25,6 @@ from bridge.settings.schema import Items, Section, Value, Values, described
 from bridge.settings.standard_terms import (
     AE_TITLE,
     HL7_CHARACTER_SET,
-    MODALITY,
     SPECIFIC_CHARACTER_SET,
 )
 from bridge.settings.terms import (
@@ -190,25 +189,9 @@ class Peer:
         ),
     )
     aliases: tuple[str, ...] = field(
-        default=(), metadata=described(Values(AE_TITLE), "Other AE titles of the same device.")
-    )
-    modality: str | None = field(
-        default=None,
+        default=(),
         metadata=described(
-            Value(MODALITY, optional=True),
-            "Modality of the device; orders of this modality without a station go to it.",
-        ),
-    )
-    station_name: str | None = field(
-        default=None,
-        metadata=described(Value(TEXT, optional=True), "Scheduled Station Name to show it."),
-    )
-    assigning_authority: str = field(
-        default="",
-        metadata=described(
-            TEXT,
-            "As `site.assigning_authority`, for images from this device.",
-            derived="`site.assigning_authority`",
+            Values(AE_TITLE), "AE titles of devices that share its worklist and its settings."
         ),
     )
 
@@ -244,18 +227,6 @@ class Dicom:
     worklist_limit: int = field(
         default=5000,
         metadata=described(integer(1, 1_000_000), "Most entries that one query is answered with."),
-    )
-    worklist_days_before: int = field(
-        default=30,
-        metadata=described(
-            integer(0, 36_500, "days"), "A query without a date sees steps at most so old."
-        ),
-    )
-    worklist_days_after: int = field(
-        default=365,
-        metadata=described(
-            integer(0, 36_500, "days"), "A query without a date sees steps at most so far ahead."
-        ),
     )
     peers: tuple[Peer, ...] = field(
         default=(),

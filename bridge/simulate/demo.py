@@ -36,7 +36,7 @@ dicom:
   host: 127.0.0.1
   port: {dicom}
   settle_seconds: 3
-  peers: [{{ae_title: CT01, modality: CT}}]
+  peers: [{{ae_title: CT01}}]
 destinations:
   - {{name: ehr, kind: fhir, url: "http://127.0.0.1:{ehr}/fhir", version: R4}}
 """

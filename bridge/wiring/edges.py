@@ -32,6 +32,7 @@ def build_dicom(core: Core) -> DicomServer:
                     host=peer.host or "",
                     port=peer.port or 0,
                     specific_character_set=peer.specific_character_set or "",
+                    aliases=peer.aliases,
                 )
                 for peer in settings.peers
             ),

@@ -88,12 +88,10 @@ def test_given_a_site_when_others_say_nothing_then_they_inherit_from_it(write: W
     path = write(
         "site: {name: NORD, mode: ris}\n"
         "hl7: {listeners: [{name: a}, {name: b, port: 0, mode: his_only}]}\n"
-        "dicom: {peers: [{ae_title: CT01}, {ae_title: MR01, assigning_authority: SUED}]}\n"
     )
     settings = load(path, {})
     assert [each.mode for each in settings.hl7.listeners] == ["ris", "his_only"]
     assert {each.assigning_authority for each in settings.hl7.listeners} == {"NORD"}
-    assert [each.assigning_authority for each in settings.dicom.peers] == ["NORD", "SUED"]
 
 
 @pytest.mark.parametrize(
@@ -167,7 +165,7 @@ def test_given_sources_when_loaded_then_each_value_knows_where_it_came_from(writ
     assert str(provenance["http.port"]) == f"{path}:2"
     assert str(provenance["dicom.peers[0].port"]) == f"{path}:6"
     assert provenance["dicom.peers[0].host"].source is Source.ENVIRONMENT
-    assert provenance["dicom.peers[0].modality"].source is Source.DEFAULT
+    assert provenance["dicom.peers[0].aliases"].source is Source.DEFAULT
     assert provenance["hl7.listeners[0].port"].source is Source.DEFAULT
 
 
