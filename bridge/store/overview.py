@@ -106,7 +106,7 @@ class Overviews:
         query = (
             select(*(study.c[name] for name in columns), func.coalesce(newest, "").label("reason"))
             .where(study.c.outcome.in_(_WAITING))
-            .order_by(desc(study.c.pk))
+            .order_by(desc(study.c.updated_at), desc(study.c.pk))
             .limit(limit)
         )
         return tuple(WaitingStudy(**row._mapping) for row in self._connection.execute(query).all())
