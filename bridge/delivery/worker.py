@@ -30,11 +30,14 @@ class Pace:
 
     `lease` must outlast the longest send, or another node sends the same row meanwhile. `poll` is
     the longest time, in seconds, before rows that another node committed are looked for.
+    `linger` is how long a free lane waits for others to become free, too, so that one claim, which
+    costs a commit, serves several.
     """
 
     lanes: int = 8
     lease: float = 120.0
     poll: float = 1.0
+    linger: float = 0.005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,10 +144,14 @@ class Worker:
                         return 1
                     self._changed.wait(min(pause or self._pace.poll, self._pace.poll))
                 elif self._in_hand < self._pace.lanes:
-                    return self._pace.lanes - self._in_hand
+                    self._changed.wait_for(self._has_much_room, self._pace.linger)
+                    break
                 else:
                     self._changed.wait()
-            return 0
+            return 0 if self._stopping else self._pace.lanes - self._in_hand
+
+    def _has_much_room(self) -> bool:
+        return self._in_hand <= self._pace.lanes // 2 or self._stopping
 
     def _claim(self, limit: int) -> None:
         with self._changed:
