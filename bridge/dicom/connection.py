@@ -97,9 +97,7 @@ class PromptConnection(AssociationSocket):
     answers, so it is set anew after each receive.
     """
 
-    def __init__(
-        self, association: Association, client: socket.socket, idle_timeout: float
-    ) -> None:
+    def __init__(self, association: Association, client: socket.socket, limits: Limits) -> None:
         super().__init__(association, client_socket=client)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # A peer that stops in the middle of a PDU, or stops reading, is given up after this.
@@ -155,7 +153,10 @@ class PromptConnection(AssociationSocket):
 
     def close(self) -> None:
         """Close the connection and what wakes it."""
+        connection = self.socket
         super().close()
+        if connection is not None:
+            connection.close()  # the library's own close gives up when the peer was faster
         self._outgoing.close()
 
 

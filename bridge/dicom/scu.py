@@ -151,27 +151,31 @@ def associated(remote: Remote, contexts: Sequence[PresentationContext]) -> Itera
         PeerUnavailable: none can be had.
     """
     entity = AE(ae_title=remote.calling_ae_title)
+    opened: list[socket.socket] = []
     association = entity.associate(
         remote.host,
         remote.port,
         contexts=list(contexts),
         ae_title=remote.ae_title,
-        evt_handlers=[(evt.EVT_CONN_OPEN, _send_at_once)],
+        evt_handlers=[(evt.EVT_CONN_OPEN, _open, [opened])],
     )
-    if not association.is_established:
-        reason = "refuses the association" if association.is_rejected else "cannot be reached"
-        raise PeerUnavailable(f"{remote.ae_title} at {remote.host}:{remote.port} {reason}")
     try:
+        if not association.is_established:
+            reason = "refuses the association" if association.is_rejected else "cannot be reached"
+            raise PeerUnavailable(f"{remote.ae_title} at {remote.host}:{remote.port} {reason}")
         yield association
     finally:
         association.release()
+        for connection in opened:
+            connection.close()  # the library leaves it open when the peer closed first
 
 
-def _send_at_once(event: Event) -> None:
+def _open(event: Event, opened: list[socket.socket]) -> None:
     """Turn Nagle's algorithm off: it holds back the data set until the command is acknowledged."""
     connection = event.assoc.dul.socket
     if connection is not None and connection.socket is not None:
         connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        opened.append(connection.socket)
 
 
 def _check(status: Dataset) -> None:

@@ -70,7 +70,8 @@ class DicomServer:
             address, block=False, evt_handlers=self._handlers()
         )
         # The library's backlog of 5 makes modalities wait seconds when several connect at once.
-        self._server.socket.listen(self._configuration.max_associations)
+        if self._server is not None and self._server.socket is not None:
+            self._server.socket.listen(self._configuration.max_associations)
         _log.info("DICOM listening", extra={"host": address[0], "port": self.port})
 
     def stop(self) -> None:

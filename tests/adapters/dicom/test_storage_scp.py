@@ -21,11 +21,12 @@ from pydicom.uid import (
 from pynetdicom import _config
 from pynetdicom.presentation import AllStoragePresentationContexts, build_context
 
+from bridge.dicom.configuration import DicomConfiguration
 from bridge.dicom.part10 import file_head
 from bridge.dicom.scu import associated, store
 from bridge.domain.errors import ResourceBusy, StorageFull
 from bridge.domain.identifiers import Authority, Identifier
-from tests.adapters.dicom.services import RunningBridge
+from tests.adapters.dicom.services import RunningBridge, running
 from tests.peers.dcmtk import Modality
 from tests.unit.dicom.test_elements import encode
 from tests.unit.dicom.test_header import CT, instance
@@ -179,6 +180,17 @@ def test_given_it_cannot_be_kept_then_success_is_not_said(
     bridge.instances.error = error
     (answer,) = store(bridge.remote, [an_instance()])
     assert (answer.status, answer.comment) == (status, comment)
+
+
+def test_given_a_message_without_end_then_the_connection_ends_and_the_next_one_is_served() -> None:
+    with running(DicomConfiguration(maximum_message=100_000)) as bridge:
+        long = an_instance()
+        long.PixelData = b"\0" * 400_000
+        (answer,) = store(bridge.remote, [long])
+        assert answer.status != 0x0000
+        (answer,) = store(bridge.remote, [an_instance()])
+        assert answer.status == 0x0000
+        assert len(bridge.instances.received) == 1
 
 
 def test_given_dcmtk_as_the_modality_then_its_instances_are_kept(

@@ -65,7 +65,6 @@ def test_given_any_transfer_syntax_then_the_header_is_the_same(syntax: str) -> N
     )
     assert header.performed_step_uids == ("1.2.7",)
     assert header.attributes == {
-        "SpecificCharacterSet": "ISO_IR 192",
         "PatientName": "NGUYỄN^ÁNH^VĂN",
         "PatientBirthDate": "19800101",
         "StudyDate": "20261124",
