@@ -254,7 +254,7 @@ def upgrade() -> None:
         sa.Column("universal_id_type", TEXT, server_default="", nullable=False),
         sa.Column("type_code", TEXT, server_default="", nullable=False),
         sa.Column("rank", sa.Integer(), nullable=False),
-        sa.Column("alias", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("alias", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.ForeignKeyConstraint(
             ["patient_pk"], ["patient.pk"], name=op.f("fk_patient_identifier_patient_pk")
         ),
