@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,12 +76,15 @@ class Checkpoint(threading.Event):
     def __init__(self) -> None:
         super().__init__()
         self.work = threading.Event()
+        self.at_rest = threading.Event()
         self.set()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until there is work, or it is time to look at the timers again."""
         passed = super().wait(timeout)
-        self.work.wait(_LONGEST_WAIT)
+        self.at_rest.set()
+        if self.work.wait(_LONGEST_WAIT):
+            self.at_rest.clear()
         self.work.clear()
         return passed
 
@@ -181,6 +184,22 @@ def open_connection(event: Event, limits: Limits) -> None:
     dul.to_user_queue = SignallingQueue(checkpoint.work.set)
     dimse.msg_queue = SignallingQueue(checkpoint.work.set)
     event.assoc._reactor_checkpoint = checkpoint
+
+
+def end_associations(associations: Sequence[Association], grace: float) -> None:
+    """Abort associations once each has answered what it is at, at the latest after `grace` seconds.
+
+    Returns when their threads are done with the services behind them, or when time is up.
+    """
+    deadline = time.monotonic() + grace
+    for association in associations:
+        checkpoint = association._reactor_checkpoint
+        if isinstance(checkpoint, Checkpoint) and association.is_established:
+            checkpoint.at_rest.wait(max(0.0, deadline - time.monotonic()))
+    for association in associations:
+        association.abort(block=False)
+    for association in associations:
+        association.join(max(0.0, deadline - time.monotonic()))
 
 
 def calling_ae_title(event: Event) -> str:

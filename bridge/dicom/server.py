@@ -16,7 +16,7 @@ from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.transport import ThreadedAssociationServer
 
 from bridge.dicom.configuration import DicomConfiguration
-from bridge.dicom.connection import Limits, open_connection
+from bridge.dicom.connection import Limits, end_associations, open_connection
 from bridge.dicom.mpps import PerformedStepProvider, PerformedStepRecorder, refuse_get
 from bridge.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
 from bridge.dicom.sop_classes import MODALITY_WORKLIST, PERFORMED_STEP, VERIFICATION
@@ -74,13 +74,12 @@ class DicomServer:
             self._server.socket.listen(self._configuration.max_associations)
         _log.info("DICOM listening", extra={"host": address[0], "port": self.port})
 
-    def stop(self) -> None:
-        """Stop listening and abort what associations there are; what was answered is kept."""
+    def stop(self, grace: float = 5.0) -> None:
+        """Stop listening, let requests under way be answered for `grace` seconds, then abort."""
         if self._server is not None:
             self._server.shutdown()
             self._server = None
-        for association in self._entity.active_associations:
-            association.abort()
+        end_associations(self._entity.active_associations, grace)
 
     def _handlers(self) -> list[evt.EventHandlerType]:
         limits = Limits(

@@ -62,8 +62,8 @@ class StorageProvider:
         )
         digest = hashlib.sha256(data).hexdigest()
         receipt = self._receiver.receive(header, head + data, digest, peer_of(event))
-        if receipt is not Receipt.STORED:
-            _log.info("instance not new", extra={"peer": peer_of(event), "receipt": receipt.value})
+        if receipt is Receipt.CONFLICT:
+            _log.warning("an instance of the same UID differs", extra={"peer": peer_of(event)})
 
 
 def _compare(keyword: str, in_data_set: str, in_command: str) -> None:

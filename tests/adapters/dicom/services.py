@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from threading import Event
 
 from bridge.dicom.configuration import DicomConfiguration
 from bridge.dicom.scu import Remote
@@ -45,8 +46,15 @@ class Instances:
 
     error: Exception | None = None
     received: list[tuple[InstanceHeader, bytes, str, str]] = field(default_factory=list)
+    entered: Event = field(default_factory=Event)
+    gate: Event = field(default_factory=Event)
+
+    def __post_init__(self) -> None:
+        self.gate.set()
 
     def receive(self, header: InstanceHeader, content: bytes, digest: str, peer: str) -> Receipt:
+        self.entered.set()
+        self.gate.wait(30)
         if self.error is not None:
             raise self.error
         self.received.append((header, content, digest, peer))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pydicom.uid import UID
@@ -12,9 +13,10 @@ from pynetdicom.presentation import build_context, build_role
 
 from bridge.dicom.configuration import DicomConfiguration, Peer
 from bridge.dicom.connection import PromptConnection
-from bridge.dicom.scu import PeerUnavailable, associated, echo
+from bridge.dicom.scu import PeerUnavailable, associated, echo, store
 from bridge.dicom.sop_classes import MODALITY_WORKLIST, PERFORMED_STEP, VERIFICATION
 from tests.adapters.dicom.services import RunningBridge, running
+from tests.adapters.dicom.test_storage_scp import an_instance
 from tests.peers.dcmtk import Modality
 
 STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
@@ -126,6 +128,17 @@ def test_given_an_open_association_when_the_bridge_stops_then_the_peer_is_told()
         bridge.server.stop()
         open_one.join(30)
         assert open_one.is_aborted
+
+
+def test_given_an_instance_being_kept_when_the_bridge_stops_then_it_is_still_answered() -> None:
+    with running() as bridge, ThreadPoolExecutor() as threads:
+        bridge.instances.gate.clear()
+        sending = threads.submit(store, bridge.remote, [an_instance()])
+        assert bridge.instances.entered.wait(30)
+        stopping = threads.submit(bridge.server.stop, 30)
+        bridge.instances.gate.set()
+        assert [each.status for each in sending.result(30)] == [0x0000]
+        stopping.result(30)
 
 
 def test_given_an_accepted_connection_then_it_waits_for_events_instead_of_polling(
