@@ -17,9 +17,11 @@ import pytest
 from tests.acceptance.hospital import Hospital
 from tests.peers.bridge_process import Bridge, configure, fhir_destination
 from tests.peers.dcmjs import DcmjsModality
+from tests.peers.dcmtk import StoreScp
 from tests.peers.fhir_client import FhirClient
 from tests.peers.hl7_node import His
 from tests.peers.medplum import Medplum, MedplumServer
+from tests.peers.orthanc import Orthanc
 from tests.peers.postgres import Postgres
 
 PEERS = [{"ae_title": "LATIN1", "specific_character_set": "ISO_IR 100"}]
@@ -92,7 +94,7 @@ def shared_hospital(
         configuration = configure(
             folder,
             database(),
-            dicom={"peers": PEERS},
+            dicom={"peers": PEERS, "settle_seconds": 1},
             destinations=[fhir_destination(server.url)],
         )
         with closing(Bridge(configuration, folder)) as bridge:
@@ -107,6 +109,32 @@ def hospital(shared_hospital: Hospital) -> Hospital:
     if not shared_hospital.bridge.running:
         shared_hospital.bridge.start()
     return shared_hospital
+
+
+@pytest.fixture(scope="session")
+def running_witness(peers_folder: Path) -> Iterator[StoreScp]:
+    with closing(StoreScp(peers_folder, "--bit-preserving")) as peer:
+        yield peer
+
+
+@pytest.fixture
+def witness(running_witness: StoreScp) -> StoreScp:
+    """A third party's empty store that keeps the bytes as they come."""
+    running_witness.clear()
+    return running_witness
+
+
+@pytest.fixture(scope="session")
+def orthanc(
+    shared_hospital: Hospital,
+    running_witness: StoreScp,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Orthanc]:
+    """An Orthanc that knows the shared bridge, and the witness."""
+    folder = tmp_path_factory.mktemp("orthanc")
+    port = shared_hospital.bridge.dicom_port
+    with closing(Orthanc(folder, port, witness_port=running_witness.port)) as peer:
+        yield peer
 
 
 @pytest.fixture

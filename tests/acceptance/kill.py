@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -97,15 +98,16 @@ class KillRun:
     # --- senders --------------------------------------------------------------------------------
     def _guard(self, number: int) -> None:
         """Run one sender and keep what goes wrong, so that the run can say it."""
+        his = PersistentHis(self.hospital.bridge.hl7_port)
         try:
-            his = PersistentHis(self.hospital.bridge.hl7_port)
-            for turn in range(1_000_000):
+            for turn in count(number):
                 if self._ending.is_set():
                     return
-                self._one(his, FATES[(turn + number) % len(FATES)])
-        except BaseException as error:
+                self._one(his, FATES[turn % len(FATES)])
+        except Exception as error:
             self.tally.errors.append(f"sender {number}: {error!r}")
-            raise
+        finally:
+            his.close()
 
     def _one(self, his: PersistentHis, fate: Fate) -> None:
         patient = new_patient(family=FAMILY)
@@ -187,11 +189,11 @@ class PersistentHis:
                 answer = None
             if answer is not None:
                 return acknowledgement(answer)
-            self._close()
+            self.close()
             time.sleep(0.05)
         raise AssertionError("never acknowledged")
 
-    def _close(self) -> None:
+    def close(self) -> None:
         if self._wire is not None:
             with self._wire:
                 self._wire = None

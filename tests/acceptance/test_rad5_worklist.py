@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -61,12 +58,6 @@ class Schedule:
 @pytest.fixture(scope="module")
 def schedule(shared_hospital: Hospital) -> Schedule:
     return Schedule(shared_hospital)
-
-
-@pytest.fixture
-def orthanc(hospital: Hospital, tmp_path: Path) -> Iterator[Orthanc]:
-    with closing(Orthanc(tmp_path, hospital.bridge.dicom_port)) as peer:
-        yield peer
 
 
 def test_given_a_patient_id_then_all_of_the_patients_steps_are_found(schedule: Schedule) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -50,20 +48,6 @@ def corpus() -> list[Path]:
     unreadable = {"pydicom_rtplan_truncated.dcm", "pydicomdata_explicit_VR-UN.dcm"}
     files = [path for path in sorted(CORPUS.glob("*")) if path.name not in unreadable]
     return [path for path in files if transfer_syntax(path)]
-
-
-@pytest.fixture
-def witness(tmp_path: Path) -> Iterator[StoreScp]:
-    """A third party's store that keeps the bytes as they come."""
-    with closing(StoreScp(tmp_path, "--bit-preserving")) as peer:
-        yield peer
-
-
-@pytest.fixture
-def orthanc(hospital: Hospital, witness: StoreScp, tmp_path: Path) -> Iterator[Orthanc]:
-    port = hospital.bridge.dicom_port
-    with closing(Orthanc(tmp_path, port, witness_port=witness.port)) as peer:
-        yield peer
 
 
 def dataset_bytes(path: Path) -> bytes:

@@ -78,7 +78,9 @@ class Bridge:
         """Start the bridge and wait for nothing."""
         directory = self.directory
         self.file.write_text(yaml.safe_dump(self.configuration, allow_unicode=True))
+        # Not to compile every module anew at every start.
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         command: list[str | Path] = [PROGRAM, "serve", "--config", self.file]
         self._process = Process(command, self.log, directory=directory, environment=environment)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.peers.node import NodePeer
+from tests.peers.process import PeerError
 
 
 class DcmjsModality:
@@ -23,6 +24,14 @@ class DcmjsModality:
         responses: list[dict[str, Any]] = self._node.call(operation, **link, **arguments)
         return responses
 
+    def _status(
+        self, operation: str, port: int, calling: str, called: str, **arguments: Any
+    ) -> int:
+        responses = self._exchange(operation, port, calling, called, **arguments)
+        if not responses:
+            raise PeerError(f"{operation}: the association ended without a response")
+        return int(responses[-1]["status"])
+
     def create_step(
         self,
         port: int,
@@ -32,8 +41,7 @@ class DcmjsModality:
         called: str = "BRIDGE",
     ) -> int:
         """N-CREATE a performed procedure step; give the status."""
-        responses = self._exchange("create", port, calling, called, uid=uid, elements=elements)
-        return int(responses[-1]["status"])
+        return self._status("create", port, calling, called, uid=uid, elements=elements)
 
     def set_step(
         self,
@@ -44,8 +52,7 @@ class DcmjsModality:
         called: str = "BRIDGE",
     ) -> int:
         """N-SET a performed procedure step; give the status."""
-        responses = self._exchange("set", port, calling, called, uid=uid, elements=elements)
-        return int(responses[-1]["status"])
+        return self._status("set", port, calling, called, uid=uid, elements=elements)
 
     def worklist(
         self, port: int, elements: dict[str, Any], calling: str = "CT01", called: str = "BRIDGE"
@@ -56,7 +63,7 @@ class DcmjsModality:
 
     def echo(self, port: int, calling: str = "CT01", called: str = "BRIDGE") -> int:
         """C-ECHO; give the status."""
-        return int(self._exchange("echo", port, calling, called)[-1]["status"])
+        return self._status("echo", port, calling, called)
 
     def close(self) -> None:
         self._node.close()

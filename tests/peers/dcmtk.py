@@ -161,6 +161,11 @@ class StoreScp:
         self._process = Process(command, directory / "storescp.log")
         self._process.wait_for(lambda: accepts(self.port), "storescp listens")
 
+    def clear(self) -> None:
+        """Forget what was stored so far."""
+        for path in self.directory.iterdir():
+            path.unlink()
+
     def close(self) -> None:
         self._process.stop()
 
