@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -12,15 +13,23 @@ from bench import hl7_orders, storage, worklist
 from bench.hl7_orders import Effort
 from bench.report import Section, render, write
 
+QUIET = 1.0
+"""Load average above which somebody else is using the machine."""
+
 
 def main() -> int:
     """Measure what was asked for; 0 when every budget is met."""
     options = _options()
+    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="bridge-bench-", dir=options.disk) as folder:
         sections = [_run(name, Path(folder), options) for name in options.sections]
     print(render(sections))
-    file = write(sections, {k: str(v) for k, v in vars(options).items()})
+    file = write(sections, {k: str(v) for k, v in vars(options).items()} | {"load": load})
     print(f"\nFigures: {file}")
+    if load > QUIET:
+        print(
+            f"Others were using the machine (load {load:.1f} at the start): repeat when it is idle."
+        )
     missed = sum(v.met is False for section in sections for v in section.verdicts)
     if missed:
         print(f"{missed} budgets missed")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -16,9 +18,13 @@ from tests.peers.bridge_process import Bridge, configure
 from tests.peers.hl7_sink import Hl7Sink
 
 SQLITE, POSTGRES = "bridge, SQLite FULL", "bridge, PostgreSQL"
-ONE, MANY, TAIL = "1 connection", "16 connections", "p99 at half load"
-CONNECTIONS = 16
+FOUNDRY, SINK = "MessageFoundry 0.2.1, SQLite FULL", "hl7v2-fhir-bridge serve, no sync"
 BARE, PGBENCH = "bare insert + commit, SQLite FULL", "pgbench insert, PostgreSQL"
+ONE, MANY, TAIL = "1 connection", "16 connections", "p99 at half load"
+CONNECTIONS = {ONE: 1, MANY: 16}
+PGBENCH_SECONDS = 3
+
+Values = defaultdict[tuple[str, str], list[float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,90 +36,105 @@ class Effort:
 
 
 class Orders:
-    """New orders without end, a different letter for each contender's round."""
+    """New orders without end."""
 
     def __init__(self) -> None:
         self._next = count()
 
     def take(self, number: int) -> list[bytes]:
         """`number` messages that were never taken before."""
-        first = next(self._next) * 100_000
+        first = next(self._next) * 10_000
         return list(schedule.messages(first, first + number, "Q"))
 
 
 def measure(directory: Path, effort: Effort, *, postgres: bool) -> Section:
-    """Measure the bridge, then its peers, on the same disk."""
+    """Measure everybody in turn, round after round, on the same disk."""
     section = Section("HL7 order over MLLP → AA")
-    _bridge(section, SQLITE, directory / "sqlite", f"sqlite:///{directory}/sqlite/b.db", effort)
-    if postgres:
-        _with_postgres(section, directory, effort)
-    _peer(section, "MessageFoundry 0.2.1, SQLite FULL", lambda: MessageFoundry(directory), effort)
-    _peer(section, "hl7v2-fhir-bridge serve, no sync", lambda: Hl7Sink(directory), effort)
-    sample = Orders().take(effort.messages)
-    bare = [measure_bare_inserts(directory / "bare.db", sample) for _ in range(effort.rounds)]
-    section.add(BARE, ONE, median(bare), "/s")
+    values: Values = defaultdict(list)
+    orders = Orders()
+    with ExitStack() as stack:
+        url = f"sqlite:///{directory}/sqlite/b.db"
+        ports = {SQLITE: stack.enter_context(_bridge(directory / "sqlite", url))}
+        plain: dict[str, Callable[[], None]] = {}
+        if postgres:
+            cluster = stack.enter_context(closing(database.open_cluster()))
+            home = directory / "postgres"
+            ports[POSTGRES] = stack.enter_context(_bridge(home, cluster.create_database()))
+            bench_url = cluster.create_database()
+            plain[PGBENCH] = lambda: _pgbench(values, bench_url, directory)
+        ports |= _peers(section, stack, directory)
+        plain[BARE] = lambda: _bare(values, directory / "bare.db", orders.take(effort.messages))
+        for port in ports.values():
+            measure_rate(port, orders.take(50), 1)  # warm caches and code paths
+        for _ in range(effort.rounds):
+            for name, port in list(ports.items()):
+                if not _round(section, values, name, port, orders, effort.messages):
+                    del ports[name]
+            for measure_plain in plain.values():
+                measure_plain()
+    for (name, what), measured in values.items():
+        section.add(name, what, median(measured), "ms" if what == TAIL else "/s")
     _judge(section)
     return section
 
 
-def _bridge(section: Section, name: str, home: Path, url: str, effort: Effort) -> None:
+@contextmanager
+def _bridge(home: Path, url: str) -> Iterator[int]:
+    """A bridge of its own; gives its HL7 port."""
     home.mkdir()
     bridge = Bridge(configure(home, url), home)
     bridge.start()
     try:
-        _load(section, name, bridge.hl7_port, effort)
+        yield bridge.hl7_port
     finally:
         bridge.close()
 
 
-def _with_postgres(section: Section, directory: Path, effort: Effort) -> None:
-    cluster = database.open_cluster()
-    try:
-        _bridge(section, POSTGRES, directory / "postgres", cluster.create_database(), effort)
-        url = cluster.create_database()
-        for what, connections in ((ONE, 1), (MANY, CONNECTIONS)):
-            rates = [
-                database.measure_pgbench(url, directory, connections, 3)
-                for _ in range(effort.rounds)
-            ]
-            section.add(PGBENCH, what, median(rates), "/s")
-    finally:
-        cluster.close()
+def _peers(section: Section, stack: ExitStack, directory: Path) -> dict[str, int]:
+    """The peers that can be had; the others are said to be missing."""
+    ports = {}
+    starts: dict[str, Callable[[Path], MessageFoundry | Hl7Sink]] = {
+        FOUNDRY: MessageFoundry,
+        SINK: Hl7Sink,
+    }
+    for name, start in starts.items():
+        try:
+            ports[name] = stack.enter_context(closing(start(directory))).port
+        except (OSError, AssertionError) as error:
+            section.notes.append(f"{name} could not be had: {_first_line(error)}")
+    return ports
 
 
-def _peer(
-    section: Section, name: str, start: Callable[[], MessageFoundry | Hl7Sink], effort: Effort
-) -> None:
-    """A peer that cannot be had or fails under load is said so; it does not end the run."""
+def _round(
+    section: Section, values: Values, name: str, port: int, orders: Orders, messages: int
+) -> bool:
+    """One round of one contender; false when it failed. The bridge may not fail."""
     try:
-        peer = start()
+        for what, connections in CONNECTIONS.items():
+            rate = measure_rate(port, orders.take(messages), connections)
+            values[name, what].append(rate)
+        latencies = measure_latencies(port, orders.take(messages), CONNECTIONS[MANY], rate / 2)
     except (OSError, AssertionError) as error:
-        section.notes.append(f"{name} could not be had: {str(error).splitlines()[0]}")
-        return
-    try:
-        _load(section, name, peer.port, effort)
-    except (OSError, AssertionError) as error:
-        section.notes.append(f"{name} failed under load: {str(error).splitlines()[0][:120]}")
-    finally:
-        peer.close()
+        if name in (SQLITE, POSTGRES):
+            raise
+        section.notes.append(f"{name} failed under load: {_first_line(error)}")
+        return False
+    values[name, TAIL].append(percentile(latencies, 0.99))
+    return True
 
 
-def _load(section: Section, name: str, port: int, effort: Effort) -> None:
-    orders = Orders()
-    measure_rate(port, orders.take(50), 1)  # warm caches and code paths
-    for what, connections in ((ONE, 1), (MANY, CONNECTIONS)):
-        rates = [
-            measure_rate(port, orders.take(effort.messages), connections)
-            for _ in range(effort.rounds)
-        ]
-        rate = section.add(name, what, median(rates), "/s")
-    tails = [
-        percentile(
-            measure_latencies(port, orders.take(effort.messages), CONNECTIONS, rate / 2), 0.99
-        )
-        for _ in range(effort.rounds)
-    ]
-    section.add(name, TAIL, median(tails), "ms")
+def _bare(values: Values, file: Path, messages: list[bytes]) -> None:
+    values[BARE, ONE].append(measure_bare_inserts(file, messages))
+
+
+def _pgbench(values: Values, url: str, directory: Path) -> None:
+    for what, connections in CONNECTIONS.items():
+        rate = database.measure_pgbench(url, directory, connections, PGBENCH_SECONDS)
+        values[PGBENCH, what].append(rate)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:120]
 
 
 def _judge(section: Section) -> None:
