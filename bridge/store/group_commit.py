@@ -46,7 +46,7 @@ class GroupCommit:
         job = _Job(work)
         self._waiting.append(job)
         with self._place:
-            if not job.done:
+            while not job.done:  # more may wait before us than are done at once
                 self._run_waiting()
         if job.error is not None:
             raise job.error
