@@ -135,15 +135,24 @@ class _Case:
 
 
 def decide(
-    study: Study, candidates: Iterable[Candidate], *, patient_is_known: bool
+    study: Study,
+    candidates: Iterable[Candidate],
+    *,
+    patient_is_known: bool,
+    wrong_entry: bool = False,
 ) -> MatchDecision:
     """Decide where `study` belongs. The order in which candidates are given does not matter.
 
     `patient_is_known` tells whether the Patient ID in the images is that of a patient we hold:
-    an ID nobody has may be a typing error, somebody else's ID is another patient.
+    an ID nobody has may be a typing error, somebody else's ID is another patient. `wrong_entry`
+    tells that the modality withdrew its choice (DCM 110514): the images say who they do not show.
     """
     case = _Case(study, patient_is_known)
     found = sorted(candidates, key=lambda c: (_rank(c), c.procedure.pk))
+    if wrong_entry:
+        evidence = tuple(e for c in found for e in _evidence(study, c))
+        reason = "the modality had chosen the wrong worklist entry"
+        return MatchDecision(outcome=Outcome.CONFLICT, reason=reason, evidence=evidence)
     if not found:
         return MatchDecision(outcome=Outcome.UNSCHEDULED, reason="no order carries its identifiers")
     found = _of_one_issuer(case, found)

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from bridge.domain.errors import BridgeError
 from bridge.domain.identifiers import Identifier
+from bridge.domain.step_status import StepEvent
 
 
 class PerformedStepStatus(StrEnum):
@@ -72,10 +73,22 @@ class PerformedStepReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PerformedStep:
-    """A performed step as held."""
+    """A performed step as held. `wrong_entry`: the modality had chosen the wrong worklist entry."""
 
     sop_instance_uid: str
     status: PerformedStepStatus
     scheduled: tuple[ScheduledReference, ...]
     instances: Mapping[str, str]
     step_pks: tuple[int, ...] = ()
+    patient_id: Identifier | None = None
+    wrong_entry: bool = False
+
+    @property
+    def events(self) -> tuple[StepEvent, ...]:
+        """What happened to the scheduled steps, in order."""
+        if self.status is PerformedStepStatus.IN_PROGRESS:
+            return (StepEvent.START,)
+        if self.status is PerformedStepStatus.COMPLETED:
+            return (StepEvent.START, StepEvent.COMPLETE)
+        end = StepEvent.WRONG_ENTRY if self.wrong_entry else StepEvent.DISCONTINUE
+        return (StepEvent.START, end)

@@ -9,6 +9,8 @@ from bridge.domain.identifiers import Identifier
 from bridge.domain.journal import Disposition
 from bridge.domain.order import PatientsMerged, PatientUpdated
 from bridge.domain.patient import Patient, PatientDetails, merged
+from bridge.domain.scheduling import held_reason
+from bridge.services.performed_orders import catch_up
 from bridge.services.project_worklist import ProjectWorklist
 from bridge.services.reconcile import Reconcile
 from bridge.services.transaction import Transaction
@@ -41,14 +43,14 @@ class ChangePatient:
             tx.patients.add_identifiers(patient.pk, new_identifiers)
             patient = tx.patients.get(patient.pk)
         attributes = merged(patient.attributes, details.attributes)
-        if attributes == dict(patient.attributes):
-            return patient, False
         newest = tx.patients.occurred_at(patient.pk)
-        if occurred_at and newest and occurred_at < newest:
-            return patient, False
-        tx.patients.change(patient.pk, attributes, occurred_at or newest)
-        patient = replace(patient, attributes=attributes)
-        self._follow(tx, patient, now)
+        older = bool(occurred_at and newest and occurred_at < newest)
+        changed = attributes != dict(patient.attributes) and not older
+        if changed:
+            tx.patients.change(patient.pk, attributes, occurred_at or newest)
+            patient = replace(patient, attributes=attributes)
+        if changed or new_identifiers:
+            self._follow(tx, patient, now)
         return patient, False
 
     def update(self, tx: Transaction, event: PatientUpdated, now: float) -> Disposition:
@@ -63,14 +65,13 @@ class ChangePatient:
         order. Raises DuplicateKey when survivor and retired are one identifier.
         """
         retired = tuple(event.retired)
-        kept = {each.key for each in event.survivor.identifiers}
         if not retired:
             raise RequiredFieldMissing("no prior patient identifier", location=event.location)
-        if any(each.key in kept for each in retired):
+        if any(each.agrees_with(mine) for each in retired for mine in event.survivor.identifiers):
             raise DuplicateKey("a patient cannot be merged into itself", location=event.location)
         survivor, _ = self.resolve(tx, event.survivor, event.occurred_at, now)
         for identifier in retired:
-            self._retire(tx, identifier, survivor, event.location)
+            self._retire(tx, identifier, tx.patients.get(survivor.pk), event.location)
         self._follow(tx, tx.patients.get(survivor.pk), now)
         return Disposition.APPLIED
 
@@ -81,11 +82,19 @@ class ChangePatient:
         if retired is None:
             tx.patients.add_identifiers(survivor.pk, (identifier,), alias=True)
         elif retired.pk != survivor.pk:
-            tx.patients.merge(retired.pk, survivor.pk)
+            self._absorb(tx, retired, survivor)
         elif len(survivor.identifiers) > 1:
             tx.patients.retire_identifier(survivor.pk, identifier)
         elif identifier.key == survivor.patient_id.key:
             raise DuplicateKey("the prior identifier is the survivor's own", location=location)
+
+    def _absorb(self, tx: Transaction, retired: Patient, survivor: Patient) -> None:
+        """Join two records of one person: what the survivor's does not tell the other may."""
+        tx.patients.merge(retired.pk, survivor.pk)
+        attributes = merged(retired.attributes, survivor.attributes)
+        if attributes != dict(survivor.attributes):
+            newest = tx.patients.occurred_at(survivor.pk)
+            tx.patients.change(survivor.pk, attributes, newest)
 
     def _find(self, tx: Transaction, details: PatientDetails) -> Patient | None:
         for identifier in details.identifiers:
@@ -95,8 +104,10 @@ class ChangePatient:
 
     def _follow(self, tx: Transaction, patient: Patient, now: float) -> None:
         """Bring every order, waiting study and published study of the patient up to date."""
-        orders = tx.orders.of_patient(patient.pk)
+        orders = [catch_up(tx, order, patient) for order in tx.orders.of_patient(patient.pk)]
         for order in orders:
+            reason = held_reason(patient, order)
+            if reason != order.held_reason:
+                tx.orders.change(replace(order, held_reason=reason), now)
             self._worklist.project(tx, order, patient)
-            self._reconcile.waiting(tx, order, patient, now)
-        self._reconcile.published(tx, orders, now)
+        self._reconcile.changed(tx, orders, patient, now)

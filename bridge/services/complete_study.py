@@ -31,13 +31,15 @@ class CompleteStudy:
 
     def instance_arrived(self, tx: Transaction, study_instance_uid: str, now: float) -> None:
         """Wait for quiet; only a moment when the modality has already said that it is done."""
-        performed = tx.performed_steps.of_study(study_instance_uid)
-        quiet = GRACE_SECONDS if _all_ended(performed) else self._settle_seconds
-        tx.timers.set(SETTLE, study_instance_uid, now + quiet)
+        # The timer first: a step that ends at this very moment then waits for us, or we for it.
+        tx.timers.set(SETTLE, study_instance_uid, now + self._settle_seconds)
+        if _all_ended(tx.performed_steps.of_study(study_instance_uid)):
+            tx.timers.set(SETTLE, study_instance_uid, now + GRACE_SECONDS)
 
     def step_ended(self, tx: Transaction, study_instance_uid: str, now: float) -> None:
-        """Look at once: every instance may be here already."""
-        if tx.studies.lock(study_instance_uid) is not None:
+        """Look at once: every instance may be here already, or its first one just arriving."""
+        if study_instance_uid:
+            tx.studies.lock(study_instance_uid)  # in the sequence of `_look`: no deadlock
             tx.timers.set(SETTLE, study_instance_uid, now)
 
     def look(self, fired: FiredTimer, now: float) -> None:
@@ -45,11 +47,10 @@ class CompleteStudy:
         self._store.transact(lambda tx: self._look(tx, fired, now))
 
     def _look(self, tx: Transaction, fired: FiredTimer, now: float) -> None:
-        if not tx.timers.finish(fired):
-            return  # another instance arrived and set the timer anew
+        tx.orders.hold_still()
         study = tx.studies.lock(fired.subject)
-        if study is None:
-            return
+        if not tx.timers.finish(fired) or study is None:
+            return  # another instance arrived and set the timer anew, or none ever did
         settled_at = study.updated_at + self._settle_seconds
         performed = tx.performed_steps.of_study(fired.subject)
         if now < settled_at and not _is_complete(study, performed):

@@ -37,7 +37,7 @@ class PublishStudy:
 
 def gather(tx: Transaction, subject: str, last_content_hash: str) -> PublishedStudy | None:
     """The newest state of a matched study; None when it is matched to nothing any more."""
-    study = tx.studies.lock(subject.removeprefix(_SUBJECT))
+    study = tx.studies.find(subject.removeprefix(_SUBJECT))
     if study is None:
         return None
     linked = frozenset(tx.studies.procedures_of(study.pk))

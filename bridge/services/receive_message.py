@@ -102,6 +102,8 @@ class ReceiveMessage:
             repeated = _entry(message, events, Disposition.DUPLICATE, stored)
             tx.journal.add(replace(repeated, dedupe_key=None))
             return stored
+        if any(not isinstance(event, Noted) for event in events):
+            tx.orders.begin_change()
         dispositions = [self._one(tx, event, message) for event in events]
         disposition = _overall(dispositions)
         answer = reply(Receipt(disposition=disposition, warnings=message.warnings))
@@ -135,7 +137,8 @@ def content_hash(raw: bytes) -> str:
 
 def dedupe_key(message: InboundMessage) -> str:
     """The key under which a message can be applied only once."""
-    return f"{message.source}|{message.control_id}|{content_hash(message.raw)}"
+    said = f"{message.source}|{message.control_id}|{content_hash(message.raw)}"
+    return hashlib.sha256(said.encode(errors="backslashreplace")).hexdigest()
 
 
 def _overall(dispositions: Iterable[Disposition]) -> Disposition:

@@ -16,6 +16,7 @@ from bridge.services.change_patient import ChangePatient
 from bridge.services.complete_order import Mode, completed, with_minted_accession
 from bridge.services.move_steps import move_steps
 from bridge.services.overlay_order import add_procedure, joined, named_steps, overlay
+from bridge.services.performed_orders import catch_up
 from bridge.services.project_worklist import ProjectWorklist
 from bridge.services.reconcile import Reconcile
 from bridge.services.transaction import Transaction
@@ -130,8 +131,9 @@ class ReceiveOrder:
         order = replace(order, held_reason=held_reason(patient, order))
         if numbers is not event.numbers or order.held_reason:
             tx.orders.change(order, origin.received_at)
+        order = catch_up(tx, order, patient)
         self._worklist.project(tx, order, patient, new=True)
-        self._reconcile.waiting(tx, order, patient, origin.received_at)
+        self._reconcile.waiting(tx, [order], patient, origin.received_at)
         return Disposition.APPLIED
 
     def _change(
@@ -153,13 +155,12 @@ class ReceiveOrder:
             order, touched = overlay(tx, event, order, origin.mode, origin.default_start)
         else:
             touched = named_steps(event, order)
-        order = move_steps(tx, order, touched, rule.event)
+        order = catch_up(tx, move_steps(tx, order, touched, rule.event), patient)
         occurred_at = event.occurred_at or order.occurred_at
         order = replace(order, occurred_at=occurred_at, held_reason=held_reason(patient, order))
         tx.orders.change(order, origin.received_at)
         self._worklist.project(tx, order, patient)
-        self._reconcile.waiting(tx, order, patient, origin.received_at)
-        self._reconcile.published(tx, [order], origin.received_at)
+        self._reconcile.changed(tx, [order], patient, origin.received_at)
         return Disposition.APPLIED
 
     def _own_study_uids(self, tx: Transaction, event: OrderReceived, order: Order | None) -> None:

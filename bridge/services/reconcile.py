@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bridge.domain.delivery import EventKind
 from bridge.domain.matching import Candidate, Key, MatchDecision, Outcome, decide
@@ -20,35 +20,58 @@ class Reconcile:
         self._publish = publish
 
     def study(self, tx: Transaction, study_instance_uid: str, now: float) -> MatchDecision | None:
-        """Decide where a study belongs; None when nothing of it has arrived."""
+        """Decide where a study belongs; None when nothing of it has arrived.
+
+        The transaction either changes orders itself or holds them still.
+        """
         study = tx.studies.lock(study_instance_uid)
         if study is None:
             return None
         before = tx.studies.procedures_of(study.pk)
         known = study.patient_id is not None and tx.patients.is_known(study.patient_id)
-        decision = decide(study, candidates(tx, study), patient_is_known=known)
+        decision = decide(
+            study,
+            candidates(tx, study),
+            patient_is_known=known,
+            wrong_entry=_is_of_wrong_entry(tx, study),
+        )
         tx.studies.decide(study.pk, decision, StudyState.AVAILABLE, now)
         if decision.outcome is Outcome.MATCHED:
             kind = EventKind.STUDY_CHANGED if before else EventKind.STUDY_AVAILABLE
             self._publish.announce(tx, study_instance_uid, kind, now)
         return decision
 
-    def waiting(self, tx: Transaction, order: Order, patient: Patient, now: float) -> None:
-        """Decide again on the unmatched studies that an order or a patient may concern."""
-        uids = [p.study_instance_uid for p in order.procedures if p.study_instance_uid]
-        accession = order.numbers.accession
+    def waiting(
+        self, tx: Transaction, orders: Sequence[Order], patient: Patient, now: float
+    ) -> frozenset[str]:
+        """Decide again on the unmatched studies that a patient or these orders may concern.
+
+        Returns the Study Instance UIDs of those that are matched now.
+        """
+        uids = (p.study_instance_uid for order in orders for p in order.procedures)
+        accessions = (order.numbers.accession for order in orders)
         concerned = tx.studies.waiting(
-            uids,
-            [accession.value] if accession else [],
+            [uid for uid in uids if uid],
+            [accession.value for accession in accessions if accession],
             [each.value for each in (*patient.identifiers, *patient.aliases)],
         )
-        for study_instance_uid in concerned:
-            self.study(tx, study_instance_uid, now)
+        decisions = {uid: self.study(tx, uid, now) for uid in concerned}
+        return frozenset(
+            uid for uid, each in decisions.items() if each and each.outcome is Outcome.MATCHED
+        )
 
-    def published(self, tx: Transaction, orders: Iterable[Order], now: float) -> None:
-        """Tell again of the studies matched to orders whose own data, or patient's, changed."""
+    def changed(
+        self, tx: Transaction, orders: Sequence[Order], patient: Patient, now: float
+    ) -> None:
+        """Follow a change of orders or of their patient: waiting studies may be matched now.
+
+        Of those that were matched before it is told again.
+        """
+        told = self.waiting(tx, orders, patient, now)
         procedures = [p.pk for order in orders for p in order.procedures]
         for study_instance_uid in tx.studies.of_procedures(procedures):
+            if study_instance_uid in told:
+                continue
             self._publish.announce(tx, study_instance_uid, EventKind.STUDY_CHANGED, now)
 
 
@@ -131,6 +154,25 @@ def _requested(
                 named = bool(same) and item.sps_id in {s.sps_id for s in procedure.steps}
             if named:
                 yield order, procedure
+
+
+def _is_of_wrong_entry(tx: Transaction, study: Study) -> bool:
+    """Whether a performed step that was withdrawn made these images, or every one that named them.
+
+    A right step may follow a withdrawn one under the same worklist entry, and so the same study.
+    """
+    performed = tx.performed_steps.of_study(study.study_instance_uid)
+    wrong = [
+        each
+        for each in (*performed, *tx.performed_steps.with_uids(study.performed_step_uids))
+        if each.wrong_entry
+    ]
+    made_by = any(
+        each.sop_instance_uid in study.performed_step_uids
+        or each.instances.keys() & study.instance_uids
+        for each in wrong
+    )
+    return made_by or (bool(performed) and all(each.wrong_entry for each in performed))
 
 
 def _performed(tx: Transaction, study: Study) -> Iterable[tuple[Order, Procedure]]:

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from bridge.domain.journal import Direction, Disposition, JournalEntry, Mention
-from bridge.domain.order import Order, Procedure, Step
 from bridge.domain.performed_step import (
     WRONG_WORKLIST_ENTRY,
     DuplicatePerformedStep,
@@ -16,11 +15,11 @@ from bridge.domain.performed_step import (
     PerformedStepFinal,
     PerformedStepReport,
     PerformedStepStatus,
-    ScheduledReference,
 )
 from bridge.domain.step_status import StepEvent
 from bridge.services.complete_study import CompleteStudy
 from bridge.services.move_steps import move_steps
+from bridge.services.performed_orders import find_steps
 from bridge.services.project_worklist import ProjectWorklist
 from bridge.services.transaction import Clock, Store, Transaction
 
@@ -47,17 +46,17 @@ class RecordPerformedStep:
         self._store.transact(lambda tx: self._update(tx, report, peer))
 
     def _create(self, tx: Transaction, report: PerformedStepReport, peer: str) -> None:
+        tx.orders.hold_still()
         if tx.performed_steps.lock(report.sop_instance_uid) is not None:
             raise DuplicatePerformedStep("a performed step of this UID exists")
         now = self._clock()
-        found = [each for ref in report.scheduled for each in _scheduled(tx, ref)]
-        mine = [each for each in found if _same_patient(tx, each[0], report)]
-        step_pks = {step.pk for _, _, step in mine}
+        step_pks = find_steps(tx, report.scheduled, report.patient_id)
         tx.performed_steps.add(report, sorted(step_pks), now)
         self._move(tx, step_pks, StepEvent.START)
         self._write_down(tx, report, peer, "N-CREATE", now)
 
     def _update(self, tx: Transaction, report: PerformedStepReport, peer: str) -> None:
+        tx.orders.hold_still()
         held = tx.performed_steps.lock(report.sop_instance_uid)
         if held is None:
             raise NoSuchPerformedStep("no performed step of this UID was created")
@@ -117,36 +116,3 @@ def _status(text: str) -> PerformedStepStatus:
         raise InvalidPerformedStepStatus(
             "the status must be IN PROGRESS, COMPLETED or DISCONTINUED"
         ) from None
-
-
-def _scheduled(tx: Transaction, ref: ScheduledReference) -> list[tuple[Order, Procedure, Step]]:
-    """The steps one item names: by Study UID and step ID, else accession and procedure ID."""
-    by_uid = tx.orders.with_study_instance_uids([ref.study_instance_uid])
-    found = [
-        (order, procedure, step)
-        for order in by_uid
-        for procedure in order.procedures
-        for step in procedure.steps
-        if procedure.study_instance_uid == ref.study_instance_uid
-        and ref.sps_id in ("", step.sps_id)
-    ]
-    if found or ref.accession is None:
-        return found
-    accession = ref.accession
-    found = [
-        (order, procedure, step)
-        for order in tx.orders.with_accession_numbers([accession.value])
-        if order.numbers.accession and order.numbers.accession.agrees_with(accession)
-        for procedure in order.procedures
-        for step in procedure.steps
-        if ref.rp_id in ("", procedure.rp_id)
-    ]
-    exact = [each for each in found if each[2].sps_id == ref.sps_id]
-    return exact or found
-
-
-def _same_patient(tx: Transaction, order: Order, report: PerformedStepReport) -> bool:
-    """A step is not started by a report about somebody else (wrong worklist entry)."""
-    return report.patient_id is None or tx.patients.get(order.patient_pk).is_called(
-        report.patient_id
-    )

@@ -14,9 +14,15 @@ from typing import TypeVar, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 
-from bridge.domain.errors import BridgeError, DuplicateKey, ResourceBusy, StorageFull
+from bridge.domain.errors import (
+    BridgeError,
+    DataTypeError,
+    DuplicateKey,
+    ResourceBusy,
+    StorageFull,
+)
 from bridge.store.group_commit import GroupCommit
 
 T = TypeVar("T")
@@ -24,6 +30,7 @@ TRIES = 4
 _RETRY_SQLSTATES = frozenset({"40001", "40P01", "23505"})
 _CONNECTION_SQLSTATES = ("08", "57P")
 _FULL_SQLSTATES = frozenset({"53100"})
+_DATA_SQLSTATES = ("22", "54000")
 
 
 class Database:
@@ -106,7 +113,15 @@ def _sqlite_engine(url: URL) -> Engine:
 
 
 def _postgresql_engine(url: URL) -> Engine:
-    return create_engine(url, pool_size=10, max_overflow=20, pool_timeout=20, pool_recycle=1800)
+    # Each statement sees what is committed: locks are taken first and what they guard read after.
+    return create_engine(
+        url,
+        isolation_level="READ COMMITTED",
+        pool_size=10,
+        max_overflow=20,
+        pool_timeout=20,
+        pool_recycle=1800,
+    )
 
 
 def _original(error: Exception) -> Exception:
@@ -135,6 +150,8 @@ def _worth_retrying(error: Exception) -> bool:
 def _translated(error: Exception) -> BridgeError:
     if _is_integrity(error):
         return DuplicateKey("an identifier of the message already belongs to another record")
+    if isinstance(error, DataError) or _sqlstate(error).startswith(_DATA_SQLSTATES):
+        return DataTypeError("a value of the message cannot be stored")
     text = str(_original(error))
     if "disk is full" in text or "disk I/O" in text or _sqlstate(error) in _FULL_SQLSTATES:
         return StorageFull("the database cannot be written: no space or disk failure")

@@ -28,6 +28,7 @@ _WAITING = (
     )
     .limit(1)
 )
+_LOCK_LANE = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("lane"), 1)))
 _EARLIER = delivery.alias("earlier")
 # A lane is (destination, subject). Whatever is unfinished or parked before a row holds it back.
 _HELD_BACK = exists().where(
@@ -68,6 +69,9 @@ class Deliveries:
         A delivery is built from the newest state when it is sent, so one that nobody has begun
         to send will carry this change too.
         """
+        if self._is_postgresql:  # rows of a lane are numbered in the order they are committed in
+            lane = {"lane": f"{destination}|{subject}"}
+            self._connection.execute(_LOCK_LANE, lane)
         key = {"destination": destination, "subject": subject, "kind": kind.value}
         waiting = _WAITING.with_for_update() if self._is_postgresql else _WAITING
         if self._connection.execute(waiting, key).first() is not None:

@@ -14,6 +14,8 @@ from bridge.store.tables import mention, message
 _INSERT = insert(
     message, [column.name for column in message.c if column.name != "pk"], returning_pk=True
 )
+_LONGEST = 250
+"""No identifier is longer; what claims to be one is found by its beginning: indexes have limits."""
 _INSERT_MENTIONS = insert(mention, mention.c.keys())
 _REPLY = Statement(select(message.c.reply).where(message.c.dedupe_key == bindparam("dedupe_key")))
 
@@ -64,7 +66,7 @@ class Journal:
             "reply": entry.reply,
         }
         pk = int(_INSERT.scalar(self._connection, row))
-        mentions = {(kind.value, value) for kind, value in entry.mentions if value}
+        mentions = {(kind.value, value[:_LONGEST]) for kind, value in entry.mentions if value}
         rows = [{"kind": kind, "value": value, "message_pk": pk} for kind, value in mentions]
         _INSERT_MENTIONS.run(self._connection, *rows)
         return pk
@@ -78,7 +80,11 @@ class Journal:
         """The newest messages that mention an identifier, whatever its kind."""
         query = (
             select(message)
-            .where(message.c.pk.in_(select(mention.c.message_pk).where(mention.c.value == value)))
+            .where(
+                message.c.pk.in_(
+                    select(mention.c.message_pk).where(mention.c.value == value[:_LONGEST])
+                )
+            )
             .order_by(desc(message.c.pk))
             .limit(limit)
         )

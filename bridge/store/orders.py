@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, delete, false, or_, select, update
+from sqlalchemy.dialects import postgresql
 
 from bridge.domain.order import (
     CodedConcept,
@@ -28,15 +29,19 @@ from bridge.store.tables import (
     scheduled_step,
 )
 
+_CHANGES_LOCK = 5_115_043
 _ORDER = imaging_service_request
 _BY_NUMBERS = Statement(
-    select(_ORDER.c.pk).where(
+    select(_ORDER.c.pk)
+    .where(
         or_(
             _ORDER.c.filler_key == bindparam("filler_key"),
             _ORDER.c.placer_key == bindparam("placer_key"),
             _ORDER.c.accession_key == bindparam("accession_key"),
         )
     )
+    .order_by(_ORDER.c.pk)
+    .with_for_update(key_share=True)
 )
 _INSERT_ORDER = insert(
     _ORDER,
@@ -100,18 +105,30 @@ class Orders:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    def begin_change(self) -> None:
+        """Say that this transaction changes orders or patients."""
+        self._advise("pg_advisory_xact_lock_shared")
+
+    def hold_still(self) -> None:
+        """Wait until nobody changes orders or patients, and keep them so until the end.
+
+        On SQLite nobody ever does: there is one writer.
+        """
+        self._advise("pg_advisory_xact_lock")
+
     def with_numbers(self, numbers: OrderNumbers) -> tuple[Order, ...]:
-        """Every order that shares a filler, placer or accession number with `numbers`."""
+        """Every order that shares a filler, placer or accession number with `numbers`, locked."""
         rows = _BY_NUMBERS.rows(self._connection, _number_keys(numbers))
-        return tuple(self.get(pk) for (pk,) in sorted(rows))
+        return tuple(self.get(pk) for (pk,) in rows)
 
     def get(self, pk: int) -> Order:
         """The order of this row, whole."""
         return self._load(self._connection.execute(select(_ORDER).where(_ORDER.c.pk == pk)).one())
 
     def of_patient(self, patient_pk: int) -> tuple[Order, ...]:
-        """Every order of a patient."""
+        """Every order of a patient, locked."""
         query = select(_ORDER).where(_ORDER.c.patient_pk == patient_pk).order_by(_ORDER.c.pk)
+        query = query.with_for_update(key_share=True)
         return tuple(self._load(row) for row in self._connection.execute(query).all())
 
     def with_procedures(self, procedure_pks: Iterable[int]) -> tuple[Order, ...]:
@@ -266,6 +283,10 @@ class Orders:
     def remove_step(self, step_pk: int) -> None:
         """Delete a step that a newer snapshot of its procedure no longer lists."""
         self._connection.execute(delete(scheduled_step).where(scheduled_step.c.pk == step_pk))
+
+    def _advise(self, function: str) -> None:
+        if self._connection.dialect.name == postgresql.dialect.name:
+            self._connection.exec_driver_sql(f"SELECT {function}({_CHANGES_LOCK})")
 
     def _where(self, condition: Any) -> tuple[Order, ...]:
         query = select(_ORDER).where(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sqlalchemy import Connection, Row, and_, bindparam, or_, select, update
+from sqlalchemy.dialects import postgresql
 
 from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.names import fold_name
@@ -39,6 +40,11 @@ _OWNERS_OF_VALUE = (
     .where(patient_identifier.c.value == bindparam("value"))
     .distinct()
 )
+_LOCK = Statement(
+    select(patient.c.merged_into)
+    .where(patient.c.pk == bindparam("pk"))
+    .with_for_update(key_share=True)
+)
 _PATIENT = select(patient.c.pk, patient.c.attributes, patient.c.occurred_at).where(
     patient.c.pk == bindparam("pk")
 )
@@ -56,11 +62,15 @@ class Patients:
         self._connection = connection
 
     def find(self, identifier: Identifier) -> Patient | None:
-        """The patient, survivor of any merge, that carries this identifier or carried it once."""
-        pk = _OWNER.scalar(
-            self._connection,
-            {"value": identifier.value, "authority_key": identifier.authority.key},
-        )
+        """The patient, survivor of any merge, that carries this identifier or carried it once.
+
+        Locked until the transaction ends: nobody merges away whom somebody gives an order to.
+        """
+        key = {"value": identifier.value, "authority_key": identifier.authority.key}
+        pk = _OWNER.scalar(self._connection, key)
+        if self._connection.dialect.name == postgresql.dialect.name:
+            while pk is not None and _LOCK.scalar(self._connection, {"pk": pk}) is not None:
+                pk = _OWNER.scalar(self._connection, key)  # merged while we waited for the lock
         return None if pk is None else self.get(pk)
 
     def is_known(self, identifier: Identifier) -> bool:

@@ -144,6 +144,11 @@ class Studies:
         )
         self._connection.execute(insert.on_conflict_do_nothing(), row)
 
+    def find(self, study_instance_uid: str) -> Study | None:
+        """The study, for reading; None when nothing of it arrived."""
+        row = self._connection.execute(_STUDY_BY_UID, {"uid": study_instance_uid}).first()
+        return None if row is None else self._load(row)
+
     def lock(self, study_instance_uid: str) -> Study | None:
         """The study, locked until the transaction ends; None when nothing of it arrived."""
         row = self._locked(study_instance_uid)
@@ -251,13 +256,17 @@ class Studies:
             name or header.patient_name,
             accession or header.accession,
         )
-        if fuller == (patient_id, name, accession) and not new_requests and not new_steps:
+        said = {k: v for k, v in row.attributes.items() if v}
+        attributes = {**_level(header, STUDY_LEVEL), **said}
+        same = fuller == (patient_id, name, accession) and attributes.keys() <= said.keys()
+        if same and not new_requests and not new_steps:
             return
         self._connection.execute(
             update(study)
             .where(study.c.pk == row.pk)
             .values(
                 identity=_identity(*fuller),
+                attributes=attributes,
                 patient_id=fuller[0].value if fuller[0] else "",
                 accession_number=fuller[2].value if fuller[2] else "",
                 request_attributes=documents.dump_request_attributes((*requests, *new_requests)),

@@ -15,7 +15,7 @@ from bridge.store.tables import worklist_item, worklist_station
 
 ANY_STATION = "*"
 _ITEM = worklist_item.c
-_LAST = "\uffff"
+_LAST = "\U0010ffff"
 _COLUMNS = (
     _ITEM.step_pk,
     _ITEM.encoded,
@@ -59,7 +59,7 @@ class Worklist:
             statement = statement.join(
                 worklist_station, worklist_station.c.step_pk == worklist_item.c.step_pk
             )
-            if any(_is_wildcard(title) for title in query.station_ae_titles):
+            if len(query.station_ae_titles) > 1 or _is_wildcard(query.station_ae_titles[0]):
                 statement = statement.distinct().add_columns(worklist_item.c.start)
         statement = statement.where(condition).order_by(*ordered_by).limit(limit)
         return [
@@ -138,8 +138,8 @@ def _conditions(
         (_ITEM.admission_id, query.admission_id),
     ):
         conditions += _any_text(column, (text,) if text else (), dialect)
-    wild = any(_is_wildcard(title) for title in query.station_ae_titles)
-    order = (_ITEM.start if wild or not by_station else start, _ITEM.step_pk)
+    several = len(query.station_ae_titles) > 1 or any(map(_is_wildcard, query.station_ae_titles))
+    order = (_ITEM.start if several or not by_station else start, _ITEM.step_pk)
     return and_(True, *conditions), order
 
 

@@ -372,6 +372,13 @@ class Core:
 
         return self.store.read(work)
 
+    def evidence(self) -> dict[str, tuple[str, str, bool]]:
+        """Field → study, order, verdict of the last decision."""
+        with self.database.read() as connection:
+            query = select(match_decision.c.evidence).order_by(match_decision.c.pk.desc())
+            rows = connection.execute(query.limit(1)).scalar_one()
+        return {name: (theirs, ours, agrees) for name, theirs, ours, agrees in rows}
+
     def reasons(self) -> list[str]:
         """The reason of every decision, oldest first."""
         with self.database.read() as connection:
