@@ -52,5 +52,5 @@ class Hops:
         text = f"{closed} loops closed, {failed} failed, {self.count} hops"
         if self.publications:
             typical = median(self.publications)
-            text += f"; last image or step → readable at the EHR: median {typical:.0f} ms"
+            text += f"; MPPS COMPLETED → ImagingStudy readable: median {typical:.0f} ms"
         return text

@@ -89,7 +89,7 @@ class Round:
             images = self._perform(item, images)
         else:
             self._store(images)
-        self._published(item, len(images))
+        self._published(item, len(images), counts=scenario.performed_step)
         if late:
             self._store(late)
             self._published(item, len(images) + 1)
@@ -131,8 +131,8 @@ class Round:
             hop.say(f"C-STORE, {len(images)} CT image{'s' * (len(images) > 1)} → 0000H")
             self._modality.store(images)
 
-    def _published(self, item: Dataset, instances: int) -> None:
-        with self._hops.hop("EHR", publishes=True) as hop:
+    def _published(self, item: Dataset, instances: int, *, counts: bool = False) -> None:
+        with self._hops.hop("EHR", publishes=counts) as hop:
             study = self._await_study(str(item.StudyInstanceUID), instances)
             accession = _accession(study)
             hop.say(
