@@ -14,7 +14,7 @@ from typing import TypeVar, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from bridge.domain.errors import (
     BridgeError,
@@ -130,8 +130,9 @@ def _original(error: Exception) -> Exception:
     return error if original is None else original
 
 
-def _is_integrity(error: Exception) -> bool:
-    return any(base.__name__ == "IntegrityError" for base in type(_original(error)).__mro__)
+def _is_a(error: Exception, name: str) -> bool:
+    """Whether the driver's error is of this class of PEP 249."""
+    return any(base.__name__ == name for base in type(_original(error)).__mro__)
 
 
 def _sqlstate(error: Exception) -> str:
@@ -139,7 +140,7 @@ def _sqlstate(error: Exception) -> str:
 
 
 def _worth_retrying(error: Exception) -> bool:
-    if _is_integrity(error):
+    if _is_a(error, "IntegrityError"):
         return True
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
@@ -148,9 +149,9 @@ def _worth_retrying(error: Exception) -> bool:
 
 
 def _translated(error: Exception) -> BridgeError:
-    if _is_integrity(error):
+    if _is_a(error, "IntegrityError"):
         return DuplicateKey("an identifier of the message already belongs to another record")
-    if isinstance(error, DataError) or _sqlstate(error).startswith(_DATA_SQLSTATES):
+    if _is_a(error, "DataError") or _sqlstate(error).startswith(_DATA_SQLSTATES):
         return DataTypeError("a value of the message cannot be stored")
     text = str(_original(error))
     if "disk is full" in text or "disk I/O" in text or _sqlstate(error) in _FULL_SQLSTATES:

@@ -1,0 +1,156 @@
+"""One way to change what is kept: whole or not at all, and a lost race is run again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, func, select, text
+
+from bridge.domain.delivery import EventKind
+from bridge.domain.errors import BridgeError, DataTypeError, DuplicateKey, ResourceBusy
+from bridge.domain.identifiers import Authority, Identifier
+from bridge.domain.patient import Patient, PatientDetails
+from bridge.store.database import Database
+from bridge.store.repositories import SqlStore
+from bridge.store.tables import patient
+from tests.peers.postgres import Postgres
+
+P1 = Identifier("P1", Authority("HOSP"))
+BINH = PatientDetails(identifiers=(P1,), attributes={"PatientName": "TRAN^BINH"})
+
+
+def count(database: Database) -> int:
+    with database.read() as connection:
+        return connection.execute(select(func.count()).select_from(patient)).scalar_one()
+
+
+def test_what_work_returns_is_committed(database: Database, store: SqlStore) -> None:
+    made = store.transact(lambda tx: tx.patients.add(BINH, ""))
+    assert store.read(lambda tx: tx.patients.find(P1)) == made
+    assert count(database) == 1
+
+
+def test_work_that_raises_is_undone(database: Database, store: SqlStore) -> None:
+    def work(tx: Any) -> None:
+        tx.patients.add(BINH, "")
+        raise BridgeError("no")
+
+    with pytest.raises(BridgeError, match="no"):
+        store.transact(work)
+    assert count(database) == 0
+
+
+def test_two_that_create_the_same_patient_end_in_one(database: Database, store: SqlStore) -> None:
+    """Both look before either has written: the one that loses the race looks again."""
+    both_looked = threading.Barrier(2)
+    tries: list[bool] = []
+
+    def work(tx: Any) -> Patient:
+        found: Patient | None = tx.patients.find(P1)
+        tries.append(found is None)
+        if not database.is_sqlite and len(tries) <= 2:
+            both_looked.wait(10)
+        made: Patient = found or tx.patients.add(BINH, "")
+        return made
+
+    with ThreadPoolExecutor(2) as pool:
+        running = [pool.submit(store.transact, work) for _ in range(2)]
+        first, second = (each.result() for each in running)
+    assert first.pk == second.pk
+    assert count(database) == 1
+    assert sorted(tries) == ([False, True] if database.is_sqlite else [False, True, True])
+
+
+def test_a_race_that_is_always_lost_is_a_duplicate(store: SqlStore) -> None:
+    store.transact(lambda tx: tx.patients.add(BINH, ""))
+    with pytest.raises(DuplicateKey) as caught:
+        store.transact(lambda tx: tx.patients.add(BINH, ""))
+    assert caught.value.permanent
+
+
+def test_a_database_that_is_not_there_asks_to_try_again(postgres: Postgres) -> None:
+    nowhere = Database(f"postgresql://bridge@127.0.0.1:{postgres.port}/nowhere")
+    with pytest.raises(ResourceBusy) as caught:
+        nowhere.transact(lambda c: c.execute(text("SELECT 1")))
+    assert not caught.value.permanent
+    with pytest.raises(ResourceBusy), nowhere.read() as connection:
+        connection.execute(text("SELECT 1"))
+    nowhere.close()
+
+
+def test_a_lost_connection_is_opened_again(database: Database) -> None:
+    if database.is_sqlite:
+        pytest.skip("an SQLite connection cannot be cut")
+    tries: list[int] = []
+
+    def work(connection: Connection) -> int:
+        tries.append(1)
+        if len(tries) == 1:
+            pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+            with database.engine.connect() as other:
+                other.execute(text(f"SELECT pg_terminate_backend({pid})"))
+        return int(connection.execute(text("SELECT 1")).scalar_one())
+
+    assert database.transact(work) == 1
+    assert len(tries) == 2
+
+
+def test_a_deadlock_is_run_again(database: Database, store: SqlStore) -> None:
+    for value in ("P1", "P2"):
+        details = PatientDetails(identifiers=(Identifier(value, Authority("HOSP")),))
+        store.transact(lambda tx, d=details: tx.patients.add(d, ""))  # type: ignore[misc]
+    met = threading.Barrier(2)
+    tries: list[int] = []
+
+    def lock(first: int, second: int) -> Callable[[Connection], None]:
+        def work(connection: Connection) -> None:
+            tries.append(first)
+            for place, pk in enumerate((first, second)):
+                connection.execute(
+                    patient.update().where(patient.c.pk == pk).values(name_folded=str(first))
+                )
+                if place == 0 and len(tries) <= 2 and not database.is_sqlite:
+                    met.wait(10)
+
+        return work
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(database.transact, lock(*pks)) for pks in ((1, 2), (2, 1))]:
+            done.result()
+    assert len(tries) == (2 if database.is_sqlite else 3)
+
+
+def test_what_can_never_be_stored_is_refused_for_good(database: Database, store: SqlStore) -> None:
+    """To ask again would be of no use: NUL, and identifiers that no index takes."""
+    for value in ("P\x00", "".join(chr(33 + (n * n) % 7919) for n in range(9000))):
+        details = PatientDetails(identifiers=(Identifier(value, Authority("HOSP")),))
+        if database.is_sqlite:
+            store.transact(lambda tx, d=details: tx.patients.add(d, ""))  # type: ignore[misc]
+            continue
+        with pytest.raises(DataTypeError) as caught:
+            store.transact(lambda tx, d=details: tx.patients.add(d, ""))  # type: ignore[misc]
+        assert caught.value.permanent
+
+
+def test_queued_deliveries_and_timers_are_told_after_the_commit(database: Database) -> None:
+    told: list[str] = []
+    store = SqlStore(
+        database,
+        deliveries_queued=lambda: told.append("delivery"),
+        timer_set=lambda: told.append("timer"),
+    )
+
+    def work(tx: Any) -> None:
+        tx.timers.set("settle", "1.2", 1.0)
+        tx.deliveries.enqueue("ehr", "study:1.2", EventKind.STUDY_AVAILABLE, "1.2", 1.0)
+        assert told == []
+
+    store.transact(work)
+    assert sorted(told) == ["delivery", "timer"]
+    told.clear()
+    store.transact(lambda tx: tx.timers.claim("node", 0.0, 1.0, 1))
+    assert told == []
