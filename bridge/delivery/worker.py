@@ -28,14 +28,14 @@ NOTHING_TO_TELL = Sent(unchanged=True)
 class Pace:
     """How a destination is worked: `lanes` sends at once, rows claimed for `lease` seconds.
 
-    `lease` must outlast the longest send, or another node sends the same row meanwhile. `poll` is
-    the longest time, in seconds, before rows that another node committed are looked for.
-    `linger` is how long a free lane waits for others to become free, too, so that one claim, which
-    costs a commit, serves several.
+    `lease` must outlast the longest send, or another node sends the same row meanwhile; and a row
+    that a killed node was sending waits for its end. `poll` is the longest time, in seconds,
+    before rows that another node committed are looked for. `linger` is how long a free lane waits
+    for others to become free, too, so that one claim, which costs a commit, serves several.
     """
 
     lanes: int = 8
-    lease: float = 120.0
+    lease: float = 60.0
     poll: float = 1.0
     linger: float = 0.005
 
@@ -74,7 +74,7 @@ class Worker:
         self._pace = pace
         self._circuit = Circuit(destination.retry)
         self._changed = Condition()
-        self._in_hand = 0
+        self._in_hand: set[int] = set()
         self._woken = False
         self._stopping = False
         self._last_answer: float | None = None
@@ -119,7 +119,7 @@ class Worker:
         with self._changed:
             return LinkState(
                 paused=self._circuit.is_open,
-                in_hand=self._in_hand,
+                in_hand=len(self._in_hand),
                 last_answer=self._last_answer,
             )
 
@@ -143,15 +143,19 @@ class Worker:
                     if not pause and not self._in_hand:
                         return 1
                     self._changed.wait(min(pause or self._pace.poll, self._pace.poll))
-                elif self._in_hand < self._pace.lanes:
+                elif self._free_lanes:
                     self._changed.wait_for(self._has_much_room, self._pace.linger)
                     break
                 else:
                     self._changed.wait()
-            return 0 if self._stopping else self._pace.lanes - self._in_hand
+            return 0 if self._stopping else self._free_lanes
+
+    @property
+    def _free_lanes(self) -> int:
+        return self._pace.lanes - len(self._in_hand)
 
     def _has_much_room(self) -> bool:
-        return self._in_hand <= self._pace.lanes // 2 or self._stopping
+        return self._free_lanes * 2 >= self._pace.lanes or self._stopping
 
     def _claim(self, limit: int) -> None:
         with self._changed:
@@ -159,10 +163,12 @@ class Worker:
         name, now = self._destination.name, self._clock()
         rows = self._queue.claim(name, self._owner, now, self._pace.lease, limit)
         with self._changed:
-            self._in_hand += len(rows)
-        for row in rows:
+            # A row still in hand here is one whose lease ran out: claimed anew, it is ours again.
+            fresh = [row for row in rows if row.pk not in self._in_hand]
+            self._in_hand |= {row.pk for row in fresh}
+        for row in fresh:
             self._inbox.put(row)
-        if len(rows) < limit:
+        if len(fresh) < limit:
             self._rest(self._pause_when_idle())
 
     def _pause_when_idle(self) -> float:
@@ -186,7 +192,7 @@ class Worker:
                 _log.exception("delivery.not_recorded", extra=self._about(delivery))
             finally:
                 with self._changed:
-                    self._in_hand -= 1
+                    self._in_hand.discard(delivery.pk)
                     self._woken = True
                     self._changed.notify_all()
 

@@ -24,6 +24,9 @@ MAXIMUM_ANSWER = 16 * 1024 * 1024
 # meets one that is just being closed.
 _KEEP_ALIVE = 4.0
 
+_CONNECT = 5.0
+"""Longest wait for a connection, in seconds: who takes longer is not there."""
+
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _VERSION = re.compile(r'(?:W/)?"?([^"]+)"?')
 
@@ -62,7 +65,7 @@ class FhirClient:
         self._http = httpx2.Client(
             auth=(server.username, server.password) if server.username else None,
             headers=_headers(server),
-            timeout=server.timeout,
+            timeout=httpx2.Timeout(server.timeout, connect=min(server.timeout, _CONNECT)),
             limits=httpx2.Limits(max_connections=None, keepalive_expiry=_KEEP_ALIVE),
             verify=ssl.create_default_context(cafile=server.authorities or None),
             # A destination is reached as it is configured, whatever the environment holds, and
@@ -98,15 +101,18 @@ class FhirClient:
             content=body or None,
             headers=dict(headers),
         )
+        # httpx2's timeouts are for each read. The deadline is for all, so that neither an answer
+        # that drips nor one more try holds a lane for longer.
+        deadline = time.monotonic() + self._timeout
         for last in (not repeatable, True):
             try:
-                return self._exchange(request, body)
+                return self._exchange(request, body, deadline)
             except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
                 raise _lost("cannot be reached", error, body, unreachable=True) from error
             except httpx2.TimeoutException as error:
                 raise _lost("no answer in time", error, body) from error
             except httpx2.RequestError as error:
-                if last:
+                if last or time.monotonic() > deadline:
                     raise _lost("the connection broke", error, body) from error
         raise AssertionError  # the last round returns or raises
 
@@ -125,10 +131,7 @@ class FhirClient:
         resources = (entry.get("resource") for entry in entries if isinstance(entry, dict))
         return [r for r in resources if isinstance(r, dict) and r.get("resourceType") == kind]
 
-    def _exchange(self, request: httpx2.Request, body: bytes) -> Answer:
-        # The client's timeouts are for each read. The deadline is for all of them, so that an
-        # answer that drips cannot hold a lane.
-        deadline = time.monotonic() + self._timeout
+    def _exchange(self, request: httpx2.Request, body: bytes, deadline: float) -> Answer:
         response = self._http.send(request, stream=True)
         try:
             raw = bytearray()

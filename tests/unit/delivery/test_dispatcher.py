@@ -154,6 +154,22 @@ def test_given_a_dead_nodes_lease_when_it_has_run_out_then_this_node_sends() -> 
     assert queue.rows[0].owner == "node-1"
 
 
+def test_given_a_send_that_outlasts_its_lease_when_claimed_again_then_it_goes_out_once() -> None:
+    queue, release = MemoryQueue(), Event()
+    queue.add("study:1")
+
+    def script(delivery: Delivery) -> Sent:
+        release.wait()
+        return OK
+
+    ehr = ScriptedDestination(script)
+    with dispatching(queue, ehr, pace=replace(PACE, lease=0.01)):
+        queue.until(lambda: len(queue.claims) > 8)
+        release.set()
+        queue.until(queue.all_are(DELIVERED))
+    assert ehr.sends == [1]
+
+
 def test_given_a_refusal_for_good_when_sent_then_the_row_is_dead_and_the_next_goes() -> None:
     queue = MemoryQueue()
     first, second = queue.add("study:1"), queue.add("study:1")
