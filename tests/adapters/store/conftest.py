@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from itertools import count
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
 from bridge.store import schema
 from bridge.store.database import Database
 from bridge.store.repositories import SqlStore
+from bridge.store.tables import metadata
 from tests.peers.postgres import Postgres
 from tests.unit.services.conftest import open_quickly
 from tests.unit.services.core import Core
 
 BACKENDS = ("sqlite", "postgresql")
-_numbers = count(1)
 
 
 @pytest.fixture(scope="session")
@@ -71,7 +70,8 @@ def open_database(
             opened.append(open_quickly(path))
             return opened[-1]
     else:
-        url = copy_database(request.getfixturevalue("migrated_url"))
+        url = request.getfixturevalue("migrated_url")
+        empty_tables(url)
 
         def open_one() -> Database:
             opened.append(Database(url))
@@ -82,18 +82,12 @@ def open_database(
         each.close()
 
 
-def copy_database(url: str) -> str:
-    """A copy of a PostgreSQL database nobody is connected to."""
-    name = f"copy_{next(_numbers)}"
-    server, _, template = url.rpartition("/")
-    engine = create_engine(
-        f"{server}/postgres".replace("postgresql:", "postgresql+psycopg:"),
-        isolation_level="AUTOCOMMIT",
-    )
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
-    engine.dispose()
-    return f"{server}/{name}"
+def empty_tables(url: str) -> None:
+    """Take every row out of a database that has the schema."""
+    names = ", ".join(metadata.tables)
+    database = Database(url)
+    database.transact(lambda c: c.execute(text(f"TRUNCATE {names} RESTART IDENTITY")))
+    database.close()
 
 
 @pytest.fixture
