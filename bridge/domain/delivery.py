@@ -33,7 +33,10 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """A claimed delivery. Its lane is (destination, subject): strict order inside, none across."""
+    """A claimed delivery. Its lane is (destination, subject): strict order inside, none across.
+
+    `owner` is who claimed it: only that one may say what became of it.
+    """
 
     pk: int
     destination: str
@@ -41,6 +44,7 @@ class Delivery:
     kind: EventKind
     attempts: int
     correlation: str
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,19 +70,25 @@ def named_steps(event: OrderReceived, order: Order) -> frozenset[int] | None:
 
     Raises UnknownKey when it names a procedure that an order of several does not have.
     """
-    if len(order.procedures) <= 1:
-        return None
     found: set[int] = set()
     for details, index in zip(
         event.procedures, paired(order.procedures, event.procedures), strict=True
     ):
         if index is not None:
-            found.update(step.pk for step in order.procedures[index].steps)
-        elif details.study_instance_uid or details.rp_id or details.code:
+            found.update(step.pk for step in _named_of(order.procedures[index], details))
+        elif len(order.procedures) > 1 and (
+            details.study_instance_uid or details.rp_id or details.code
+        ):
             raise UnknownKey("the order has no such procedure", location=event.location)
         else:
             return None
     return frozenset(found) or None
+
+
+def _named_of(held: Procedure, said: ProcedureDetails) -> Sequence[Step]:
+    """The steps of a procedure whose IDs are listed; all of them when no listed ID is known."""
+    listed = {step.sps_id for step in said.steps if step.sps_id}
+    return [step for step in held.steps if step.sps_id in listed] or held.steps
 
 
 def joined(held: OrderNumbers, said: OrderNumbers) -> OrderNumbers:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from bridge.domain.errors import DuplicateKey, RequiredFieldMissing, TableValueNotFound, UnknownKey
+from bridge.domain.errors import (
+    DuplicateKey,
+    InvalidTransition,
+    RequiredFieldMissing,
+    TableValueNotFound,
+    UnknownKey,
+)
 from bridge.domain.identifiers import Authority
 from bridge.domain.journal import Disposition
 from bridge.domain.order import Category, Order, OrderNumbers, OrderReceived
@@ -21,6 +27,7 @@ from bridge.services.project_worklist import ProjectWorklist
 from bridge.services.reconcile import Reconcile
 from bridge.services.transaction import Transaction
 
+_TOO_LATE_TO_CANCEL = frozenset({StepStatus.STARTED, StepStatus.COMPLETED, StepStatus.DISCONTINUED})
 _CHANGES_DATA = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE})
 
 
@@ -155,6 +162,8 @@ class ReceiveOrder:
             order, touched = overlay(tx, event, order, origin.mode, origin.default_start)
         else:
             touched = named_steps(event, order)
+        if rule.action is Action.CANCEL:
+            _refuse_too_late(order, touched, event)
         order = catch_up(tx, move_steps(tx, order, touched, rule.event), patient)
         occurred_at = event.occurred_at or order.occurred_at
         order = replace(order, occurred_at=occurred_at, held_reason=held_reason(patient, order))
@@ -187,6 +196,16 @@ def _may_be(held: OrderNumbers, event: OrderReceived) -> bool:
         ours and theirs and ours.key != theirs.key
         for ours, theirs in ((held.filler, said.filler), (held.accession, said.accession))
     )
+
+
+def _refuse_too_late(order: Order, touched: frozenset[int] | None, event: OrderReceived) -> None:
+    """A cancel of what has begun changes nothing, and is not acknowledged as if it did (UC)."""
+    steps = [s for p in order.procedures for s in p.steps if touched is None or s.pk in touched]
+    if steps and all(step.status in _TOO_LATE_TO_CANCEL for step in steps):
+        raise InvalidTransition(
+            "the procedure has begun and cannot be cancelled; discontinue it (DC)",
+            location=f"{event.location}^1",
+        )
 
 
 def _is_older(event: OrderReceived, order: Order) -> bool:

@@ -94,7 +94,14 @@ class Deliveries:
                 .where(_D.pk.in_([row.pk for row in rows]))
                 .values(state=_SENDING, lease_owner=owner, lease_until=now + lease)
             )
-        return [_delivery(row) for row in rows]
+        return [_delivery(row, owner) for row in rows]
+
+    def release(self, owner: str | None) -> None:
+        """Give up the claims of an owner that is no more, or everybody's for None."""
+        held = [_D.state == _SENDING]
+        if owner is not None:
+            held.append(_D.lease_owner == owner)
+        self._connection.execute(update(delivery).where(*held).values(lease_until=0.0))
 
     def next_due(self, destination: str, now: float) -> float | None:
         """When the next row of this destination can be claimed (unix time); None if none waits."""
@@ -181,7 +188,7 @@ class Deliveries:
     def _set(self, which: Delivery, **values: Any) -> None:
         self._connection.execute(
             update(delivery)
-            .where(_D.pk == which.pk, _D.state == _SENDING)
+            .where(_D.pk == which.pk, _D.state == _SENDING, _D.lease_owner == which.owner)
             .values(lease_owner="", lease_until=0.0, **values)
         )
 
@@ -198,7 +205,7 @@ class Deliveries:
         self._connection.execute(attempt.insert(), row)
 
 
-def _delivery(row: Any) -> Delivery:
+def _delivery(row: Any, owner: str) -> Delivery:
     return Delivery(
         pk=row.pk,
         destination=row.destination,
@@ -206,4 +213,5 @@ def _delivery(row: Any) -> Delivery:
         kind=EventKind(row.kind),
         attempts=row.attempts,
         correlation=row.correlation,
+        owner=owner,
     )

@@ -6,9 +6,11 @@ obstore's LocalStore renames without any fsync; an instance must survive a power
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import threading
+import time
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,6 +18,7 @@ from bridge.domain.errors import StorageFull
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 _TEMPORARY = ".incoming"
+_LEFTOVER_SECONDS = 3600.0
 
 
 class LocalObjects:
@@ -27,8 +30,15 @@ class LocalObjects:
         self._known: set[Path] = set()
         self._lock = threading.Lock()
         self._make_durable(self._incoming)
-        for leftover in self._incoming.iterdir():  # of a process that was killed while writing
-            leftover.unlink(missing_ok=True)
+        self._remove_leftovers()
+
+    def _remove_leftovers(self) -> None:
+        """Files of a process that was killed while writing; another one may be writing now."""
+        oldest = time.time() - _LEFTOVER_SECONDS
+        for each in self._incoming.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if each.stat().st_mtime < oldest:
+                    each.unlink()
 
     def put(self, key: str, content: bytes) -> None:
         """Store `content` under `key`; it and its name are on disk when this returns.

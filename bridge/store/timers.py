@@ -70,6 +70,13 @@ class Timers:
             )
         return claimed
 
+    def release(self, owner: str | None) -> None:
+        """Give up the claims of an owner that is no more, or everybody's for None."""
+        released = update(timer).values(lease_owner="", lease_until=0.0)
+        if owner is not None:
+            released = released.where(timer.c.lease_owner == owner)
+        self._connection.execute(released)
+
     def finish(self, fired: FiredTimer) -> bool:
         """Remove a timer that did its work; False when it was set anew meanwhile."""
         done = self._connection.execute(

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from uuid import uuid4
 
 import uvicorn
 
@@ -22,6 +20,7 @@ from bridge.hl7.mllp import MllpListener
 from bridge.services.complete_study import SETTLE
 from bridge.settings import Settings, public_url
 from bridge.store import schema
+from bridge.store.repositories import SqlTransaction
 from bridge.wiring.core import Core, build_core
 from bridge.wiring.destinations import build_destinations, subscriptions
 from bridge.wiring.edges import build_dicom, build_hl7
@@ -42,7 +41,9 @@ class Bridge:
         self._http_socket = _listen(settings.http.host, settings.http.port)
         self.settings = settings = _with_bound_port(settings, self._http_socket)
         self._dicom_is_up = False
-        self._owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+        # The same after a restart: the port is ours alone, so what a node of this name claimed
+        # and did not finish was claimed by a former life of ours.
+        self._owner = f"{socket.gethostname()}:{settings.http.port}"
         destinations = build_destinations(settings)
         self.core: Core = build_core(settings, subscriptions(destinations))
         self._dispatcher = Dispatcher(self.core.outbox, destinations, time.time, self._owner)
@@ -80,6 +81,7 @@ class Bridge:
         """
         try:
             schema.upgrade(self.core.database)
+            self._release_claims()
             self._timekeeper.start()
             self._dispatcher.start()
             self._dicom.start()
@@ -91,6 +93,16 @@ class Bridge:
         log.info(
             "bridge.started", extra={"hl7": str(self.hl7_ports), "dicom_port": self.dicom_port}
         )
+
+    def _release_claims(self) -> None:
+        """Take up at once what was in hand when we were killed; SQLite has no other node."""
+        owner = None if self.core.database.is_sqlite else self._owner
+
+        def work(tx: SqlTransaction) -> None:
+            tx.deliveries.release(owner)
+            tx.timers.release(owner)
+
+        self.core.store.transact(work)
 
     def stop(self) -> None:
         """Take nothing new, finish what is under way, and return when all is closed."""

@@ -48,6 +48,9 @@ class Queue:
     def next_due(self, now: float = 0.0, to: str = "ehr") -> float | None:
         return self.store.read(lambda tx: tx.deliveries.next_due(to, now))
 
+    def release(self, owner: str) -> None:
+        self.store.transact(lambda tx: tx.deliveries.release(owner))
+
     def states(self) -> list[tuple[str, str]]:
         rows = self.store.read(lambda tx: tx.deliveries.listed(()))
         return [(row.subject, row.state) for row in rows]
@@ -68,6 +71,7 @@ def test_a_claimed_delivery_tells_what_it_is_about(queue: Queue) -> None:
         kind=AVAILABLE,
         attempts=0,
         correlation="study:1",
+        owner=claimed.owner,
     )
 
 
@@ -177,7 +181,25 @@ def test_a_dead_nodes_lease_runs_out_and_another_goes_on(queue: Queue) -> None:
     assert queue.claim(LEASE - 1.0, owner="alive") == []
     assert queue.next_due(1.0) == LEASE
     (second,) = queue.claim(LEASE, owner="alive")
-    assert second == first
+    assert (second.pk, second.owner) == (first.pk, "alive")
+
+
+def test_a_sender_whose_lease_another_took_over_changes_nothing(queue: Queue) -> None:
+    queue.put("a")
+    (late,) = queue.claim(0.0, owner="slow")
+    (mine,) = queue.claim(LEASE, owner="alive")
+    queue.fail(late, DEAD, LEASE + 1.0)
+    queue.finish(mine)
+    assert queue.states() == [("a", "delivered")]
+
+
+def test_what_a_former_life_had_claimed_is_taken_up_at_once(queue: Queue) -> None:
+    queue.put("a")
+    queue.put("b")
+    queue.claim(0.0, owner="me", limit=1)
+    queue.claim(0.0, owner="another", limit=1)
+    queue.release("me")
+    assert [each.subject for each in queue.claim(1.0)] == ["a"]
 
 
 def test_an_attempt_counts_unless_nobody_was_there(queue: Queue) -> None:

@@ -286,6 +286,27 @@ def test_given_a_cancel_by_code_then_that_procedure_is_cancelled(core: Core) -> 
     assert [item["code"] for item in core.worklist()] == ["CTHEAD"]
 
 
+def test_given_a_cancel_of_one_step_of_several_then_the_others_stay(core: Core) -> None:
+    core.place(order("NW", procedure("1.2.1", "R1", step("S1"), step("S2"))))
+    core.place(order("CA", procedure("1.2.1", "R1", step("S2"))))
+    assert core.statuses() == {"S1": "SCHEDULED", "S2": "CANCELED"}
+
+
+def test_given_a_cancel_of_what_has_begun_then_it_is_refused_as_too_late(core: Core) -> None:
+    core.place(order())
+    core.start_step("1.9.1", "IN PROGRESS", scheduled())
+    answer = core.send(order("CA"))
+    assert (answer.code, answer.location) == ("199", "ORC^1^1")
+    assert core.statuses() == {"S1": "STARTED"}
+
+
+def test_given_a_cancel_sent_twice_then_the_second_is_accepted_too(core: Core) -> None:
+    core.place(order())
+    core.place(order("CA"))
+    core.place(replace(order("CA"), occurred_at=LATE))
+    assert core.statuses() == {"S1": "CANCELED"}
+
+
 def test_given_a_cancelled_order_then_a_replay_of_its_birth_does_not_revive_it(core: Core) -> None:
     core.place(order())
     core.place(order("CA"))
