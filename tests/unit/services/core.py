@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any
 
 from sqlalchemy import select
@@ -248,7 +249,10 @@ class Answer:
 class Core:
     """The services, and short ways to ask them."""
 
-    def __init__(self, database: Database, *, mode: str = "his_only", start: str = "") -> None:
+    def __init__(
+        self, database: Database, *, mode: str = "his_only", start: str = "", node: str = "one"
+    ) -> None:
+        self.node = node
         self.now = 1000.0
         self.mode = mode
         self.database = database
@@ -281,7 +285,7 @@ class Core:
         )
         self.outbox = Outbox(self.store)
         self.queries = QueryWorklist(self.store)
-        self._messages = 0
+        self._numbers = count(1)
 
     def clock(self) -> float:
         return self.now
@@ -290,14 +294,14 @@ class Core:
 
     def send(self, *events: Event, raw: bytes = b"", mode: str = "") -> Answer:
         """One message of these events; another one each time unless `raw` is given."""
-        self._messages += 1
+        number = next(self._numbers)
         message = InboundMessage(
             protocol="hl7",
             peer="his 127.0.0.1",
             source="KIS|HAUS",
             type="ORM^O01",
-            control_id="M1" if raw else f"M{self._messages}",
-            raw=raw or f"message {self._messages}".encode(),
+            control_id="M1" if raw else f"M{number}",
+            raw=raw or f"{self.node} message {number}".encode(),
             received_at=self.now,
             mode=mode or self.mode,
         )

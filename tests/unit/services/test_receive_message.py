@@ -34,7 +34,7 @@ def test_given_an_order_when_received_then_it_is_on_the_worklist_and_in_the_jour
 
     assert core.entry()["accession"] == "A1"
     (row,) = core.store.read(lambda tx: tx.journal.mentioning("A1"))
-    assert (row.disposition, row.raw, row.peer) == ("applied", b"message 1", "his 127.0.0.1")
+    assert (row.disposition, row.raw, row.peer) == ("applied", b"one message 1", "his 127.0.0.1")
     assert read_answer(row.reply).disposition is Disposition.APPLIED
 
 
