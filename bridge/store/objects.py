@@ -19,6 +19,7 @@ from bridge.domain.errors import StorageFull
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 _TEMPORARY = ".incoming"
 _LEFTOVER_SECONDS = 3600.0
+_MOST_KNOWN = 10_000
 
 
 class LocalObjects:
@@ -73,14 +74,21 @@ class LocalObjects:
         return path
 
     def _make_durable(self, folder: Path) -> None:
+        """Make a folder and those above it, and sync each into the one above it.
+
+        Below the root even those that exist, once: who made one may have been killed before that.
+        """
         if folder in self._known:
             return
         with self._lock:
-            missing = [f for f in (folder, *folder.parents) if not f.exists()]
-            for each in reversed(missing):
-                each.mkdir(exist_ok=True)
-                _sync_directory(each.parent)
-            self._known.add(folder)
+            chain = [f for f in (folder, *folder.parents) if f not in self._known]
+            for each in reversed(chain):
+                if self._root in each.parents or not each.exists():
+                    each.mkdir(exist_ok=True)
+                    _sync_directory(each.parent)
+            if len(self._known) > _MOST_KNOWN - len(chain):
+                self._known.clear()
+            self._known.update(chain)
 
 
 def _write_synced(path: Path, content: bytes) -> None:
