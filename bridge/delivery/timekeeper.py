@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Mapping
 
@@ -32,6 +33,8 @@ class Timekeeper:
         self._owner = owner
         self._actions = actions
         self._wake = threading.Event()
+        self._planning = threading.Lock()
+        self._next_look = -math.inf
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="timers", daemon=True)
 
@@ -46,32 +49,45 @@ class Timekeeper:
         if self._thread.is_alive():
             self._thread.join()
 
-    def wake(self) -> None:
-        """Look at once: a timer was set."""
-        self._wake.set()
+    def wake(self, due_at: float) -> None:
+        """A timer was set: look then, if that is sooner than the next look. Cheap, any thread."""
+        with self._planning:
+            if due_at < self._next_look:
+                self._next_look = due_at
+                self._wake.set()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._wake.clear()
+            # Whoever sets a timer from here on wakes us, whatever this look finds.
+            self._next_look = math.inf
             try:
-                wait = self._fire_due()
+                due = self._fire_due()
             except BridgeError as error:
                 log.warning("timers.store_unavailable", extra={"reason": error.message})
-                wait = LONGEST_WAIT_SECONDS
-            self._wake.wait(wait)
+                due = math.inf
+            except Exception:
+                log.exception("timers.failed")
+                due = math.inf
+            latest = self._clock() + LONGEST_WAIT_SECONDS
+            with self._planning:
+                self._next_look = min(self._next_look, due, latest)
+            while not self._stopping.is_set() and (wait := self._next_look - self._clock()) > 0:
+                self._wake.wait(wait)
+                self._wake.clear()
 
     def _fire_due(self) -> float:
-        """Fire what is due; returns how long to wait for the next (seconds)."""
+        """Fire what is due; returns when the next timer is due (unix time)."""
         now = self._clock()
         due = self._store.read(lambda tx: tx.timers.next_due(now))
         if due is None or due > now:
-            return LONGEST_WAIT_SECONDS if due is None else min(due - now, LONGEST_WAIT_SECONDS)
+            return math.inf if due is None else due
         claimed = self._store.transact(
             lambda tx: tx.timers.claim(self._owner, now, LEASE_SECONDS, BATCH)
         )
         for fired in claimed:
             self._fire(fired)
-        return 0.0
+        return now
 
     def _fire(self, fired: FiredTimer) -> None:
         try:

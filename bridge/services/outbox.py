@@ -22,8 +22,8 @@ class Outbox:
         self, destination: str, owner: str, now: float, lease: float, limit: int
     ) -> Sequence[Delivery]:
         """Heads of due lanes, held for `lease` seconds."""
-        if self.next_due(destination, now) is None:
-            return ()  # nothing waits: do not take the writer's place to find that out
+        if not self._store.read(lambda tx: tx.deliveries.is_due(destination, now)):
+            return ()  # do not take the writer's place to find that out
         return self._store.transact(
             lambda tx: tx.deliveries.claim(destination, owner, now, lease, limit)
         )

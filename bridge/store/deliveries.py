@@ -5,10 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, case, exists, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import (
+    Connection,
+    Integer,
+    Row,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal_column,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql
 
 from bridge.domain.delivery import Delivery, DeliveryState, EventKind, RetryDecision
+from bridge.store.statement import Statement, insert
 from bridge.store.tables import attempt, confirmation, delivery
 
 _D = delivery.c
@@ -17,37 +30,95 @@ _PENDING, _SENDING, _PARKED = (
     DeliveryState.SENDING.value,
     DeliveryState.PARKED.value,
 )
-_INSERT = delivery.insert()
-_WAITING = (
+_INSERT = insert(
+    delivery,
+    ("destination", "subject", "kind", "state", "not_before", "created_at", "correlation"),
+)
+_WAITING = Statement(
     select(_D.pk)
     .where(
         _D.destination == bindparam("destination"),
         _D.subject == bindparam("subject"),
+        _D.finished_at.is_(None),
         _D.kind == bindparam("kind"),
-        _D.state == _PENDING,
+        _D.state == literal_column(f"'{_PENDING}'"),
     )
     .limit(1)
+    .with_for_update()
 )
-_LOCK_LANE = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("lane"), 1)))
+_LOCK_LANE = Statement(
+    select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("lane"), 1)))
+)
 _EARLIER = delivery.alias("earlier")
 # A lane is (destination, subject). Whatever is unfinished or parked before a row holds it back.
+# `finished_at IS NULL` is what the partial indexes of the table are made for.
 _HELD_BACK = exists().where(
     _EARLIER.c.destination == _D.destination,
     _EARLIER.c.subject == _D.subject,
+    _EARLIER.c.finished_at.is_(None),
     _EARLIER.c.pk < _D.pk,
-    _EARLIER.c.state.in_((_PENDING, _SENDING, _PARKED)),
 )
-_CLAIMABLE = (
-    select(_D.pk, _D.destination, _D.subject, _D.kind, _D.attempts, _D.correlation)
-    .where(
-        _D.destination == bindparam("destination"),
-        _D.state.in_((_PENDING, _SENDING)),
-        _D.not_before <= bindparam("now"),
-        _D.lease_until <= bindparam("now"),
-        ~_HELD_BACK,
-    )
+_OPEN = and_(
+    _D.destination == bindparam("destination"),
+    _D.finished_at.is_(None),
+    _D.state != literal_column(f"'{_PARKED}'"),
+)
+_DUE = and_(
+    _OPEN, _D.not_before <= bindparam("now"), _D.lease_until <= bindparam("now"), ~_HELD_BACK
+)
+_CLAIMABLE = Statement(
+    select(_D.pk, _D.destination, _D.subject, _D.kind, _D.attempts, _D.correlation, _D.state)
+    .where(_DUE)
     .order_by(_D.pk)
+    .limit(bindparam("most", type_=Integer))
+    .with_for_update(skip_locked=True, of=delivery)
 )
+_ANY_DUE = Statement(select(_D.pk).where(_DUE).limit(1))
+_FREE_AT = case((_D.lease_until > _D.not_before, _D.lease_until), else_=_D.not_before)
+_NEXT_DUE = Statement(select(func.min(_FREE_AT)).where(_OPEN, ~_HELD_BACK))
+_CLAIM = Statement(
+    update(delivery)
+    .where(_D.pk == bindparam("claimed"))
+    .values(
+        state=literal_column(f"'{_SENDING}'"),
+        lease_owner=bindparam("lease_owner"),
+        lease_until=bindparam("lease_until"),
+    )
+)
+_CONFIRMED = Statement(
+    select(confirmation.c.content_hash).where(
+        confirmation.c.destination == bindparam("destination"),
+        confirmation.c.subject == bindparam("subject"),
+    )
+)
+_FORGET = Statement(
+    confirmation.delete().where(
+        confirmation.c.destination == bindparam("destination"),
+        confirmation.c.subject == bindparam("subject"),
+    )
+)
+_CONFIRM = insert(confirmation, ("destination", "subject", "content_hash", "confirmed_at"))
+_MINE = and_(
+    _D.pk == bindparam("sent"),
+    _D.state == literal_column(f"'{_SENDING}'"),
+    _D.lease_owner == bindparam("owner"),
+)
+_END = Statement(
+    update(delivery)
+    .where(_MINE)
+    .values(
+        lease_owner=literal_column("''"),
+        lease_until=literal_column("0"),
+        state=bindparam("state"),
+        not_before=bindparam("not_before"),
+        attempts=_D.attempts + bindparam("counted", type_=Integer),
+        last_error=bindparam("last_error"),
+        finished_at=bindparam("finished_at"),
+    )
+    .returning(_D.pk)
+)
+_ATTEMPT = insert(attempt, ("delivery_pk", "message_pk", "at", "outcome", "error"))
+_LONGEST_ERROR = 2000
 
 
 class Deliveries:
@@ -70,31 +141,35 @@ class Deliveries:
         to send will carry this change too.
         """
         if self._is_postgresql:  # rows of a lane are numbered in the order they are committed in
-            lane = {"lane": f"{destination}|{subject}"}
-            self._connection.execute(_LOCK_LANE, lane)
+            _LOCK_LANE.scalar(self._connection, {"lane": f"{destination}|{subject}"})
         key = {"destination": destination, "subject": subject, "kind": kind.value}
-        waiting = _WAITING.with_for_update() if self._is_postgresql else _WAITING
-        if self._connection.execute(waiting, key).first() is not None:
+        if _WAITING.scalar(self._connection, key) is not None:
             return
         self.queued = True
         state = {"state": _PENDING, "not_before": now, "created_at": now}
-        self._connection.execute(_INSERT, {**key, **state, "correlation": correlation})
+        _INSERT.run(self._connection, {**key, **state, "correlation": correlation})
+
+    def is_due(self, destination: str, now: float) -> bool:
+        """Whether `claim` would find anything."""
+        return (
+            _ANY_DUE.scalar(self._connection, {"destination": destination, "now": now}) is not None
+        )
 
     def claim(
         self, destination: str, owner: str, now: float, lease: float, limit: int
     ) -> Sequence[Delivery]:
         """Take the due heads of up to `limit` lanes that no living node holds."""
-        query = _CLAIMABLE.limit(limit)
-        if self._is_postgresql:
-            query = query.with_for_update(skip_locked=True, of=delivery)
-        rows = self._connection.execute(query, {"destination": destination, "now": now}).all()
-        if rows:
-            self._connection.execute(
-                update(delivery)
-                .where(_D.pk.in_([row.pk for row in rows]))
-                .values(state=_SENDING, lease_owner=owner, lease_until=now + lease)
-            )
-        return [_delivery(row, owner) for row in rows]
+        parameters = {"destination": destination, "now": now, "most": limit}
+        claimed = []
+        for row in _CLAIMABLE.rows(self._connection, parameters):
+            *values, state = row
+            delivery_of_lane = _delivery(*values, owner=owner)
+            if state == _SENDING:  # whoever held it is gone, and may have sent it: be in doubt
+                self._forget(delivery_of_lane)
+            claimed.append(delivery_of_lane)
+        held = {"lease_owner": owner, "lease_until": now + lease}
+        _CLAIM.run(self._connection, *({"claimed": each.pk, **held} for each in claimed))
+        return claimed
 
     def release(self, owner: str | None) -> None:
         """Give up the claims of an owner that is no more, or everybody's for None."""
@@ -105,36 +180,24 @@ class Deliveries:
 
     def next_due(self, destination: str, now: float) -> float | None:
         """When the next row of this destination can be claimed (unix time); None if none waits."""
-        free_at = case((_D.lease_until > _D.not_before, _D.lease_until), else_=_D.not_before)
-        query = select(func.min(free_at)).where(
-            and_(_D.destination == destination, _D.state.in_((_PENDING, _SENDING)), ~_HELD_BACK)
-        )
-        value = self._connection.execute(query).scalar()
+        value = _NEXT_DUE.scalar(self._connection, {"destination": destination})
         return None if value is None else max(float(value), now)
 
     def confirmed(self, destination: str, subject: str) -> str:
-        """The content hash this destination confirmed last; empty when it never did."""
-        query = select(confirmation.c.content_hash).where(
-            confirmation.c.destination == destination, confirmation.c.subject == subject
-        )
-        return self._connection.execute(query).scalar() or ""
+        """The content hash this destination confirmed last; empty when that is in doubt."""
+        key = {"destination": destination, "subject": subject}
+        return _CONFIRMED.scalar(self._connection, key) or ""
 
     def finish(self, done: Delivery, content_hash: str, message_pk: int | None, now: float) -> None:
-        """The destination has it."""
-        self._set(done, state=DeliveryState.DELIVERED.value, finished_at=now, last_error="")
+        """The destination has it. Nothing happens when another node took the delivery over."""
+        if not self._end(done, DeliveryState.DELIVERED, now, finished_at=now):
+            return
         self._attempted(done, "delivered", "", message_pk, now)
         if content_hash:
-            row = {
-                "destination": done.destination,
-                "subject": done.subject,
-                "content_hash": content_hash,
-                "confirmed_at": now,
-            }
-            dialect = postgresql if self._is_postgresql else sqlite
-            insert = dialect.insert(confirmation).values(row)
-            changed = {"content_hash": content_hash, "confirmed_at": now}
-            key = [confirmation.c.destination, confirmation.c.subject]
-            self._connection.execute(insert.on_conflict_do_update(index_elements=key, set_=changed))
+            self._forget(done)
+            row = {"content_hash": content_hash, "confirmed_at": now}
+            lane = {"destination": done.destination, "subject": done.subject}
+            _CONFIRM.run(self._connection, {**lane, **row})
 
     def fail(
         self,
@@ -145,16 +208,19 @@ class Deliveries:
         now: float,
     ) -> None:
         """The destination does not have it; the decision says what becomes of the delivery."""
-        ended = decision.state in (DeliveryState.DEAD, DeliveryState.PARKED)
-        self._set(
+        finished_at = now if decision.state is DeliveryState.DEAD else None
+        counted = int(decision.counts)
+        if not self._end(
             failed,
-            state=decision.state.value,
-            not_before=now + decision.delay,
-            attempts=_D.attempts + (1 if decision.counts else 0),
-            last_error=error[:2000],
-            finished_at=now if ended else None,
-        )
-        if decision.counts or ended:
+            decision.state,
+            now + decision.delay,
+            finished_at=finished_at,
+            counted=counted,
+            error=error,
+        ):
+            return
+        self._forget(failed)
+        if counted or decision.state is not DeliveryState.PENDING:
             self._attempted(failed, decision.state.value, error, message_pk, now)
 
     def retry(self, pk: int, now: float) -> bool:
@@ -185,12 +251,31 @@ class Deliveries:
         )
         return moved.rowcount > 0
 
-    def _set(self, which: Delivery, **values: Any) -> None:
-        self._connection.execute(
-            update(delivery)
-            .where(_D.pk == which.pk, _D.state == _SENDING, _D.lease_owner == which.owner)
-            .values(lease_owner="", lease_until=0.0, **values)
-        )
+    def _end(
+        self,
+        which: Delivery,
+        state: DeliveryState,
+        not_before: float,
+        *,
+        finished_at: float | None,
+        counted: int = 0,
+        error: str = "",
+    ) -> bool:
+        """Say what became of a claimed delivery; false when the claim is no longer ours."""
+        values = {
+            "sent": which.pk,
+            "owner": which.owner,
+            "state": state.value,
+            "not_before": not_before,
+            "counted": counted,
+            "last_error": error[:_LONGEST_ERROR],
+            "finished_at": finished_at,
+        }
+        return _END.scalar(self._connection, values) is not None
+
+    def _forget(self, which: Delivery) -> None:
+        lane = {"destination": which.destination, "subject": which.subject}
+        _FORGET.run(self._connection, lane)
 
     def _attempted(
         self, which: Delivery, outcome: str, error: str, message_pk: int | None, now: float
@@ -200,18 +285,27 @@ class Deliveries:
             "message_pk": message_pk,
             "at": now,
             "outcome": outcome,
-            "error": error[:2000],
+            "error": error[:_LONGEST_ERROR],
         }
-        self._connection.execute(attempt.insert(), row)
+        _ATTEMPT.run(self._connection, row)
 
 
-def _delivery(row: Any, owner: str) -> Delivery:
+def _delivery(
+    pk: int,
+    destination: str,
+    subject: str,
+    kind: str,
+    attempts: int,
+    correlation: str,
+    *,
+    owner: str,
+) -> Delivery:
     return Delivery(
-        pk=row.pk,
-        destination=row.destination,
-        subject=row.subject,
-        kind=EventKind(row.kind),
-        attempts=row.attempts,
-        correlation=row.correlation,
+        pk=pk,
+        destination=destination,
+        subject=subject,
+        kind=EventKind(kind),
+        attempts=attempts,
+        correlation=correlation,
         owner=owner,
     )

@@ -26,6 +26,14 @@ _OF_STUDY = Statement(
 )
 
 
+# Asked with every image.
+_ANY_OF_STUDY = Statement(
+    select(performed_step_study.c.performed_step_pk)
+    .where(performed_step_study.c.study_instance_uid == bindparam("uid"))
+    .limit(1)
+)
+
+
 class PerformedSteps:
     """The performed steps of one transaction."""
 
@@ -42,6 +50,8 @@ class PerformedSteps:
 
     def of_study(self, study_instance_uid: str) -> tuple[PerformedStep, ...]:
         """The performed steps that name this study."""
+        if _ANY_OF_STUDY.scalar(self._connection, {"uid": study_instance_uid}) is None:
+            return ()
         pks = [pk for (pk,) in _OF_STUDY.rows(self._connection, {"uid": study_instance_uid})]
         if not pks:
             return ()

@@ -84,7 +84,7 @@ class SqlStore:
     """Implements `services.transaction.Store`.
 
     `deliveries_queued` and `timer_set` are called after a commit that left work for them, so that
-    it is done at once and not at the next look.
+    it is done at once and not at the next look; the latter with the earliest time that was set.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class SqlStore:
         database: Database,
         *,
         deliveries_queued: Callable[[], None] = lambda: None,
-        timer_set: Callable[[], None] = lambda: None,
+        timer_set: Callable[[float], None] = lambda _due_at: None,
     ) -> None:
         self._database = database
         self._deliveries_queued = deliveries_queued
@@ -111,8 +111,8 @@ class SqlStore:
         opened = used[0].__dict__
         if "deliveries" in opened and opened["deliveries"].queued:
             self._deliveries_queued()
-        if "timers" in opened and opened["timers"].was_set:
-            self._timer_set()
+        if "timers" in opened and opened["timers"].earliest is not None:
+            self._timer_set(opened["timers"].earliest)
         return result
 
     def read(self, work: Callable[[SqlTransaction], T]) -> T:

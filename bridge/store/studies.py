@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, literal_column, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.domain.identifiers import Identifier
@@ -20,7 +20,7 @@ from bridge.domain.study import (
     StudyState,
 )
 from bridge.store import documents
-from bridge.store.statement import Statement
+from bridge.store.statement import Statement, insert
 from bridge.store.tables import (
     instance,
     instance_conflict,
@@ -30,12 +30,17 @@ from bridge.store.tables import (
     study_procedure,
 )
 
-_STUDY_BY_UID = select(study).where(study.c.study_instance_uid == bindparam("uid"))
+_STUDY_BY_UID = (
+    select(study).where(study.c.study_instance_uid == bindparam("uid")).with_for_update()
+)
 _SERIES_OF_STUDY = (
     select(series).where(series.c.study_pk == bindparam("study_pk")).order_by(series.c.pk)
 )
-_SERIES_PK = select(series.c.pk).where(
-    series.c.study_pk == bindparam("study_pk"), series.c.series_instance_uid == bindparam("uid")
+_SERIES_PK = Statement(
+    select(series.c.pk).where(
+        series.c.study_pk == bindparam("study_pk"),
+        series.c.series_instance_uid == bindparam("uid"),
+    )
 )
 _INSTANCES_OF_STUDY = (
     select(instance)
@@ -43,18 +48,16 @@ _INSTANCES_OF_STUDY = (
     .where(series.c.study_pk == bindparam("study_pk"))
     .order_by(instance.c.pk)
 )
-_HELD = (
+_HELD = Statement(
     select(instance.c.digest, study.c.study_instance_uid)
     .select_from(instance.join(series).join(study))
     .where(instance.c.sop_instance_uid == bindparam("uid"))
 )
-_INSERT_STUDY = study.insert().returning(study.c.pk)
-_INSERT_SERIES = series.insert().returning(series.c.pk)
-_INSERT_INSTANCE = instance.insert()
-_TOUCH = (
+_INSERT_INSTANCE = insert(instance, [column.name for column in instance.c if column.name != "pk"])
+_TOUCH = Statement(
     update(study)
     .where(study.c.pk == bindparam("study_pk"))
-    .values(state=StudyState.RECEIVING.value, updated_at=bindparam("now"))
+    .values(state=literal_column(f"'{StudyState.RECEIVING.value}'"), updated_at=bindparam("now"))
 )
 # Asked with every order: the statement has a fixed number of places, so that it is built only once.
 _WIDTH = 4
@@ -98,8 +101,8 @@ class Studies:
 
     def held(self, sop_instance_uid: str) -> Held | None:
         """What is held under this SOP Instance UID."""
-        row = self._connection.execute(_HELD, {"uid": sop_instance_uid}).first()
-        return None if row is None else Held(row.digest, row.study_instance_uid)
+        rows = _HELD.rows(self._connection, {"uid": sop_instance_uid})
+        return Held(*rows[0]) if rows else None
 
     def add_instance(self, arrival: Arrival) -> None:
         """Index an instance; its study is (again) being received."""
@@ -107,11 +110,11 @@ class Studies:
         row = self._locked(header.study_instance_uid)
         study_pk = self._add_study(header, arrival.now) if row is None else row.pk
         if row is not None:
-            self._connection.execute(_TOUCH, {"study_pk": study_pk, "now": arrival.now})
+            _TOUCH.run(self._connection, {"study_pk": study_pk, "now": arrival.now})
             self._complete_identity(row, header)
         series_pk = self._series(study_pk, header)
-        self._connection.execute(
-            _INSERT_INSTANCE,
+        _INSERT_INSTANCE.run(
+            self._connection,
             {
                 "series_pk": series_pk,
                 "sop_instance_uid": header.sop_instance_uid,
@@ -137,12 +140,10 @@ class Studies:
             "peer": arrival.peer,
             "received_at": arrival.now,
         }
-        insert = (
-            sqlite.insert(instance_conflict)
-            if self._connection.dialect.name == sqlite.dialect.name
-            else postgresql.insert(instance_conflict)
-        )
-        self._connection.execute(insert.on_conflict_do_nothing(), row)
+        on_sqlite = self._connection.dialect.name == sqlite.dialect.name
+        dialect = sqlite if on_sqlite else postgresql
+        statement = dialect.insert(instance_conflict).on_conflict_do_nothing()
+        self._connection.execute(statement, row)
 
     def find(self, study_instance_uid: str) -> Study | None:
         """The study, for reading; None when nothing of it arrived."""
@@ -225,10 +226,7 @@ class Studies:
             self._connection.execute(study_procedure.insert(), rows)
 
     def _locked(self, uid: str) -> Row[Any] | None:
-        statement = _STUDY_BY_UID
-        if self._connection.dialect.name == postgresql.dialect.name:
-            statement = statement.with_for_update()
-        return self._connection.execute(statement, {"uid": uid}).first()
+        return self._connection.execute(_STUDY_BY_UID, {"uid": uid}).first()
 
     def _add_study(self, header: InstanceHeader, now: float) -> int:
         row = {
@@ -243,7 +241,7 @@ class Studies:
             "created_at": now,
             "updated_at": now,
         }
-        return int(self._connection.execute(_INSERT_STUDY, row).scalar_one())
+        return int(self._connection.execute(study.insert().returning(study.c.pk), row).scalar_one())
 
     def _complete_identity(self, row: Row[Any], header: InstanceHeader) -> None:
         """Take from a further instance what the earlier ones did not carry."""
@@ -276,7 +274,7 @@ class Studies:
 
     def _series(self, study_pk: int, header: InstanceHeader) -> int:
         parameters = {"study_pk": study_pk, "uid": header.series_instance_uid}
-        found = self._connection.execute(_SERIES_PK, parameters).scalar()
+        found = _SERIES_PK.scalar(self._connection, parameters)
         if found is not None:
             return int(found)
         row = {
@@ -290,7 +288,8 @@ class Studies:
                 if keyword not in STUDY_LEVEL | INSTANCE_LEVEL
             },
         }
-        return int(self._connection.execute(_INSERT_SERIES, row).scalar_one())
+        insert_series = series.insert().returning(series.c.pk)
+        return int(self._connection.execute(insert_series, row).scalar_one())
 
     def _load(self, row: Row[Any]) -> Study:
         parameters = {"study_pk": row.pk}

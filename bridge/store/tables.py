@@ -328,8 +328,23 @@ delivery = Table(
     _text("last_error"),
     Column("created_at", Double, nullable=False),
     Column("finished_at", Double),
-    Index("ix_delivery_destination_state_not_before", "destination", "state", "not_before"),
-    Index("ix_delivery_destination_subject_state", "destination", "subject", "state"),
+    # What is not finished is little, whatever the table holds: a queue in order, and its lanes.
+    Index(
+        "ix_delivery_queue",
+        "destination",
+        "pk",
+        sqlite_where=text("finished_at IS NULL"),
+        postgresql_where=text("finished_at IS NULL"),
+    ),
+    Index(
+        "ix_delivery_lane",
+        "destination",
+        "subject",
+        "pk",
+        sqlite_where=text("finished_at IS NULL"),
+        postgresql_where=text("finished_at IS NULL"),
+    ),
+    Index("ix_delivery_state", "state"),
 )
 
 # What each destination last confirmed of each subject: the hash tells whether there is news.

@@ -3,30 +3,51 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, delete, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.services.transaction import FiredTimer
+from bridge.store.statement import Statement
 from bridge.store.tables import timer
 
-_VALUES = {
+_VALUES: dict[str, ColumnElement[Any]] = {
     "kind": bindparam("kind"),
     "subject": bindparam("subject"),
     "due_at": bindparam("due_at"),
-    "lease_owner": "",
-    "lease_until": 0.0,
+    "lease_owner": literal_column("''"),
+    "lease_until": literal_column("0"),
 }
-_SET = {"due_at": bindparam("due_at"), "lease_owner": "", "lease_until": 0.0}
+_SET = {name: value for name, value in _VALUES.items() if name not in ("kind", "subject")}
 _KEY = [timer.c.kind, timer.c.subject]
 _UPSERT = {
-    "sqlite": sqlite.insert(timer)
-    .values(_VALUES)
-    .on_conflict_do_update(index_elements=_KEY, set_=_SET),
-    "postgresql": postgresql.insert(timer)
-    .values(_VALUES)
-    .on_conflict_do_update(index_elements=_KEY, set_=_SET),
+    name: Statement(
+        dialect.insert(timer).values(_VALUES).on_conflict_do_update(index_elements=_KEY, set_=_SET)
+    )
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
 }
+
+
+_NEXT_DUE = Statement(
+    select(
+        func.min(
+            case(
+                (timer.c.lease_until > bindparam("now"), timer.c.lease_until), else_=timer.c.due_at
+            )
+        )
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +64,13 @@ class Timers:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self.was_set = False
+        self.earliest: float | None = None
 
     def set(self, kind: str, subject: str, due_at: float) -> None:
         """Start a timer, or move the one that runs. A claim of the old time ends without effect."""
-        self.was_set = True
-        statement = _UPSERT[self._connection.dialect.name]
-        self._connection.execute(statement, {"kind": kind, "subject": subject, "due_at": due_at})
+        self.earliest = due_at if self.earliest is None else min(self.earliest, due_at)
+        parameters = {"kind": kind, "subject": subject, "due_at": due_at}
+        _UPSERT[self._connection.dialect.name].run(self._connection, parameters)
 
     def claim(self, owner: str, now: float, lease: float, limit: int) -> tuple[Timer, ...]:
         """Take timers that are due and not held by a living node."""
@@ -90,6 +111,5 @@ class Timers:
 
     def next_due(self, now: float) -> float | None:
         """When the next timer can be claimed (unix time); None when there is none."""
-        free_at = case((timer.c.lease_until > now, timer.c.lease_until), else_=timer.c.due_at)
-        value = self._connection.execute(select(func.min(free_at))).scalar()
+        value = _NEXT_DUE.scalar(self._connection, {"now": now})
         return None if value is None else float(value)

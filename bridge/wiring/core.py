@@ -36,17 +36,17 @@ class Wakers:
 
     def __init__(self) -> None:
         self.deliveries: list[Callable[[], None]] = []
-        self.timers: list[Callable[[], None]] = []
+        self.timers: list[Callable[[float], None]] = []
 
     def deliveries_queued(self) -> None:
         """Wake the dispatcher."""
         for wake in self.deliveries:
             wake()
 
-    def timer_set(self) -> None:
-        """Wake the timekeeper."""
+    def timer_set(self, due_at: float) -> None:
+        """Tell the timekeeper of a timer."""
         for wake in self.timers:
-            wake()
+            wake(due_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

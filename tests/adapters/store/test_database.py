@@ -141,7 +141,7 @@ def test_queued_deliveries_and_timers_are_told_after_the_commit(database: Databa
     store = SqlStore(
         database,
         deliveries_queued=lambda: told.append("delivery"),
-        timer_set=lambda: told.append("timer"),
+        timer_set=lambda due_at: told.append(f"timer {due_at}"),
     )
 
     def work(tx: Any) -> None:
@@ -150,7 +150,7 @@ def test_queued_deliveries_and_timers_are_told_after_the_commit(database: Databa
         assert told == []
 
     store.transact(work)
-    assert sorted(told) == ["delivery", "timer"]
+    assert sorted(told) == ["delivery", "timer 1.0"]
     told.clear()
     store.transact(lambda tx: tx.timers.claim("node", 0.0, 1.0, 1))
     assert told == []

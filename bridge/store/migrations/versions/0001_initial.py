@@ -44,15 +44,20 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.create_index(
-            "ix_delivery_destination_state_not_before",
-            ["destination", "state", "not_before"],
+            "ix_delivery_lane",
+            ["destination", "subject", "pk"],
             unique=False,
+            sqlite_where=sa.text("finished_at IS NULL"),
+            postgresql_where=sa.text("finished_at IS NULL"),
         )
         batch_op.create_index(
-            "ix_delivery_destination_subject_state",
-            ["destination", "subject", "state"],
+            "ix_delivery_queue",
+            ["destination", "pk"],
             unique=False,
+            sqlite_where=sa.text("finished_at IS NULL"),
+            postgresql_where=sa.text("finished_at IS NULL"),
         )
+        batch_op.create_index("ix_delivery_state", ["state"], unique=False)
 
     op.create_table(
         "instance_conflict",
@@ -537,8 +542,17 @@ def downgrade() -> None:
     op.drop_table("message")
     op.drop_table("instance_conflict")
     with op.batch_alter_table("delivery", schema=None) as batch_op:
-        batch_op.drop_index("ix_delivery_destination_subject_state")
-        batch_op.drop_index("ix_delivery_destination_state_not_before")
+        batch_op.drop_index("ix_delivery_state")
+        batch_op.drop_index(
+            "ix_delivery_queue",
+            sqlite_where=sa.text("finished_at IS NULL"),
+            postgresql_where=sa.text("finished_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_delivery_lane",
+            sqlite_where=sa.text("finished_at IS NULL"),
+            postgresql_where=sa.text("finished_at IS NULL"),
+        )
 
     op.drop_table("delivery")
     op.drop_table("confirmation")
