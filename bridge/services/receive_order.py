@@ -17,7 +17,7 @@ from bridge.domain.order import Category, Order, OrderNumbers, OrderReceived
 from bridge.domain.order_control import Action, OrderControlRule, OrderControlTable
 from bridge.domain.patient import Patient, merged
 from bridge.domain.scheduling import held_reason
-from bridge.domain.step_status import StepStatus, after
+from bridge.domain.step_status import StepEvent, StepStatus, after
 from bridge.services.change_patient import ChangePatient
 from bridge.services.complete_order import Mode, completed, with_minted_accession
 from bridge.services.move_steps import move_steps
@@ -163,7 +163,7 @@ class ReceiveOrder:
         else:
             touched = named_steps(event, order)
         if rule.action is Action.CANCEL:
-            _refuse_too_late(order, touched, event)
+            _refuse_too_late(order, touched, rule.event, event)
         order = catch_up(tx, move_steps(tx, order, touched, rule.event), patient)
         occurred_at = event.occurred_at or order.occurred_at
         order = replace(order, occurred_at=occurred_at, held_reason=held_reason(patient, order))
@@ -198,10 +198,13 @@ def _may_be(held: OrderNumbers, event: OrderReceived) -> bool:
     )
 
 
-def _refuse_too_late(order: Order, touched: frozenset[int] | None, event: OrderReceived) -> None:
+def _refuse_too_late(
+    order: Order, touched: frozenset[int] | None, end: StepEvent, event: OrderReceived
+) -> None:
     """A cancel of what has begun changes nothing, and is not acknowledged as if it did (UC)."""
     steps = [s for p in order.procedures for s in p.steps if touched is None or s.pk in touched]
-    if steps and all(step.status in _TOO_LATE_TO_CANCEL for step in steps):
+    moved = any(after(step.status, end) is not step.status for step in steps)
+    if steps and not moved and all(step.status in _TOO_LATE_TO_CANCEL for step in steps):
         raise InvalidTransition(
             "the procedure has begun and cannot be cancelled; discontinue it (DC)",
             location=f"{event.location}^1",

@@ -542,3 +542,13 @@ def test_given_a_report_on_a_step_then_a_later_snapshot_keeps_its_state(core: Co
     core.place(order("XO"))
     core.place(order("NW"))
     assert core.statuses() == {"S1": "STARTED"}
+
+
+@pytest.mark.parametrize("status", ["", "CA"])
+def test_given_a_discontinuation_of_what_has_begun_then_it_is_taken(
+    core: Core, status: str
+) -> None:
+    core.place(order())
+    core.start_step("1.9.1", "IN PROGRESS", scheduled())
+    core.place(order("DC", status=status))
+    assert core.statuses() == {"S1": "DISCONTINUED"}
