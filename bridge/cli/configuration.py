@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from bridge.hl7.explanation import explain, run_tests
+from bridge.mapping.errors import ProfileError
 from bridge.mapping.profiles import DEFAULT, check_profiles, default_directory, load_profile
 from bridge.settings import FILE_VARIABLE, check, load, render
+from bridge.wiring.destinations import not_delivered
 
 
 def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -35,17 +37,29 @@ def _check(options: argparse.Namespace) -> int:
     given = options.config or options.file
     file = given or (Path(os.environ[FILE_VARIABLE]) if os.environ.get(FILE_VARIABLE) else None)
     problems = check(file, os.environ)
-    print(render(problems), file=sys.stderr if problems else sys.stdout)
     if problems:
+        print(render(problems), file=sys.stderr)
         return 2
-    return _check_profiles({each.profile for each in load(file, os.environ).hl7.listeners})
+    settings = load(file, os.environ)
+    unsound = _profile_problems({each.profile for each in settings.hl7.listeners})
+    if unsound:
+        print("\n".join(unsound), file=sys.stderr)
+        return 2
+    print(render(()))
+    for each in not_delivered(settings):
+        print(f"note: destination {each.name}: this version does not deliver to kind {each.kind}")
+    return 0
 
 
-def _check_profiles(names: set[str]) -> int:
-    problems = check_profiles()
-    for problem in problems:
-        print(problem, file=sys.stderr)
-    return 2 if problems else 0
+def _profile_problems(names: set[str]) -> list[str]:
+    """Every profile there is must be sound, and those the listeners name must be there."""
+    problems = [str(each) for each in check_profiles()]
+    for name in sorted(names):
+        try:
+            load_profile(name)
+        except ProfileError as error:
+            problems.append(str(error))
+    return list(dict.fromkeys(problems))
 
 
 def _test_mappings(options: argparse.Namespace) -> int:

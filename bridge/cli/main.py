@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bridge.cli import configuration, records, running, wire
 from bridge.domain.errors import BridgeError
+from bridge.mapping.errors import ProfileError
 from bridge.settings import ConfigurationError, render
 
 _GROUPS = (running, configuration, records, wire)
@@ -21,20 +22,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options))
-    except ConfigurationError as error:
-        print(render(error.problems), file=sys.stderr)
-        return 2
-    except BridgeError as error:
-        print(f"bridge: {error.message}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"bridge: {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
+    except BrokenPipeError:  # the reader of our output has seen enough
         os.close(sys.stdout.fileno())
         return 0
+    except (ConfigurationError, ProfileError, BridgeError, OSError) as error:
+        print(_in_words(error), file=sys.stderr)
+        return 2 if isinstance(error, ConfigurationError | ProfileError) else 1
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, ConfigurationError):
+        return render(error.problems)
+    return f"bridge: {error.message if isinstance(error, BridgeError) else error}"
 
 
 def _parser() -> argparse.ArgumentParser:

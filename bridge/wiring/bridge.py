@@ -46,7 +46,9 @@ class Bridge:
         self._owner = f"{socket.gethostname()}:{settings.http.port}"
         destinations = build_destinations(settings)
         self.core: Core = build_core(settings, subscriptions(destinations))
-        self._dispatcher = Dispatcher(self.core.outbox, destinations, time.time, self._owner)
+        enabled = {each.name for each in settings.destinations if each.enabled}
+        active = [each for each in destinations if each.name in enabled]
+        self._dispatcher = Dispatcher(self.core.outbox, active, time.time, self._owner)
         self._timekeeper = Timekeeper(
             store=self.core.store,
             clock=time.time,
@@ -128,9 +130,12 @@ class _AsyncEdge:
 
     def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge
-        self.listeners: list[MllpListener] = []
-        self.is_up = False
         self._executor = ThreadPoolExecutor(HL7_THREADS, thread_name_prefix="hl7")
+        self._settings = bridge.settings.hl7.listeners
+        self.listeners: list[MllpListener] = [
+            build_hl7(bridge.core, each, self._executor) for each in self._settings
+        ]
+        self.is_up = False
         self._thread = threading.Thread(target=self._run, name="edges", daemon=True)
         self._started = threading.Event()
         self._failure: BaseException | None = None
@@ -169,7 +174,6 @@ class _AsyncEdge:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        settings = self._bridge.settings
         server = uvicorn.Server(
             uvicorn.Config(
                 build_http(self._bridge.core, self._bridge.checks()),
@@ -180,10 +184,8 @@ class _AsyncEdge:
         sockets = [self._http_socket] if self._http_socket else []
         serving = asyncio.create_task(server.serve(sockets=sockets))
         try:
-            for each in settings.hl7.listeners:
-                listener = build_hl7(self._bridge.core, each, self._executor)
+            for listener, each in zip(self.listeners, self._settings, strict=True):
                 await listener.start(each.host, each.port)
-                self.listeners.append(listener)
             self.is_up = True
             self._started.set()
             await self._stopping.wait()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from urllib.parse import quote
 
 from bridge.domain.delivery import EventKind, RetryPolicy
 from bridge.fhir.bundle import PatientPolicy
@@ -23,18 +24,21 @@ _FOREVER = 10**9
 
 
 def build_destinations(settings: Settings) -> tuple[Destination, ...]:
-    """An adapter for every enabled destination whose kind this version can deliver to."""
-    built = []
-    for each in settings.destinations:
-        build = _BUILDERS.get(each.kind)
-        if build is None:
-            log.warning(
-                "destination.kind_not_supported",
-                extra={"destination": each.name, "kind": each.kind},
-            )
-        elif each.enabled:
-            built.append(build(settings, each))
-    return tuple(built)
+    """An adapter for every destination whose kind this version can deliver to."""
+    for each in not_delivered(settings):
+        log.warning(
+            "destination.kind_not_supported", extra={"destination": each.name, "kind": each.kind}
+        )
+    return tuple(
+        _BUILDERS[each.kind](settings, each)
+        for each in settings.destinations
+        if each.kind in _BUILDERS
+    )
+
+
+def not_delivered(settings: Settings) -> tuple[DestinationSettings, ...]:
+    """Destinations of kinds that can be configured already but not yet delivered to."""
+    return tuple(each for each in settings.destinations if each.kind not in _BUILDERS)
 
 
 def subscriptions(destinations: tuple[Destination, ...]) -> Mapping[str, frozenset[EventKind]]:
@@ -48,7 +52,7 @@ def subscriptions(destinations: tuple[Destination, ...]) -> Mapping[str, frozens
 def _fhir(settings: Settings, destination: DestinationSettings) -> Destination:
     if not isinstance(destination, FhirSettings):
         raise TypeError("the table of builders is wrong")
-    retry = destination.retry
+    retry, site = destination.retry, quote(settings.site.name, safe="")
     return FhirDestination(
         FhirDestinationConfiguration(
             name=destination.name,
@@ -68,12 +72,12 @@ def _fhir(settings: Settings, destination: DestinationSettings) -> Destination:
             zone=settings.site.timezone,
             access=(
                 Access(
-                    identifier=f"urn:bridge:{settings.site.name}:wado-rs",
+                    identifier=f"urn:bridge:{site}:wado-rs",
                     address=f"{settings.http.public_url.rstrip('/')}/dicom-web",
                     name=f"Images of {settings.site.name}",
                 ),
             ),
-            source=f"urn:bridge:{settings.site.name}",
+            source=f"urn:bridge:{site}",
         )
     )
 
