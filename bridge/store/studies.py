@@ -30,9 +30,8 @@ from bridge.store.tables import (
     study_procedure,
 )
 
-_STUDY_BY_UID = (
-    select(study).where(study.c.study_instance_uid == bindparam("uid")).with_for_update()
-)
+_STUDY_BY_UID = select(study).where(study.c.study_instance_uid == bindparam("uid"))
+_LOCKED_STUDY = _STUDY_BY_UID.with_for_update()
 _SERIES_OF_STUDY = (
     select(series).where(series.c.study_pk == bindparam("study_pk")).order_by(series.c.pk)
 )
@@ -226,7 +225,7 @@ class Studies:
             self._connection.execute(study_procedure.insert(), rows)
 
     def _locked(self, uid: str) -> Row[Any] | None:
-        return self._connection.execute(_STUDY_BY_UID, {"uid": uid}).first()
+        return self._connection.execute(_LOCKED_STUDY, {"uid": uid}).first()
 
     def _add_study(self, header: InstanceHeader, now: float) -> int:
         row = {

@@ -154,3 +154,20 @@ def test_queued_deliveries_and_timers_are_told_after_the_commit(database: Databa
     told.clear()
     store.transact(lambda tx: tx.timers.claim("node", 0.0, 1.0, 1))
     assert told == []
+
+
+def test_what_was_committed_is_seen_by_every_read_after_it(store: SqlStore) -> None:
+    """Eight threads: no connection for reading keeps an old view of the database."""
+
+    def work(thread: int) -> None:
+        for number in range(15):
+            identifier = Identifier(f"{thread}.{number}", Authority("HOSP"))
+            details = PatientDetails(identifiers=(identifier,))
+            assert not store.read(lambda tx, i=identifier: tx.patients.is_known(i))  # type: ignore[misc]
+            store.transact(lambda tx, d=details: tx.patients.add(d, ""))  # type: ignore[misc]
+            assert store.read(lambda tx, i=identifier: tx.patients.is_known(i))  # type: ignore[misc]
+            assert store.read(lambda tx, i=identifier: tx.patients.find(i))  # type: ignore[misc]
+
+    with ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(work, thread) for thread in range(8)]:
+            done.result()
