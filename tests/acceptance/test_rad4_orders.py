@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.acceptance.conftest import NewHospital
 from tests.acceptance.hospital import Hospital
 from tests.acceptance.orders import (
     FORMS,
@@ -150,6 +151,15 @@ def test_given_one_order_of_several_cancelled_then_the_others_stay(hospital: Hos
     assert left == {orders[0].accession, orders[2].accession}
 
 
+def test_given_one_step_of_several_cancelled_then_the_others_stay(hospital: Hospital) -> None:
+    order = new_order(steps=3)
+    hospital.place(omi(order))
+    second = replace(order, steps=(order.steps[1],))
+    hospital.place(omi(second, control="CA", status="CA"))
+
+    assert hospital.step_ids(order) == [order.steps[0].id, order.steps[2].id]
+
+
 def test_given_the_same_message_again_then_it_is_acknowledged_again_and_applied_once(
     hospital: Hospital,
 ) -> None:
@@ -221,6 +231,19 @@ def test_given_an_order_without_numbers_of_a_filler_then_the_bridge_mints_them_o
     assert changed.RequestedProcedureDescription == "CT neck"
     kept = (changed.AccessionNumber, changed.RequestedProcedureID, changed.StudyInstanceUID)
     assert kept == minted
+
+
+def test_given_a_ris_when_it_gives_no_study_uid_then_none_is_minted(
+    new_hospital: NewHospital,
+) -> None:
+    """With a RIS, identifiers are received and never minted: the order waits for its UID."""
+    hospital = new_hospital(site={"mode": "ris"})
+    order = new_order()
+    hospital.send(orm(replace(order, study_uid="")))
+    assert hospital.worklist(AccessionNumber=order.accession) == []
+
+    hospital.place(orm(order, control="XO"))
+    assert hospital.entry(order).StudyInstanceUID == order.study_uid
 
 
 def test_given_an_order_without_a_name_then_it_is_held_and_not_on_the_worklist(

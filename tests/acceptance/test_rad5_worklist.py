@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from tests.acceptance.conftest import NewHospital
 from tests.acceptance.hospital import Hospital
 from tests.acceptance.orders import ZONE, Order, Patient, Step, new_order, new_patient, omi
 from tests.peers.dcmtk import STEP
@@ -226,3 +227,15 @@ def test_given_an_echo_then_it_is_answered(hospital: Hospital) -> None:
 
 def test_given_a_station_that_is_unknown_then_its_echo_is_answered_too(hospital: Hospital) -> None:
     assert hospital.modality("NEVERSEEN").echo()
+
+
+def test_given_only_known_peers_then_a_stranger_gets_no_association(
+    new_hospital: NewHospital,
+) -> None:
+    hospital = new_hospital(dicom={"unknown_peers": "reject", "peers": [{"ae_title": "CT01"}]})
+    order = new_order()
+    hospital.place(omi(order))
+
+    assert hospital.entry(order).PatientID == order.patient.id
+    assert not hospital.modality("STRANGER").echo()
+    assert hospital.modality("STRANGER").find().items == []
