@@ -5,21 +5,36 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 
-from bridge.cli import configuration, records, running, wire
 from bridge.domain.errors import BridgeError
 from bridge.mapping.errors import ProfileError
 from bridge.settings import ConfigurationError, render
 
-_GROUPS = (running, configuration, records, wire)
+COMMANDS: Mapping[str, str] = {
+    "serve": "serve",
+    "demo": "demo",
+    "config": "configuration",
+    "message": "records",
+    "delivery": "records",
+    "worklist": "wire",
+    "send": "wire",
+    "mapping": "mapping",
+    "db": "database",
+}
+"""Command → the module of this room that adds its parsers and runs it.
+
+Only the module of the command that was given is imported: each drags in the libraries of its
+trade, and together they take longer to load than most commands to run.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code (2: command or configuration is wrong)."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = _parser(_modules(given)).parse_args(given)
     try:
         return int(options.run(options))
     except KeyboardInterrupt:
@@ -32,13 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2 if isinstance(error, ConfigurationError | ProfileError) else 1
 
 
-def _in_words(error: Exception) -> str:
-    if isinstance(error, ConfigurationError):
-        return render(error.problems)
-    return f"bridge: {error.message if isinstance(error, BridgeError) else error}"
+def _modules(given: Sequence[str]) -> Iterable[str]:
+    """The module of the command; all of them for the help and for a command that is none."""
+    named = COMMANDS.get(given[0]) if given else None
+    return (named,) if named else dict.fromkeys(COMMANDS.values())
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(modules: Iterable[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="bridge", description="A bridge between hospital orders and imaging equipment."
     )
@@ -47,6 +62,12 @@ def _parser() -> argparse.ArgumentParser:
         "--config", type=Path, default=None, metavar="FILE", help="configuration file (YAML)"
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in _GROUPS:
-        group.add_commands(commands, common)
+    for name in modules:
+        import_module(f"bridge.cli.{name}").add_commands(commands, common)
     return parser
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, ConfigurationError):
+        return render(error.problems)
+    return f"bridge: {error.message if isinstance(error, BridgeError) else error}"

@@ -1,62 +1,52 @@
-"""Bring a database to the schema of this version, by the migrations."""
+"""Which schema a database has, and bringing it to that of this version by the migrations."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect, text
 
+from bridge.domain.errors import BridgeError
 from bridge.store.database import Database
-from bridge.store.tables import metadata
 
-_MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATIONS = Path(__file__).parent / "migrations"
 _ADVISORY_LOCK = 5_115_042
+_VERSION_TABLE = "alembic_version"
 
 
 def upgrade(database: Database) -> None:
-    """Run the migrations that the database lacks; several nodes may do so at once."""
+    """Run the migrations that the database lacks; several nodes may do so at once.
+
+    Raises:
+        BridgeError: the database cannot be reached, or a newer version of the bridge made it.
+    """
 
     def work(connection: Connection) -> None:
         if not database.is_sqlite:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
-        if revision(connection) != head():
-            command.upgrade(_config(connection), "head")
+        present = revision(connection)
+        if present is not None and present > head():
+            raise BridgeError(
+                f"the database is at revision {present}, made by a newer version of the bridge;"
+                f" this one knows {head()}"
+            )
+        if present != head():
+            # A start that has nothing to migrate need not wait for Alembic to be loaded.
+            from bridge.store.migration import run_migrations  # noqa: PLC0415
+
+            run_migrations(connection)
 
     database.transact(work)
 
 
 def revision(connection: Connection) -> str | None:
     """The migration a database is at; None when it is empty."""
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table(_VERSION_TABLE):
+        return None
+    found = connection.execute(text(f"SELECT version_num FROM {_VERSION_TABLE}")).scalar()  # noqa: S608
+    return None if found is None else str(found)
 
 
-def head() -> str | None:
-    """The newest migration of this version."""
-    return ScriptDirectory.from_config(_config(None)).get_current_head()
-
-
-def differences(database: Database) -> list[object]:
-    """How the database's schema differs from the tables of this version: empty when it does not."""
-    with database.read() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        return list(compare_metadata(context, metadata))
-
-
-def write_revision(database: Database, message: str) -> None:
-    """For developers: write the migration that leads from `database` to the tables."""
-    with database.engine.begin() as connection:
-        command.revision(_config(connection), message=message, autogenerate=True)
-
-
-def _config(connection: Connection | None) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
-    config.set_main_option("path_separator", "os")
-    if connection is not None:
-        config.attributes["connection"] = connection
-    return config
+def head() -> str:
+    """The newest migration of this version: the files are named `REVISION_what.py`, in order."""
+    return max(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 from bridge.dicom.worklist_codec import WorklistCodec
 from bridge.domain.delivery import EventKind
-from bridge.domain.errors import BridgeError
 from bridge.domain.identifiers import Authority
 from bridge.mapping.order_control import load_order_control
 from bridge.services.change_patient import ChangePatient
@@ -25,10 +24,11 @@ from bridge.services.receive_message import ReceiveMessage
 from bridge.services.receive_order import ReceiveOrder
 from bridge.services.reconcile import Reconcile
 from bridge.services.record_performed_step import RecordPerformedStep
-from bridge.settings import Settings
+from bridge.settings import ConfigurationError, Settings
 from bridge.store.database import Database
 from bridge.store.objects import LocalObjects
 from bridge.store.repositories import SqlStore
+from bridge.wiring.soundness import image_store_problems
 
 
 class Wakers:
@@ -69,7 +69,7 @@ class Core:
 def build_core(settings: Settings, destinations: Mapping[str, frozenset[EventKind]]) -> Core:
     """Build the use cases; `destinations` maps names to the kinds of event they are told of.
 
-    Raises BridgeError when the image store or the database cannot be had.
+    Raises ConfigurationError for a kind of image store that this version does not have.
     """
     wakers = Wakers()
     database = Database(str(settings.database))
@@ -110,11 +110,9 @@ def build_core(settings: Settings, destinations: Mapping[str, frozenset[EventKin
 
 
 def _image_directory(settings: Settings) -> Path:
-    if "://" in settings.images:
-        raise BridgeError(
-            f"images: {settings.images} cannot be used yet, only a local directory; set `images`"
-            " to a path"
-        )
+    problems = image_store_problems(settings)
+    if problems:
+        raise ConfigurationError(problems)
     return Path(settings.images)
 
 

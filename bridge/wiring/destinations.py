@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
 from urllib.parse import quote
 
 from bridge.domain.delivery import EventKind, RetryPolicy
@@ -23,7 +24,17 @@ log = logging.getLogger(__name__)
 _FOREVER = 10**9
 
 
-def build_destinations(settings: Settings) -> tuple[Destination, ...]:
+class Adapter(Destination, Protocol):
+    """A destination that holds something open, and can say whether anybody is there."""
+
+    def check(self) -> str:
+        """Who is there, in words. Raises TransportError when nobody of the right kind is."""
+
+    def close(self) -> None:
+        """Close the connections; called once nothing is sent any more."""
+
+
+def build_destinations(settings: Settings) -> tuple[Adapter, ...]:
     """An adapter for every destination whose kind this version can deliver to."""
     for each in not_delivered(settings):
         log.warning(
@@ -41,7 +52,7 @@ def not_delivered(settings: Settings) -> tuple[DestinationSettings, ...]:
     return tuple(each for each in settings.destinations if each.kind not in _BUILDERS)
 
 
-def subscriptions(destinations: tuple[Destination, ...]) -> Mapping[str, frozenset[EventKind]]:
+def subscriptions(destinations: Iterable[Destination]) -> Mapping[str, frozenset[EventKind]]:
     """Which kinds of event each destination is told of."""
     return {
         each.name: frozenset(kind for kind in EventKind if each.accepts(kind))
@@ -49,7 +60,7 @@ def subscriptions(destinations: tuple[Destination, ...]) -> Mapping[str, frozens
     }
 
 
-def _fhir(settings: Settings, destination: DestinationSettings) -> Destination:
+def _fhir(settings: Settings, destination: DestinationSettings) -> Adapter:
     if not isinstance(destination, FhirSettings):
         raise TypeError("the table of builders is wrong")
     retry, site = destination.retry, quote(settings.site.name, safe="")
@@ -82,6 +93,6 @@ def _fhir(settings: Settings, destination: DestinationSettings) -> Destination:
     )
 
 
-_BUILDERS: Mapping[str, Callable[[Settings, DestinationSettings], Destination]] = {
+_BUILDERS: Mapping[str, Callable[[Settings, DestinationSettings], Adapter]] = {
     FhirSettings.kind: _fhir,
 }

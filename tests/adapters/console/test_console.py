@@ -28,7 +28,7 @@ from bridge.services.receive_message import InboundMessage
 from bridge.settings import load
 from bridge.store import schema
 from bridge.store.overview import schema_problem
-from bridge.wiring import Core, build_core
+from bridge.wiring.core import Core, build_core
 
 RAW = "MSH|^~\\&|KIS|HAUS\rPID|1||P-1||NGUYỄN^VĂN ÁNH\r".encode()
 STUDY = "1.2.826.0.1.3680043.10.7"

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import inspect, text
 
-from bridge.store import schema
+from bridge.domain.errors import BridgeError
+from bridge.store import migration, schema
 from bridge.store.database import Database
 from bridge.store.tables import metadata
 from tests.peers.postgres import Postgres
@@ -65,7 +66,7 @@ def test_an_upgrade_from_empty_equals_the_metadata(
     empty: Database, from_metadata: Database
 ) -> None:
     schema.upgrade(empty)
-    assert schema.differences(empty) == []
+    assert migration.differences(empty) == []
     upgraded, wanted = described(empty), described(from_metadata)
     from_metadata.close()
     assert upgraded.keys() == wanted.keys() == metadata.tables.keys()
@@ -86,7 +87,14 @@ def test_an_empty_database_has_no_revision_and_an_upgraded_one_the_newest(
         assert schema.revision(connection) is None
     schema.upgrade(empty)
     with empty.read() as connection:
-        assert schema.revision(connection) == schema.head()
+        assert schema.revision(connection) == schema.head() == migration.newest_revision()
+
+
+def test_a_database_of_a_newer_version_is_left_alone_and_named(empty: Database) -> None:
+    schema.upgrade(empty)
+    empty.transact(lambda c: c.execute(text("UPDATE alembic_version SET version_num = '9999'")))
+    with pytest.raises(BridgeError, match="9999, made by a newer version"):
+        schema.upgrade(empty)
 
 
 def test_an_upgrade_of_what_is_newest_changes_nothing(empty: Database) -> None:
@@ -100,10 +108,10 @@ def test_several_nodes_may_upgrade_at_once(empty: Database) -> None:
     with ThreadPoolExecutor(4) as pool:
         for done in [pool.submit(schema.upgrade, empty) for _ in range(4)]:
             done.result()
-    assert schema.differences(empty) == []
+    assert migration.differences(empty) == []
 
 
 def test_a_difference_is_found(empty: Database) -> None:
     schema.upgrade(empty)
     empty.transact(lambda c: c.execute(text("DROP INDEX ix_timer_due_at")))
-    assert schema.differences(empty) != []
+    assert migration.differences(empty) != []
