@@ -67,6 +67,7 @@ _WAITING_KEYS = {
 }
 _WAITING = Statement(
     select(study.c.pk, study.c.study_instance_uid).where(
+        study.c.state == StudyState.AVAILABLE.value,
         or_(*(study.c.outcome == o.value for o in Outcome if o is not Outcome.MATCHED)),
         or_(
             *(
@@ -76,6 +77,18 @@ _WAITING = Statement(
             )
         ),
     )
+)
+_LAST_DECISION = (
+    select(
+        match_decision.c.outcome,
+        match_decision.c.reason,
+        match_decision.c.procedure_pks,
+        match_decision.c.evidence,
+        match_decision.c.decided_by,
+    )
+    .where(match_decision.c.study_pk == bindparam("study_pk"))
+    .order_by(match_decision.c.pk.desc())
+    .limit(1)
 )
 STUDY_LEVEL = frozenset(
     {
@@ -166,7 +179,10 @@ class Studies:
     def waiting(
         self, uids: Iterable[str], accession_numbers: Iterable[str], patient_ids: Iterable[str]
     ) -> tuple[str, ...]:
-        """Study Instance UIDs of decided, unmatched studies that carry one of these values."""
+        """Study Instance UIDs of decided, unmatched studies that carry one of these values.
+
+        Not of those that are being received: they are decided when they have settled.
+        """
         found: dict[int, str] = {}
         columns = (list(uids), list(accession_numbers), list(patient_ids))
         for start in range(0, max(map(len, columns)), _WIDTH):
@@ -199,19 +215,19 @@ class Studies:
         return tuple(self._connection.execute(query).scalars())
 
     def decide(self, study_pk: int, decision: MatchDecision, state: StudyState, now: float) -> None:
-        """Record a decision and link the study as it says."""
-        self._connection.execute(
-            match_decision.insert(),
-            {
-                "study_pk": study_pk,
-                "outcome": decision.outcome.value,
-                "reason": decision.reason,
-                "procedure_pks": list(decision.procedure_pks),
-                "evidence": documents.dump_evidence(decision.evidence),
-                "decided_by": decision.decided_by,
-                "decided_at": now,
-            },
-        )
+        """Record a decision, unless the last one was the same, and link the study as it says."""
+        row: dict[str, Any] = {
+            "outcome": decision.outcome.value,
+            "reason": decision.reason,
+            "procedure_pks": list(decision.procedure_pks),
+            "evidence": documents.dump_evidence(decision.evidence),
+            "decided_by": decision.decided_by,
+        }
+        last = self._connection.execute(_LAST_DECISION, {"study_pk": study_pk}).mappings().first()
+        if last is None or dict(last) != row:
+            self._connection.execute(
+                match_decision.insert(), {"study_pk": study_pk, "decided_at": now, **row}
+            )
         self._connection.execute(
             update(study)
             .where(study.c.pk == study_pk)

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.domain.matching import Outcome
@@ -86,7 +86,7 @@ def run(events: list[Event], migrated: Path) -> dict[str, object]:
             database.close()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=settings.default.max_examples // 2)
 @given(SEQUENCES)
 def test_given_any_sequence_of_arrival_then_match_and_worklist_are_the_same(
     migrated: Path, events: list[Event]

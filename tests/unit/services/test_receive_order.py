@@ -7,8 +7,15 @@ from dataclasses import replace
 import pytest
 
 from bridge.domain.journal import Disposition
-from bridge.domain.order import Category, PatientUpdated, ProcedureDetails, StepDetails
+from bridge.domain.order import (
+    Category,
+    OrderReceived,
+    PatientUpdated,
+    ProcedureDetails,
+    StepDetails,
+)
 from bridge.domain.patient import PatientDetails
+from bridge.mapping.order_control import load_order_control
 from tests.unit.services.core import (
     Core,
     order,
@@ -552,3 +559,40 @@ def test_given_a_discontinuation_of_what_has_begun_then_it_is_taken(
     core.start_step("1.9.1", "IN PROGRESS", scheduled())
     core.place(order("DC", status=status))
     assert core.statuses() == {"S1": "DISCONTINUED"}
+
+
+# --- every order control in every state
+
+
+RULES = load_order_control().rules
+CONTROLS = sorted({control for control, _ in RULES} | {"ZZ", ""})
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+def test_every_control_with_every_status_has_an_answer_in_every_state_of_a_step(
+    core: Core, control: str
+) -> None:
+    """Applied, noted, stale or refused with a code; never a defect, never a half-changed order."""
+    before: dict[str, list[OrderReceived]] = {
+        "unknown": [],
+        "scheduled": [order()],
+        "held": [order("HD")],
+        "cancelled": [order("CA")],
+        "completed": [order(status="CM")],
+    }
+    statuses = sorted({status for row, status in RULES if row == control} | {"", "ZZ"})
+    for number, (name, events) in enumerate(before.items()):
+        for status in statuses:
+            key = f"{number}{status}"
+            mine = {"accession": f"A{key}"}
+            parts = (procedure(f"1.{number}.{statuses.index(status)}"),)
+            for event in events:
+                made = order("NW", *parts, **mine)  # type: ignore[arg-type]
+                core.send(made, replace(made, control=event.control, status=event.status))
+            answer = core.send(order(control, *parts, status=status, **mine))  # type: ignore[arg-type]
+            assert answer.disposition in (
+                Disposition.APPLIED,
+                Disposition.NOTED,
+                Disposition.REFUSED,
+            ), (name, status)
+            assert (answer.disposition is Disposition.REFUSED) == (answer.code != "")

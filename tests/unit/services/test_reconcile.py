@@ -197,6 +197,29 @@ def test_given_a_study_that_is_still_arriving_then_an_order_decides_nothing(core
     assert core.outcome() is Outcome.MATCHED
 
 
+def test_given_a_late_image_of_a_waiting_study_then_the_order_waits_for_the_rest_too(
+    core: Core,
+) -> None:
+    core.image("1.1")
+    core.settle()
+    core.image("1.2")
+    core.place(order())
+    assert core.told() == []
+    core.settle()
+    assert core.told() == core.told("pager") == [("study.available", "1.2.1")]
+
+
+def test_given_messages_that_change_no_decision_then_it_is_written_down_once(core: Core) -> None:
+    core.place(order())
+    core.image(patient_id="", name="", PatientBirthDate="", PatientSex="")
+    core.settle()
+    for code in ("CTNECK", "CTHEAD", "CTNECK"):
+        core.place(order("XO", procedure(code=code)))
+    assert core.reasons() == ["the images do not identify the patient"]
+    core.place(order("XO", procedure(), who=patient(PatientSex="M")))
+    assert len(core.reasons()) == 2  # what the order says of the patient is evidence too
+
+
 def test_given_a_decision_then_its_evidence_is_kept_field_by_field(core: Core) -> None:
     core.place(order())
     core.image(name="TRAN^X")
