@@ -86,7 +86,7 @@ def run(events: list[Event], migrated: Path) -> dict[str, object]:
             database.close()
 
 
-@settings(max_examples=settings.default.max_examples // 2)
+@settings(max_examples=settings().max_examples // 2)
 @given(SEQUENCES)
 def test_given_any_sequence_of_arrival_then_match_and_worklist_are_the_same(
     migrated: Path, events: list[Event]
