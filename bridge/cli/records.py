@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Callable
 from typing import Any, TypeVar
 
+from bridge.cli.opening import opened, print_row, utc_time
 from bridge.domain.delivery import DeliveryState
 from bridge.domain.errors import UnknownKey
-from bridge.settings import load
-from bridge.store.database import Database
 from bridge.store.repositories import SqlStore, SqlTransaction
 
 T = TypeVar("T")
@@ -49,7 +45,7 @@ def _show_message(options: argparse.Namespace) -> int:
     row = _read(options, lambda tx: tx.journal.get(options.number))
     if row is None:
         raise UnknownKey(f"there is no message {options.number}")
-    print(f"{_time(row.received_at)} {row.direction} {row.protocol} {row.peer} {row.type}")
+    print(f"{utc_time(row.received_at)} {row.direction} {row.protocol} {row.peer} {row.type}")
     print(f"{row.disposition} {row.error}".rstrip())
     for title, content in (("message", row.raw), ("answer", row.reply)):
         print(f"--- {title}\n{_printable(content)}")
@@ -58,17 +54,17 @@ def _show_message(options: argparse.Namespace) -> int:
 
 def _find_messages(options: argparse.Namespace) -> int:
     for row in _read(options, lambda tx: tx.journal.mentioning(options.identifier)):
-        _print_row(
-            row.pk, _time(row.received_at), row.direction, row.type, row.disposition, row.error
+        print_row(
+            row.pk, utc_time(row.received_at), row.direction, row.type, row.disposition, row.error
         )
     return 0
 
 
 def _list_deliveries(options: argparse.Namespace) -> int:
     for row in _read(options, lambda tx: tx.deliveries.listed(options.state)):
-        _print_row(
+        print_row(
             row.pk,
-            _time(row.created_at),
+            utc_time(row.created_at),
             row.destination,
             row.subject,
             row.kind,
@@ -88,38 +84,16 @@ def _park(options: argparse.Namespace) -> int:
 
 
 def _moved(options: argparse.Namespace, move: Callable[[SqlTransaction], bool]) -> int:
-    with _opened(options) as store:
-        if not store.transact(move):
+    with opened(options) as database:
+        if not SqlStore(database).transact(move):
             raise UnknownKey(f"delivery {options.number} is not in a state that allows this")
     return 0
 
 
 def _read(options: argparse.Namespace, work: Callable[[SqlTransaction], T]) -> T:
-    with _opened(options) as store:
-        return store.read(work)
-
-
-@contextmanager
-def _opened(options: argparse.Namespace) -> Iterator[SqlStore]:
-    """The store of the configuration, closed again afterwards."""
-    database = Database(str(load(options.config, os.environ).database))
-    try:
-        yield SqlStore(database)
-    finally:
-        database.close()
-
-
-def _time(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    with opened(options) as database:
+        return SqlStore(database).read(work)
 
 
 def _printable(content: bytes) -> str:
     return content.decode("utf-8", "backslashreplace").replace("\r", "\n")
-
-
-def _print_row(*cells: object) -> None:
-    print("\t".join(_flat(cells)))
-
-
-def _flat(cells: Iterable[object]) -> list[str]:
-    return [str(cell).replace("\n", " ").replace("\t", " ") for cell in cells]

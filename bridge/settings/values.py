@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 MASK = "********"
 _PASSWORD = re.compile(r"(//[^/@:]*:)[^/]*@")
@@ -36,6 +37,12 @@ class DatabaseUrl(str):
     def masked(self) -> str:
         """Return the URL with its password replaced by a mask."""
         return mask_password(self)
+
+    @property
+    def file(self) -> Path | None:
+        """The file of an SQLite database; None for PostgreSQL."""
+        scheme, _, path = self.partition(":///")
+        return Path(path) if scheme == "sqlite" else None
 
 
 def mask_password(url: str) -> str:

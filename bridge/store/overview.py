@@ -20,10 +20,10 @@ from bridge.services.overview import (
 )
 from bridge.store import documents, schema
 from bridge.store.database import Database
+from bridge.store.listings import LATEST_REASON, WAITING
 from bridge.store.tables import (
     delivery,
     imaging_service_request,
-    match_decision,
     mention,
     message,
     requested_procedure,
@@ -33,7 +33,6 @@ from bridge.store.tables import (
 )
 
 _ORDER = imaging_service_request.c
-_WAITING = ("", *(outcome.value for outcome in Outcome if outcome is not Outcome.MATCHED))
 _BEGUN = (
     StepStatus.STARTED.value,
     StepStatus.DEPARTED.value,
@@ -95,17 +94,10 @@ class Overviews:
 
     def waiting_studies(self, limit: int) -> tuple[WaitingStudy, ...]:
         """The newest studies that belong to no order, with the reason of the last decision."""
-        newest = (
-            select(match_decision.c.reason)
-            .where(match_decision.c.study_pk == study.c.pk)
-            .order_by(desc(match_decision.c.pk))
-            .limit(1)
-            .scalar_subquery()
-        )
         columns = ("study_instance_uid", "accession_number", "updated_at", "outcome")
         query = (
-            select(*(study.c[name] for name in columns), func.coalesce(newest, "").label("reason"))
-            .where(study.c.outcome.in_(_WAITING))
+            select(*(study.c[name] for name in columns), LATEST_REASON)
+            .where(study.c.outcome.in_(WAITING))
             .order_by(desc(study.c.updated_at), desc(study.c.pk))
             .limit(limit)
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 from urllib.parse import quote
@@ -19,8 +18,6 @@ from bridge.settings import Destination as DestinationSettings
 from bridge.settings import FhirDestination as FhirSettings
 from bridge.settings import Settings
 
-log = logging.getLogger(__name__)
-
 _FOREVER = 10**9
 
 
@@ -36,10 +33,6 @@ class Adapter(Destination, Protocol):
 
 def build_destinations(settings: Settings) -> tuple[Adapter, ...]:
     """An adapter for every destination whose kind this version can deliver to."""
-    for each in not_delivered(settings):
-        log.warning(
-            "destination.kind_not_supported", extra={"destination": each.name, "kind": each.kind}
-        )
     return tuple(
         _BUILDERS[each.kind](settings, each)
         for each in settings.destinations
