@@ -6,7 +6,7 @@ performed step. The patient never picks an order; it confirms or forbids what a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -140,32 +140,29 @@ def decide(
     *,
     patient_is_known: bool,
     wrong_entry: bool = False,
+    performed_together: Collection[int] = (),
 ) -> MatchDecision:
     """Decide where `study` belongs. The order in which candidates are given does not matter.
 
     `patient_is_known` tells whether the Patient ID in the images is that of a patient we hold:
     an ID nobody has may be a typing error, somebody else's ID is another patient. `wrong_entry`
     tells that the modality withdrew its choice (DCM 110514): the images say who they do not show.
+    `performed_together` are the pks of the procedures that one performed step of the study names.
     """
     case = _Case(study, patient_is_known)
     found = sorted(candidates, key=lambda c: (_rank(c), c.procedure.pk))
     if wrong_entry:
-        evidence = tuple(e for c in found for e in _evidence(study, c))
-        reason = "the modality had chosen the wrong worklist entry"
-        return MatchDecision(outcome=Outcome.CONFLICT, reason=reason, evidence=evidence)
+        return _conflict(case, found, "the modality had chosen the wrong worklist entry")
     if not found:
         return MatchDecision(outcome=Outcome.UNSCHEDULED, reason="no order carries its identifiers")
     found = _of_one_issuer(case, found)
-    if group := _group(study, found):
+    if any(not c.patient.is_called(each) for c in found for each in study.further_patient_ids):
+        return _conflict(case, found, "its images name several patients")
+    if group := _group(study, found, performed_together):
         return _by_table(case, Key.REQUEST_ATTRIBUTES, group)
     if contradiction := _contradiction(case, found):
         return contradiction
-    strongest = [c for c in found if _rank(c) == _rank(found[0])]
-    if len(strongest) > 1:
-        strongest = _narrowed(study, strongest)
-        if len(strongest) > 1:
-            return _several(case, strongest)
-    return _by_table(case, _STRENGTH[_rank(strongest[0])], strongest)
+    return _by_strongest(case, found)
 
 
 def patient_agreement(
@@ -222,10 +219,9 @@ def _contradiction(case: _Case, found: list[Candidate]) -> MatchDecision | None:
     others = {c.order.pk for c in found if c.keys - {Key.STUDY_INSTANCE_UID}}
     if not by_uid or others <= by_uid:
         return None
-    evidence = tuple(e for c in found for e in _evidence(case.study, c))
     if any(case.agreement(c.patient) is PatientAgreement.OTHER for c in found):
-        reason = "its identifiers name orders of different patients"
-        return MatchDecision(outcome=Outcome.CONFLICT, reason=reason, evidence=evidence)
+        return _conflict(case, found, "its identifiers name orders of different patients")
+    evidence = tuple(e for c in found for e in _evidence(case.study, c))
     return MatchDecision(
         outcome=Outcome.CANDIDATES,
         reason="Study Instance UID and accession number name different orders",
@@ -234,18 +230,34 @@ def _contradiction(case: _Case, found: list[Candidate]) -> MatchDecision | None:
     )
 
 
-def _group(study: Study, found: list[Candidate]) -> list[Candidate]:
-    """The group case (PS3.17 and IHE PGP): the images themselves name every request they serve.
+def _conflict(case: _Case, found: list[Candidate], reason: str) -> MatchDecision:
+    evidence = tuple(e for c in found for e in _evidence(case.study, c))
+    return MatchDecision(outcome=Outcome.CONFLICT, reason=reason, evidence=evidence)
 
-    The Study Instance UID may be of one of them or new; no key may lead outside the group.
+
+def _group(study: Study, found: list[Candidate], together: Collection[int]) -> list[Candidate]:
+    """The group case (PS3.17 and IHE PGP): several requests, served by one acquisition.
+
+    The images name them all (Request Attributes Sequence), or the performed step does (Scheduled
+    Step Attributes Sequence). The Study Instance UID may be of one of them or new; no key may lead
+    outside the group.
     """
-    named = [c for c in found if Key.REQUEST_ATTRIBUTES in c.keys]
+    several = len(study.request_attributes) > 1 or len(together) > 1
+    named = [c for c in found if Key.REQUEST_ATTRIBUTES in c.keys or c.procedure.pk in together]
     orders = {c.order.pk for c in named}
     inside = all(
         c in named or (c.order.pk in orders and Key.STUDY_INSTANCE_UID not in c.keys) for c in found
     )
-    several = len(study.request_attributes) > 1 and len(named) > 1
-    return named if several and inside else []
+    return named if several and len(named) > 1 and inside else []
+
+
+def _by_strongest(case: _Case, found: list[Candidate]) -> MatchDecision:
+    strongest = [c for c in found if _rank(c) == _rank(found[0])]
+    if len(strongest) > 1:
+        strongest = _narrowed(case.study, strongest)
+        if len(strongest) > 1:
+            return _several(case, strongest)
+    return _by_table(case, _STRENGTH[_rank(strongest[0])], strongest)
 
 
 def _narrowed(study: Study, found: list[Candidate]) -> list[Candidate]:

@@ -8,6 +8,7 @@ from bridge.domain.delivery import EventKind
 from bridge.domain.matching import Candidate, Key, MatchDecision, Outcome, decide
 from bridge.domain.order import Order, Procedure
 from bridge.domain.patient import Patient
+from bridge.domain.performed_step import PerformedStep
 from bridge.domain.study import RequestAttributes, Study, StudyState
 from bridge.services.publish_study import PublishStudy
 from bridge.services.transaction import Transaction
@@ -34,6 +35,7 @@ class Reconcile:
             candidates(tx, study),
             patient_is_known=known,
             wrong_entry=_is_of_wrong_entry(tx, study),
+            performed_together=_performed_together(tx, study),
         )
         tx.studies.decide(study.pk, decision, StudyState.AVAILABLE, now)
         if decision.outcome is Outcome.MATCHED:
@@ -176,11 +178,28 @@ def _is_of_wrong_entry(tx: Transaction, study: Study) -> bool:
 
 
 def _performed(tx: Transaction, study: Study) -> Iterable[tuple[Order, Procedure]]:
-    performed = (
-        *tx.performed_steps.of_study(study.study_instance_uid),
-        *tx.performed_steps.with_uids(study.performed_step_uids),
+    step_pks = {pk for each in _performed_steps(tx, study) for pk in each.step_pks}
+    return _procedures_of(tx, step_pks)
+
+
+def _performed_together(tx: Transaction, study: Study) -> frozenset[int]:
+    """The pks of the procedures that one performed step of the study names: the group case."""
+    found = (
+        {procedure.pk for _, procedure in _procedures_of(tx, set(each.step_pks))}
+        for each in _performed_steps(tx, study)
+        if len(each.step_pks) > 1
     )
-    step_pks = {pk for each in performed for pk in each.step_pks}
+    return frozenset(max(found, key=len, default=()))
+
+
+def _performed_steps(tx: Transaction, study: Study) -> list[PerformedStep]:
+    """The performed steps of a study, but those the modality withdrew."""
+    of_study = tx.performed_steps.of_study(study.study_instance_uid)
+    referenced = tx.performed_steps.with_uids(study.performed_step_uids)
+    return [each for each in (*of_study, *referenced) if not each.wrong_entry]
+
+
+def _procedures_of(tx: Transaction, step_pks: set[int]) -> Iterable[tuple[Order, Procedure]]:
     for order in tx.orders.with_steps(step_pks) if step_pks else ():
         for procedure in order.procedures:
             if any(step.pk in step_pks for step in procedure.steps):

@@ -216,6 +216,18 @@ def test_keys_that_add_up_to_one_order_agree() -> None:
     assert (decision.outcome, decision.procedure_pks) == (Outcome.MATCHED, (1,))
 
 
+def test_images_that_name_several_patients_are_a_conflict_unless_they_are_one() -> None:
+    mixed = replace(STUDY, further_patient_ids=(Identifier("P2", HOSP),))
+    merged = replace(BINH, aliases=(Identifier("P2", HOSP),))
+    assert decided(mixed, candidate(UID)).outcome is Outcome.CONFLICT
+    assert decided(mixed, candidate(UID, patient=merged)).outcome is Outcome.MATCHED
+
+
+def test_a_wrong_worklist_entry_is_a_conflict_however_well_it_matches() -> None:
+    withdrawn = decide(STUDY, [candidate(UID)], patient_is_known=True, wrong_entry=True)
+    assert (withdrawn.outcome, withdrawn.procedure_pks) == (Outcome.CONFLICT, ())
+
+
 # --- several orders and procedures under one key
 
 
@@ -295,6 +307,19 @@ def test_a_study_uid_outside_the_group_contradicts_it() -> None:
     decision = decided(
         GROUP, candidate(REQUEST, pk=1), candidate(REQUEST, pk=2), candidate(UID, pk=3)
     )
+    assert decision.outcome is Outcome.CANDIDATES
+
+
+def test_a_performed_step_that_names_several_requests_serves_them_all() -> None:
+    """Consoles that group tell it in the MPPS, and put one accession number into the images."""
+    group = candidate(UID, ACCESSION, PERFORMED, pk=1), candidate(PERFORMED, pk=2)
+    decision = decide(STUDY, group, patient_is_known=True, performed_together={1, 2})
+    assert (decision.outcome, decision.procedure_pks) == (Outcome.MATCHED, (1, 2))
+
+
+def test_a_performed_group_that_the_images_contradict_is_left_to_a_person() -> None:
+    group = candidate(PERFORMED, pk=1), candidate(PERFORMED, pk=2), candidate(UID, pk=3)
+    decision = decide(STUDY, group, patient_is_known=True, performed_together={1, 2})
     assert decision.outcome is Outcome.CANDIDATES
 
 

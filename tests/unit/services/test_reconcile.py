@@ -11,7 +11,7 @@ from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.matching import Outcome
 from bridge.domain.order import OrderNumbers
 from bridge.domain.study import RequestAttributes
-from tests.unit.services.core import Core, order, patient, procedure, scheduled, step
+from tests.unit.services.core import Core, merge, order, patient, procedure, scheduled, step
 
 OWN_UID = "9.9"
 ITEM = RequestAttributes(rp_id="R1", sps_id="S1")
@@ -197,6 +197,22 @@ def test_given_a_study_that_is_still_arriving_then_an_order_decides_nothing(core
     assert core.outcome() is Outcome.MATCHED
 
 
+@pytest.mark.parametrize("first", ["P1", "P2"])
+def test_given_images_of_two_patients_in_one_study_then_it_is_a_conflict(
+    core: Core, first: str
+) -> None:
+    core.place(order())
+    second = "P2" if first == "P1" else "P1"
+    core.image("1.1", patient_id=first, name="TRAN^P1")
+    core.image("1.2", patient_id=second, name="TRAN^P1")
+    core.image("1.3", patient_id=second, name="TRAN^P1")
+    core.settle()
+    assert core.outcome() is Outcome.CONFLICT
+    assert core.told() == []
+    core.place(merge(patient("P1"), "P2"))
+    assert core.outcome() is Outcome.MATCHED
+
+
 def test_given_a_late_image_of_a_waiting_study_then_the_order_waits_for_the_rest_too(
     core: Core,
 ) -> None:
@@ -228,3 +244,25 @@ def test_given_a_decision_then_its_evidence_is_kept_field_by_field(core: Core) -
     assert evidence["StudyInstanceUID"] == ("1.2.1", "1.2.1", True)
     assert evidence["PatientID"] == ("P1", "P1", True)
     assert evidence["PatientName"] == ("TRAN^X", "TRAN^P1", False)
+
+
+def test_given_a_performed_step_for_two_orders_then_the_study_serves_both(core: Core) -> None:
+    """The group case of STANDARDS 6.3: the images carry the numbers of one of them."""
+    core.place(order(), order("NW", procedure("1.2.2", "R2"), accession="A2"))
+    core.start_step("1.9.1", "IN PROGRESS", scheduled(), scheduled("1.2.2", "S1", "A2", "R2"))
+    core.image()
+    core.end_step("1.9.1", "COMPLETED")
+    core.settle()
+    assert core.outcome() is Outcome.MATCHED
+    assert core.matched_accessions() == ["A1", "A2"]
+
+
+def test_given_a_withdrawn_step_for_another_order_then_it_leads_nowhere(core: Core) -> None:
+    core.place(order(), order("NW", procedure("1.2.2", "R2"), accession="A2"))
+    core.start_step("1.9.1", "IN PROGRESS", scheduled("1.2.2", "S1", "A2", "R2"))
+    core.end_step("1.9.1", "DISCONTINUED", reason="110514")
+    core.start_step("1.9.2", "IN PROGRESS", scheduled("1.2.2", "S1", "A2", "R2"), scheduled())
+    core.image(performed=["1.9.2"])
+    core.end_step("1.9.2", "COMPLETED")
+    core.settle()
+    assert core.matched_accessions() == ["A1", "A2"]
