@@ -51,6 +51,10 @@ class Identifier:
             return False
         return not (self.authority and other.authority) or self.authority.key == other.authority.key
 
+    def contradicts(self, other: Identifier) -> bool:
+        """Another value of the same authority: it identifies something else."""
+        return self.value != other.value and self.authority.key == other.authority.key
+
 
 _SHORTEST_ALL_NINES = 4
 PLACEHOLDERS = frozenset({"", "0", ".", "-", "UNKNOWN", "UNK", "NONE", "N/A", "NULL", '""'})

@@ -150,19 +150,16 @@ def decide(
     `performed_together` are the pks of the procedures that one performed step of the study names.
     """
     case = _Case(study, patient_is_known)
-    found = sorted(candidates, key=lambda c: (_rank(c), c.procedure.pk))
+    found = _of_one_issuer(case, sorted(candidates, key=lambda c: (_rank(c), c.procedure.pk)))
     if wrong_entry:
         return _conflict(case, found, "the modality had chosen the wrong worklist entry")
     if not found:
         return MatchDecision(outcome=Outcome.UNSCHEDULED, reason="no order carries its identifiers")
-    found = _of_one_issuer(case, found)
-    if any(not c.patient.is_called(each) for c in found for each in study.further_patient_ids):
+    if _names_several(study, found):
         return _conflict(case, found, "its images name several patients")
     if group := _group(study, found, performed_together):
         return _by_table(case, Key.REQUEST_ATTRIBUTES, group)
-    if contradiction := _contradiction(case, found):
-        return contradiction
-    return _by_strongest(case, found)
+    return _contradiction(case, found) or _by_strongest(case, found)
 
 
 def patient_agreement(
@@ -205,6 +202,14 @@ def _of_one_issuer(case: _Case, found: list[Candidate]) -> list[Candidate]:
     ]
     others = [c for c in found if c not in strangers]
     return others or found
+
+
+def _names_several(study: Study, found: list[Candidate]) -> bool:
+    """Whether images of one study name patients who are not all the patient of the order."""
+    if not study.further_patient_ids or study.patient_id is None:
+        return False
+    named = (study.patient_id, *study.further_patient_ids)
+    return any(not c.patient.is_called(each) for c in found for each in named)
 
 
 def _rank(candidate: Candidate) -> int:

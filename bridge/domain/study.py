@@ -82,7 +82,8 @@ class Series:
 class Study:
     """A study as received, with the identity its images carry.
 
-    `updated_at` is when its newest instance arrived (unix time).
+    `further_patient_ids` are those that later images carry instead of `patient_id`. `updated_at`
+    is when its newest instance arrived (unix time).
     """
 
     pk: int
@@ -95,6 +96,7 @@ class Study:
     request_attributes: tuple[RequestAttributes, ...]
     performed_step_uids: tuple[str, ...]
     series: tuple[Series, ...]
+    further_patient_ids: tuple[Identifier, ...] = ()
     updated_at: float = 0.0
 
     @property

@@ -111,7 +111,7 @@ def _paged(statement: _Select, query: ImageQuery) -> _Select:
 
 
 def _study(row: Row[Any], parts: list[tuple[str, int]]) -> FoundStudy:
-    patient_id, patient_name, accession = row.identity
+    patient_id, patient_name, accession, *_ = row.identity
     return FoundStudy(
         study_instance_uid=row.study_instance_uid,
         patient_id=documents.load_identifier(patient_id),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, literal_column, or_, select, update
@@ -249,7 +250,9 @@ class Studies:
             "state": StudyState.RECEIVING.value,
             "patient_id": header.patient_id.value if header.patient_id else "",
             "accession_number": header.accession.value if header.accession else "",
-            "identity": _identity(header.patient_id, header.patient_name, header.accession),
+            "identity": _dump_identity(
+                _Identity(header.patient_id, header.patient_name, header.accession)
+            ),
             "attributes": _level(header, STUDY_LEVEL),
             "request_attributes": documents.dump_request_attributes(header.request_attributes),
             "performed_step_uids": list(header.performed_step_uids),
@@ -260,28 +263,24 @@ class Studies:
 
     def _complete_identity(self, row: Row[Any], header: InstanceHeader) -> None:
         """Take from a further instance what the earlier ones did not carry."""
-        patient_id, name, accession = _load_identity(row.identity)
+        held = _load_identity(row.identity)
+        fuller = held.completed_by(header)
         requests = documents.load_request_attributes(row.request_attributes)
         new_requests = [r for r in header.request_attributes if r not in requests]
         new_steps = [u for u in header.performed_step_uids if u not in row.performed_step_uids]
-        fuller = (
-            patient_id or header.patient_id,
-            name or header.patient_name,
-            accession or header.accession,
-        )
         said = {k: v for k, v in row.attributes.items() if v}
         attributes = {**_level(header, STUDY_LEVEL), **said}
-        same = fuller == (patient_id, name, accession) and attributes.keys() <= said.keys()
+        same = fuller == held and attributes.keys() <= said.keys()
         if same and not new_requests and not new_steps:
             return
         self._connection.execute(
             update(study)
             .where(study.c.pk == row.pk)
             .values(
-                identity=_identity(*fuller),
+                identity=_dump_identity(fuller),
                 attributes=attributes,
-                patient_id=fuller[0].value if fuller[0] else "",
-                accession_number=fuller[2].value if fuller[2] else "",
+                patient_id=fuller.patient_id.value if fuller.patient_id else "",
+                accession_number=fuller.accession.value if fuller.accession else "",
                 request_attributes=documents.dump_request_attributes((*requests, *new_requests)),
                 performed_step_uids=[*row.performed_step_uids, *new_steps],
             )
@@ -312,14 +311,15 @@ class Studies:
         for each in self._connection.execute(_INSTANCES_OF_STUDY, parameters).all():
             instances.setdefault(each.series_pk, []).append(_instance(each))
         all_series = self._connection.execute(_SERIES_OF_STUDY, parameters).all()
-        patient_id, patient_name, accession = _load_identity(row.identity)
+        identity = _load_identity(row.identity)
         return Study(
             pk=row.pk,
             study_instance_uid=row.study_instance_uid,
             state=StudyState(row.state),
-            patient_id=patient_id,
-            patient_name=patient_name,
-            accession=accession,
+            patient_id=identity.patient_id,
+            patient_name=identity.patient_name,
+            accession=identity.accession,
+            further_patient_ids=identity.further_patient_ids,
             attributes=row.attributes,
             request_attributes=documents.load_request_attributes(row.request_attributes),
             performed_step_uids=tuple(row.performed_step_uids),
@@ -337,24 +337,47 @@ class Studies:
         )
 
 
-def _identity(
-    patient_id: Identifier | None, patient_name: str, accession: Identifier | None
-) -> documents.Document:
+@dataclass(frozen=True, slots=True)
+class _Identity:
+    """Whose the images say they are, and what for."""
+
+    patient_id: Identifier | None
+    patient_name: str
+    accession: Identifier | None
+    further_patient_ids: tuple[Identifier, ...] = ()
+
+    def completed_by(self, header: InstanceHeader) -> _Identity:
+        """With what a further instance tells; another patient's number is not lost."""
+        other = header.patient_id
+        known = [each for each in (self.patient_id, *self.further_patient_ids) if each]
+        further = self.further_patient_ids
+        if other and known and not any(other.agrees_with(each) for each in known):
+            further = (*further, other)
+        return _Identity(
+            self.patient_id or other,
+            self.patient_name or header.patient_name,
+            self.accession or header.accession,
+            further,
+        )
+
+
+def _dump_identity(identity: _Identity) -> documents.Document:
     return [
-        documents.dump_identifier(patient_id),
-        patient_name,
-        documents.dump_identifier(accession),
+        documents.dump_identifier(identity.patient_id),
+        identity.patient_name,
+        documents.dump_identifier(identity.accession),
+        [documents.dump_identifier(each) for each in identity.further_patient_ids],
     ]
 
 
-def _load_identity(
-    document: documents.Document,
-) -> tuple[Identifier | None, str, Identifier | None]:
-    patient_id, patient_name, accession = document
-    return (
+def _load_identity(document: documents.Document) -> _Identity:
+    patient_id, patient_name, accession, further = document
+    others = (documents.load_identifier(each) for each in further)
+    return _Identity(
         documents.load_identifier(patient_id),
         patient_name,
         documents.load_identifier(accession),
+        tuple(each for each in others if each is not None),
     )
 
 

@@ -596,3 +596,61 @@ def test_every_control_with_every_status_has_an_answer_in_every_state_of_a_step(
                 Disposition.REFUSED,
             ), (name, status)
             assert (answer.disposition is Disposition.REFUSED) == (answer.code != "")
+
+
+# --- several orders under one accession number
+
+
+def test_given_two_orders_of_one_accession_number_then_both_are_shown(core: Core) -> None:
+    """A HIS that groups examinations gives each its own placer number, whichever message."""
+    head = order("NW", bare("CTHEAD"), accession="A1", placer="N1")
+    neck = order("NW", bare("CTNECK"), accession="A1", placer="N2")
+    core.place(head)
+    core.place(neck)
+    shown = {item["code"]: (item["accession"], item["rp_id"]) for item in core.worklist()}
+    assert shown == {"CTHEAD": ("A1", "A1"), "CTNECK": ("A1", "A1-2")}
+    assert len({item["uid"] for item in core.worklist()}) == 2
+
+    core.place(order("XO", bare("CTNECK", start_time="170000"), accession="A1", placer="N2"))
+    core.place(order("CA", bare("CTHEAD"), accession="", placer="N1"))
+    assert [item["start"] for item in core.worklist()] == ["20260105170000"]
+
+
+def test_given_an_accession_number_used_again_after_a_cancel_then_the_new_order_is_shown(
+    core: Core,
+) -> None:
+    core.place(order("NW", bare("CTHEAD"), placer="N1"))
+    core.place(order("CA", bare("CTHEAD"), placer="N1"))
+    core.place(order("NW", bare("CTHEAD"), placer="N2"))
+    assert [item["accession"] for item in core.worklist()] == ["A1"]
+
+
+def test_given_one_placer_number_with_two_filler_numbers_then_they_are_two_orders(
+    core: Core,
+) -> None:
+    core.place(order("NW", bare("CTHEAD"), placer="N1", filler="F1"))
+    core.place(order("NW", bare("CTNECK"), placer="N1", filler="F2"))
+    assert {item["code"] for item in core.worklist()} == {"CTHEAD", "CTNECK"}
+
+
+def test_given_only_a_shared_accession_number_then_which_order_is_not_guessed(core: Core) -> None:
+    core.place(order("NW", bare("CTHEAD"), placer="N1"), order("NW", bare("CTNECK"), placer="N2"))
+    assert core.send(order("CA")).code == "205"
+    assert {item["code"] for item in core.worklist()} == {"CTHEAD", "CTNECK"}
+
+
+def test_given_an_accession_number_shared_with_another_patient_then_it_is_refused(
+    core: Core,
+) -> None:
+    core.place(order("NW", bare("CTHEAD"), placer="N1"))
+    answer = core.send(order("NW", bare("CTNECK"), placer="N2", who=patient("P2")))
+    assert (answer.code, answer.location) == ("205", "ORC^1^2")
+
+
+def test_given_the_number_of_another_system_then_the_accession_number_tells(core: Core) -> None:
+    """Placer numbers of different authorities do not contradict each other."""
+    core.place(order(placer="N1"))
+    other = order("XO", procedure(code="CTNECK"))
+    of_ris = replace(other.numbers, placer=Identifier("R7", Authority("RIS")))
+    core.place(replace(other, numbers=of_ris))
+    assert [item["code"] for item in core.worklist()] == ["CTNECK"]
