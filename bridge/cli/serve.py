@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
-import threading
 from typing import Any
 
+from bridge.cli.signals import stop_signals
 from bridge.settings import load
 from bridge.telemetry.logs import configure
 from bridge.wiring.bridge import Bridge
@@ -22,12 +21,10 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
 def _serve(options: argparse.Namespace) -> int:
     settings = load(options.config, os.environ)
     configure(settings.log.level)
-    stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
-    bridge = Bridge(settings)
-    bridge.start()
-    print(f"bridge ready: {bridge.http_address}/", flush=True)
-    stopping.wait()
-    bridge.stop()
+    with stop_signals() as wait_for_stop:
+        bridge = Bridge(settings)
+        bridge.start()
+        print(f"bridge ready: {bridge.http_address}/", flush=True)
+        wait_for_stop()
+        bridge.stop()
     return 0

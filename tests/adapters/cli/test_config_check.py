@@ -1,0 +1,76 @@
+"""`bridge config check`, as somebody who writes the file uses it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bridge.cli import main
+
+
+def check(text: str, directory: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    file = directory / "bridge.yaml"
+    file.write_text(text)
+    code = main(["config", "check", str(file)])
+    told = capsys.readouterr()
+    return code, told.out, told.err.replace(str(file), "bridge.yaml")
+
+
+def test_given_a_sound_file_then_it_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = check("site: {name: HOSP}\n", tmp_path, capsys)
+    assert (code, out, err) == (0, "The configuration is valid.\n", "")
+
+
+def test_given_two_errors_then_each_is_told_with_its_line_and_its_fix(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = check("http:\n  port: 99999\nlog: {level: loud}\n", tmp_path, capsys)
+    assert (code, out) == (2, "")
+    assert "bridge.yaml:2: http.port: 99999 is above 65535\n    fix: use" in err
+    assert "bridge.yaml:3: log.level: 'loud' is not one of" in err
+    assert err.endswith("2 problems found.\n")
+
+
+def test_given_a_profile_that_is_not_there_then_its_line_and_the_name_probably_meant_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "hl7:\n  listeners:\n  - {name: his, profile: ihe-swff}\n"
+    code, _, err = check(text, tmp_path, capsys)
+    assert code == 2
+    assert "bridge.yaml:3: hl7.listeners[0].profile: no profile 'ihe-swff'" in err
+    assert "fix: did you mean ihe-swf?" in err
+
+
+def test_given_an_image_store_of_another_version_then_it_is_refused_before_the_start_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = check("images: s3://bucket/images\n", tmp_path, capsys)
+    assert code == 2
+    assert "bridge.yaml:1: images: s3://bucket/images cannot be used yet" in err
+
+
+def test_given_a_destination_of_a_kind_not_delivered_to_then_it_is_valid_and_noted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "destinations: [{name: ris, kind: ian, ae_title: RIS, host: localhost, port: 11114}]\n"
+    code, out, _ = check(text, tmp_path, capsys)
+    assert code == 0
+    assert "note: destination ris: this version does not deliver to kind ian" in out
+
+
+def test_given_a_file_that_is_not_there_then_it_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["config", "check", "--config", str(tmp_path / "none.yaml")]) == 2
+    assert "none.yaml: cannot be read: No such file or directory" in capsys.readouterr().err
+
+
+def test_given_no_file_then_what_was_examined_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BRIDGE_CONFIG", raising=False)
+    assert main(["config", "check"]) == 0
+    assert "No file is named: the defaults and the environment hold." in capsys.readouterr().out
