@@ -155,6 +155,7 @@ def decide(
         return _conflict(case, found, "the modality had chosen the wrong worklist entry")
     if not found:
         return MatchDecision(outcome=Outcome.UNSCHEDULED, reason="no order carries its identifiers")
+    found = _of_one_accession(found)
     if _names_several(study, found):
         return _conflict(case, found, "its images name several patients")
     if group := _group(study, found, performed_together):
@@ -210,6 +211,13 @@ def _names_several(study: Study, found: list[Candidate]) -> bool:
         return False
     named = (study.patient_id, *study.further_patient_ids)
     return any(not c.patient.is_called(each) for c in found for each in named)
+
+
+def _of_one_accession(found: list[Candidate]) -> list[Candidate]:
+    """Orders may share an accession number: where a further key finds one, it is the one meant."""
+    meant = {c.order.pk for c in found if c.keys > {Key.ACCESSION_NUMBER}}
+    by_number_alone = {Key.ACCESSION_NUMBER}
+    return [c for c in found if not meant or c.order.pk in meant or c.keys != by_number_alone]
 
 
 def _rank(candidate: Candidate) -> int:

@@ -32,13 +32,14 @@ def with_minted_accession(numbers: OrderNumbers, order_pk: int, site: Authority)
 
 
 def completed(
-    procedures: Iterable[ProcedureDetails], order: Order, mode: Mode, start: str
+    procedures: Iterable[ProcedureDetails], order: Order, mode: Mode, start: str, taken: int
 ) -> tuple[ProcedureDetails, ...]:
     """New procedures of `order`, ready to be written.
 
     With a RIS nothing is minted: what is missing stays missing, and the order is held.
     `start` is the site's date and time (`YYYYMMDDHHMMSS`) for a step that came without one,
-    empty when the site rather holds such orders.
+    empty when the site rather holds such orders. `taken` procedures of the accession number are
+    numbered already.
     """
     details = tuple(_with_starts(default_steps(each), start) for each in procedures) or (
         _with_starts(default_steps(ProcedureDetails()), start),
@@ -48,7 +49,6 @@ def completed(
     accession = order.numbers.accession
     if accession is None:
         raise AssertionError("an order of HIS-only mode has an accession number by now")
-    taken = len(order.procedures)
     return tuple(
         _minted(each, accession, taken + position) for position, each in enumerate(details, start=1)
     )

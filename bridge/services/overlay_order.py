@@ -59,10 +59,24 @@ def overlay(
             continue
         procedures[index] = _overlaid(tx, procedures[index], details, additions)
         touched.update(step.pk for step in procedures[index].steps)
-    for details in completed(new, order, mode, start) if new else ():
+    taken = _numbered(tx, order) if new else 0
+    for details in completed(new, order, mode, start, taken) if new else ():
         procedures.append(add_procedure(tx, order, details, additions.status))
         touched.update(step.pk for step in procedures[-1].steps)
     return replace(order, procedures=tuple(procedures)), frozenset(touched)
+
+
+def _numbered(tx: Transaction, order: Order) -> int:
+    """How many procedures there are under the accession number of an order, which others share."""
+    accession = order.numbers.accession
+    if accession is None:
+        return len(order.procedures)
+    sharing = tx.orders.with_accession_numbers([accession.value])
+    return sum(
+        len(each.procedures)
+        for each in sharing
+        if each.numbers.accession and each.numbers.accession.key == accession.key
+    )
 
 
 def named_steps(event: OrderReceived, order: Order) -> frozenset[int] | None:

@@ -11,7 +11,7 @@ from bridge.domain.errors import (
     TableValueNotFound,
     UnknownKey,
 )
-from bridge.domain.identifiers import Authority
+from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.journal import Disposition
 from bridge.domain.order import Category, Order, OrderNumbers, OrderReceived
 from bridge.domain.order_control import Action, OrderControlRule, OrderControlTable
@@ -71,28 +71,41 @@ class ReceiveOrder:
             raise TableValueNotFound(rule.reason, location=f"{event.location}^1")
         if rule.action is Action.NOTE:
             return Disposition.NOTED
-        order = self._find(tx, event)
+        order, neighbours = self._find(tx, event)
         if order is not None and _is_older(event, order):
             return Disposition.STALE
         if order is None and rule.action is Action.STATUS:
             raise UnknownKey("no such order", location=f"{event.location}^2")
         patient = self._patient(tx, event, order, origin.received_at)
         if order is None:
-            return self._create(tx, event, rule, patient, origin)
+            _refuse_foreign_accession(event, neighbours, patient)
+            return self._create(tx, event, rule, patient, origin, neighbours)
         return self._change(tx, event, rule, order, patient, origin)
 
-    def _find(self, tx: Transaction, event: OrderReceived) -> Order | None:
+    def _find(
+        self, tx: Transaction, event: OrderReceived
+    ) -> tuple[Order | None, tuple[Order, ...]]:
         """By filler order number, else placer order number, else accession number.
 
-        Numbers that lead to different orders are a conflict, never a guess.
+        Numbers that lead to different orders are a conflict, never a guess. Also gives the other
+        orders of the same accession number: several may share one, each with its own number.
         """
-        found = [o for o in tx.orders.with_numbers(event.numbers) if _may_be(o.numbers, event)]
-        if len(found) > 1:
+        sharing = tx.orders.with_numbers(event.numbers)
+        found = [o for o in sharing if _may_be(o.numbers, event.numbers)]
+        neighbours = tuple(
+            o
+            for o in sharing
+            if o not in found and _same(o.numbers.accession, event.numbers.accession)
+        )
+        elsewhere = neighbours and any(
+            _differ(o.numbers.accession, event.numbers.accession) for o in found
+        )
+        if len(found) > 1 or elsewhere:
             raise DuplicateKey(
                 "the order numbers of the message belong to different orders",
                 location=f"{event.location}^2",
             )
-        return found[0] if found else None
+        return (found[0] if found else None), neighbours
 
     def _patient(
         self, tx: Transaction, event: OrderReceived, order: Order | None, now: float
@@ -114,6 +127,7 @@ class ReceiveOrder:
         rule: OrderControlRule,
         patient: Patient,
         origin: Origin,
+        neighbours: tuple[Order, ...],
     ) -> Disposition:
         self._own_study_uids(tx, event, None)
         if not event.numbers:
@@ -131,7 +145,8 @@ class ReceiveOrder:
             source=origin.source,
             occurred_at=event.occurred_at,
         )
-        details = completed(event.procedures, order, origin.mode, origin.default_start)
+        taken = sum(len(each.procedures) for each in neighbours)
+        details = completed(event.procedures, order, origin.mode, origin.default_start, taken)
         status = after(StepStatus.SCHEDULED, rule.event)
         procedures = tuple(add_procedure(tx, order, each, status) for each in details)
         order = replace(order, procedures=procedures)
@@ -182,20 +197,38 @@ class ReceiveOrder:
                 )
 
 
-def _may_be(held: OrderNumbers, event: OrderReceived) -> bool:
+def _may_be(held: OrderNumbers, said: OrderNumbers) -> bool:
     """Whether an order that shares a number can be the one meant.
 
-    Several orders may share a placer order number; a filler order number or an accession number
-    that differs says that it is another order.
+    Several orders may share a placer order number, and several an accession number: another filler
+    order number says that it is another order, another accession number does, and another placer
+    order number under the same accession number.
     """
-    said = event.numbers
-    for ours, theirs in ((held.filler, said.filler), (held.accession, said.accession)):
-        if ours and theirs and ours.key == theirs.key:
-            return True
-    return not any(
-        ours and theirs and ours.key != theirs.key
-        for ours, theirs in ((held.filler, said.filler), (held.accession, said.accession))
-    )
+    if _same(held.filler, said.filler):
+        return True
+    if _same(held.accession, said.accession):
+        pairs = ((held.filler, said.filler), (held.placer, said.placer))
+        return not any(ours and theirs and ours.contradicts(theirs) for ours, theirs in pairs)
+    return not (_differ(held.filler, said.filler) or _differ(held.accession, said.accession))
+
+
+def _same(ours: Identifier | None, theirs: Identifier | None) -> bool:
+    return ours is not None and theirs is not None and ours.key == theirs.key
+
+
+def _differ(ours: Identifier | None, theirs: Identifier | None) -> bool:
+    return ours is not None and theirs is not None and ours.key != theirs.key
+
+
+def _refuse_foreign_accession(
+    event: OrderReceived, neighbours: tuple[Order, ...], patient: Patient
+) -> None:
+    """Orders may share an accession number, patients may not (STANDARDS 10.1: 205)."""
+    if any(neighbour.patient_pk != patient.pk for neighbour in neighbours):
+        raise DuplicateKey(
+            "the accession number belongs to an order of another patient",
+            location=f"{event.location}^2",
+        )
 
 
 def _refuse_too_late(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, false, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, false, func, or_, select, update
 from sqlalchemy.dialects import postgresql
 
 from bridge.domain.order import (
@@ -42,6 +42,9 @@ _BY_NUMBERS = Statement(
     )
     .order_by(_ORDER.c.pk)
     .with_for_update(key_share=True)
+)
+_ONE_AT_A_TIME = Statement(
+    select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("key"), _CHANGES_LOCK)))
 )
 _INSERT_ORDER = insert(
     _ORDER,
@@ -117,8 +120,15 @@ class Orders:
         self._advise("pg_advisory_xact_lock")
 
     def with_numbers(self, numbers: OrderNumbers) -> tuple[Order, ...]:
-        """Every order that shares a filler, placer or accession number with `numbers`, locked."""
-        rows = _BY_NUMBERS.rows(self._connection, _number_keys(numbers))
+        """Every order that shares a filler, placer or accession number with `numbers`, locked.
+
+        Who asks about the same new order at the same moment waits: it must not be created twice.
+        """
+        keys = _number_keys(numbers)
+        key = keys["accession_key"] or keys["placer_key"]
+        if key and self._connection.dialect.name == postgresql.dialect.name:
+            _ONE_AT_A_TIME.run(self._connection, {"key": key})
+        rows = _BY_NUMBERS.rows(self._connection, keys)
         return tuple(self.get(pk) for (pk,) in rows)
 
     def get(self, pk: int) -> Order:

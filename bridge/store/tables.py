@@ -80,7 +80,7 @@ imaging_service_request = Table(
     _pk(),
     Column("patient_pk", ForeignKey("patient.pk"), nullable=False, index=True),
     _text("accession_number"),
-    Column("accession_key", TEXT, unique=True),
+    Column("accession_key", TEXT, index=True),
     Column("filler_key", TEXT, unique=True),
     Column("placer_key", TEXT, index=True),
     Column("numbers", JSON, nullable=False),

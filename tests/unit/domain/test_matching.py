@@ -209,6 +209,11 @@ def test_keys_to_orders_of_two_patients_are_a_conflict() -> None:
     assert decision.procedure_pks == ()
 
 
+def test_orders_of_one_accession_number_are_told_apart_by_a_further_key() -> None:
+    decision = decided(STUDY, candidate(UID, ACCESSION, pk=1), candidate(ACCESSION, pk=2))
+    assert (decision.outcome, decision.procedure_pks) == (Outcome.MATCHED, (1,))
+
+
 def test_keys_that_add_up_to_one_order_agree() -> None:
     decision = decided(
         STUDY, candidate(UID, ACCESSION, pk=1), candidate(ACCESSION, pk=2, order_pk=1)

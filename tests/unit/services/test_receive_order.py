@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.journal import Disposition
 from bridge.domain.order import (
     Category,

@@ -198,11 +198,13 @@ def upgrade() -> None:
             ["patient_pk"], ["patient.pk"], name=op.f("fk_imaging_service_request_patient_pk")
         ),
         sa.PrimaryKeyConstraint("pk", name=op.f("pk_imaging_service_request")),
-        sa.UniqueConstraint("accession_key", name=op.f("uq_imaging_service_request_accession_key")),
         sa.UniqueConstraint("filler_key", name=op.f("uq_imaging_service_request_filler_key")),
     )
     with op.batch_alter_table("imaging_service_request", schema=None) as batch_op:
         batch_op.create_index("ix_imaging_service_request_created_at", ["created_at"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_imaging_service_request_accession_key"), ["accession_key"], unique=False
+        )
         batch_op.create_index(
             "ix_imaging_service_request_held",
             ["held_reason"],
@@ -508,6 +510,7 @@ def downgrade() -> None:
     op.drop_table("match_decision")
     with op.batch_alter_table("imaging_service_request", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_imaging_service_request_placer_key"))
+        batch_op.drop_index(batch_op.f("ix_imaging_service_request_accession_key"))
         batch_op.drop_index(batch_op.f("ix_imaging_service_request_patient_pk"))
         batch_op.drop_index(
             "ix_imaging_service_request_held",
