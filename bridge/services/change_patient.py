@@ -24,12 +24,20 @@ class ChangePatient:
         self._reconcile = reconcile
 
     def resolve(
-        self, tx: Transaction, details: PatientDetails, occurred_at: str, now: float
+        self,
+        tx: Transaction,
+        details: PatientDetails,
+        occurred_at: str,
+        now: float,
+        *,
+        in_passing: bool = False,
     ) -> tuple[Patient, bool]:
         """The patient a message is about, created or brought up to date.
 
         Returns the patient and whether it is new. An identifier of a merged record leads to the
-        survivor. An older message (`occurred_at`) adds identifiers but changes no attribute.
+        survivor. An older message (`occurred_at`) adds identifiers but changes no attribute. One
+        about something else (`in_passing`) that knows the patient by retired identifiers only adds
+        attributes and changes none: its sender has not heard of the merge.
         """
         if not details.identifiers:
             raise RequiredFieldMissing("the patient has no identifier", location="PID^1^3")
@@ -43,6 +51,8 @@ class ChangePatient:
             tx.patients.add_identifiers(patient.pk, new_identifiers)
             patient = tx.patients.get(patient.pk)
         attributes = merged(patient.attributes, details.attributes)
+        if in_passing and not _names_itself(patient, details):
+            attributes = merged(details.attributes, patient.attributes)
         newest = tx.patients.occurred_at(patient.pk)
         older = bool(occurred_at and newest and occurred_at < newest)
         changed = attributes != dict(patient.attributes) and not older
@@ -111,3 +121,8 @@ class ChangePatient:
                 tx.orders.change(replace(order, held_reason=reason), now)
             self._worklist.project(tx, order, patient)
         self._reconcile.changed(tx, orders, patient, now)
+
+
+def _names_itself(patient: Patient, details: PatientDetails) -> bool:
+    own = {each.key for each in patient.identifiers}
+    return any(each.key in own for each in details.identifiers)

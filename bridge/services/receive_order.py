@@ -113,7 +113,9 @@ class ReceiveOrder:
         """The patient of an event; one that names nobody is about the patient of its order."""
         if order is not None and not event.patient.identifiers:
             return tx.patients.get(order.patient_pk)
-        patient, _ = self._patients.resolve(tx, event.patient, event.occurred_at, now)
+        patient, _ = self._patients.resolve(
+            tx, event.patient, event.occurred_at, now, in_passing=True
+        )
         if order is not None and order.patient_pk != patient.pk:
             raise DuplicateKey(
                 "the order belongs to another patient", location=f"{event.location}^2"
@@ -236,8 +238,11 @@ def _refuse_too_late(
 ) -> None:
     """A cancel of what has begun changes nothing, and is not acknowledged as if it did (UC)."""
     steps = [s for p in order.procedures for s in p.steps if touched is None or s.pk in touched]
-    moved = any(after(step.status, end) is not step.status for step in steps)
-    if steps and not moved and all(step.status in _TOO_LATE_TO_CANCEL for step in steps):
+    wanted = after(StepStatus.SCHEDULED, end)
+    served = any(
+        step.status is wanted or after(step.status, end) is not step.status for step in steps
+    )
+    if steps and not served and all(step.status in _TOO_LATE_TO_CANCEL for step in steps):
         raise InvalidTransition(
             "the procedure has begun and cannot be cancelled; discontinue it (DC)",
             location=f"{event.location}^1",

@@ -276,3 +276,11 @@ def test_given_a_merge_and_an_order_in_one_message_then_their_sequence_does_not_
         Disposition.APPLIED
     )
     assert core.entry()["patient_id"] == "S"
+
+
+def test_given_an_order_under_a_retired_number_then_the_survivors_name_stays(core: Core) -> None:
+    """The department has not heard of the merge and still calls the patient John Doe."""
+    core.place(order(who=patient("TEMP", PatientName="DOE^JOHN")))
+    core.place(merge(patient("P1"), "TEMP"))
+    core.place(order("XO", who=patient("TEMP", PatientName="DOE^JOHN", PatientAddress="Hanoi")))
+    assert (core.entry()["patient_id"], core.entry()["name"]) == ("P1", "TRAN^P1")

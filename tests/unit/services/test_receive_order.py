@@ -655,3 +655,15 @@ def test_given_the_number_of_another_system_then_the_accession_number_tells(core
     of_ris = replace(other.numbers, placer=Identifier("R7", Authority("RIS")))
     core.place(replace(other, numbers=of_ris))
     assert [item["code"] for item in core.worklist()] == ["CTNECK"]
+
+
+def test_given_a_discontinuation_of_what_the_modality_discontinued_then_it_is_accepted(
+    core: Core,
+) -> None:
+    """RAD-13 DC/CA follows the MPPS; sent twice it says the same."""
+    core.place(order())
+    core.start_step("1.9.1", "IN PROGRESS", scheduled())
+    core.end_step("1.9.1", "DISCONTINUED")
+    core.place(order("DC", status="CA"))
+    core.place(order("DC", status="CA", at=LATE))
+    assert core.statuses() == {"S1": "DISCONTINUED"}
