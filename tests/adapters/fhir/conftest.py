@@ -22,12 +22,12 @@ def destination(ehr: ScriptedServer) -> Iterator[Callable[..., FhirDestination]]
     made: list[FhirDestination] = []
 
     def make(**keywords: Any) -> FhirDestination:
-        of_server = {
+        of_server: dict[str, Any] = {
             name: keywords.pop(name)
             for name in ("url", "timeout", "token", "username", "password", "headers")
             if name in keywords
         }
-        server = Server(**{"url": ehr.url, "timeout": 20.0} | of_server)
+        server = Server(**{"url": ehr.url, "timeout": 20.0, **of_server})
         configuration = FhirDestinationConfiguration(name="ehr", server=server, **keywords)
         made.append(FhirDestination(configuration))
         return made[-1]

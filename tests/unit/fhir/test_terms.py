@@ -1,8 +1,11 @@
+from typing import Any
+
 from pydicom.sr import _concepts_dict as dicom
 
 from bridge.fhir.terms import BODY_PARTS, LATERALITIES
 
-_SNOMED_CT = {code for concept in dicom.concepts["SCT"].values() for code in concept}
+_CONCEPTS: Any = dicom.concepts
+_SNOMED_CT = {code for concept in _CONCEPTS["SCT"].values() for code in concept}
 
 
 def test_given_our_snomed_codes_then_dicom_knows_every_one() -> None:

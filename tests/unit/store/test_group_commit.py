@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,10 +17,11 @@ from bridge.store.database import Database
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Database:
+def database(tmp_path: Path) -> Iterator[Database]:
     database = Database(f"sqlite:///{tmp_path / 'bridge.db'}")
     database.transact(lambda c: c.execute(text("CREATE TABLE item (value INTEGER UNIQUE)")))
-    return database
+    yield database
+    database.close()
 
 
 def write(value: int) -> Callable[[Connection], int]:
