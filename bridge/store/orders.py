@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, false, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, false, or_, select, text, update
 from sqlalchemy.dialects import postgresql
 
 from bridge.domain.order import (
@@ -44,7 +44,10 @@ _BY_NUMBERS = Statement(
     .with_for_update(key_share=True)
 )
 _ONE_AT_A_TIME = Statement(
-    select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("key"), _CHANGES_LOCK)))
+    text(
+        "SELECT count(pg_advisory_xact_lock(hashtextextended(number, 2)))"
+        " FROM unnest(CAST(:numbers AS text[])) AS number"
+    )
 )
 _INSERT_ORDER = insert(
     _ORDER,
@@ -125,9 +128,9 @@ class Orders:
         Who asks about the same new order at the same moment waits: it must not be created twice.
         """
         keys = _number_keys(numbers)
-        key = keys["accession_key"] or keys["placer_key"]
-        if key and self._connection.dialect.name == postgresql.dialect.name:
-            _ONE_AT_A_TIME.run(self._connection, {"key": key})
+        said = sorted(f"{kind} {key}" for kind, key in keys.items() if key)
+        if said and self._connection.dialect.name == postgresql.dialect.name:
+            _ONE_AT_A_TIME.run(self._connection, {"numbers": said})
         rows = _BY_NUMBERS.rows(self._connection, keys)
         return tuple(self.get(pk) for (pk,) in rows)
 

@@ -275,12 +275,23 @@ def test_the_same_message_twice_at_once_is_applied_once(core: Core, race: Race) 
     assert sorted(disposition for disposition, _ in core.journal()) == ["applied", "duplicate"]
 
 
-def test_one_order_in_two_messages_at_once_is_one_order(core: Core, race: Race) -> None:
-    race.run(
-        lambda: core.place(order()),
-        (Worklist, "add"),
-        lambda: core.place(order("NW", procedure(code="CTNECK"))),
-    )
+@pytest.mark.parametrize("point", [(Orders, "with_numbers"), (Worklist, "add")])
+@pytest.mark.parametrize(
+    "known", [("A1", "", ""), ("", "N1", ""), ("", "", "F1"), ("A1", "N1", "")]
+)
+def test_one_order_in_two_messages_at_once_is_one_order(
+    core: Core, race: Race, known: tuple[str, str, str], point: tuple[type, str]
+) -> None:
+    core.place(updated(patient()))
+    accession, placer, filler = known
+
+    def place(code: str, accession: str) -> Act:
+        unnamed = procedure("", "", code=code)
+        event = order("NW", unnamed, accession=accession, placer=placer, filler=filler)
+        return lambda: core.place(event)
+
+    only_placer = "" if placer else accession
+    race.run(place("CTHEAD", accession), point, place("CTNECK", only_placer))
     assert core.entry()["code"] == "CTNECK"
 
 
