@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 from bridge.cli.opening import opened, print_row, utc_time
 from bridge.domain.delivery import DeliveryState
 from bridge.domain.errors import UnknownKey
+from bridge.hl7.er7 import Er7Error, read
+from bridge.hl7.field_names import named_fields
 from bridge.store.repositories import SqlStore, SqlTransaction
 
 T = TypeVar("T")
@@ -20,6 +22,9 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
     message = commands.add_parser("message", help="the journal").add_subparsers(required=True)
     show = message.add_parser("show", parents=[common], help="one message, raw, and its answer")
     show.add_argument("number", type=int)
+    show.add_argument(
+        "--fields", action="store_true", help="field by field, with the standard's names"
+    )
     show.set_defaults(run=_show_message)
     find = message.add_parser(
         "find", parents=[common], help="messages that mention an identifier of any kind"
@@ -48,8 +53,18 @@ def _show_message(options: argparse.Namespace) -> int:
     print(f"{utc_time(row.received_at)} {row.direction} {row.protocol} {row.peer} {row.type}")
     print(f"{row.disposition} {row.error}".rstrip())
     for title, content in (("message", row.raw), ("answer", row.reply)):
-        print(f"--- {title}\n{_printable(content)}")
+        by_field = options.fields and row.protocol == "hl7" and content
+        print(f"--- {title}\n{_by_field(content) if by_field else _printable(content)}")
     return 0
+
+
+def _by_field(content: bytes) -> str:
+    """An HL7 message field by field; as it stands when it cannot be read."""
+    try:
+        rows = list(named_fields(read(content.strip(b"\x0b\x1c\r\n"))))
+    except Er7Error:
+        return _printable(content)
+    return "\n".join(f"{place:10} {name:45} {value}" for place, name, value in rows)
 
 
 def _find_messages(options: argparse.Namespace) -> int:
