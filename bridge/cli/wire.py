@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.dicom.scu import Remote, echo, find_worklist, store
+from bridge.domain.errors import BridgeError
 from bridge.hl7.mllp_client import send
 from bridge.settings import Settings, load
 
@@ -47,7 +48,7 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
 
 
 def _query(options: argparse.Namespace) -> int:
-    matching = dict(key.split("=", 1) for key in options.keys if "=" in key)
+    matching = dict(_pair(key) for key in options.keys)
     remote = _remote(load(options.config, os.environ), options.calling)
     count = 0
     for answer in find_worklist(remote, matching):
@@ -59,12 +60,28 @@ def _query(options: argparse.Namespace) -> int:
     return 0
 
 
+def _pair(key: str) -> tuple[str, str]:
+    keyword, equals, value = key.partition("=")
+    if not equals:
+        raise BridgeError(f"{key}: write KEYWORD=VALUE")
+    return keyword, value
+
+
 def _send_hl7(options: argparse.Namespace) -> int:
-    listener = load(options.config, os.environ).hl7.listeners[0]
-    content = options.file.read_bytes()
-    answer = send(options.host or listener.host, options.port or listener.port, content, 30.0)
+    host, port = _hl7_address(options)
+    answer = send(host, port, options.file.read_bytes())
     print(answer.decode("utf-8", "backslashreplace").replace("\r", "\n").rstrip())
     return 0 if b"MSA|AA" in answer or b"MSA|CA" in answer else 1
+
+
+def _hl7_address(options: argparse.Namespace) -> tuple[str, int]:
+    """What the command line names, else the first listener of the configuration."""
+    if options.host and options.port:
+        return options.host, options.port
+    listeners = load(options.config, os.environ).hl7.listeners
+    if not listeners:
+        raise BridgeError("the configuration has no HL7 listener; name one with --host and --port")
+    return options.host or listeners[0].host, options.port or listeners[0].port
 
 
 def _send_dicom(options: argparse.Namespace) -> int:

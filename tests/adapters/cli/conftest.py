@@ -13,7 +13,14 @@ import yaml
 from bridge.cli import main
 from bridge.settings import load
 from bridge.wiring.bridge import Bridge
-from tests.adapters.fhir.scripted_server import ScriptedServer, serving
+from tests.adapters.fhir.scripted_server import (
+    Asked,
+    Reply,
+    ScriptedServer,
+    done,
+    searchset,
+    serving,
+)
 from tests.peers.bridge_process import configure, fhir_destination
 
 QUICK = {"base_seconds": 0.1, "ceiling_seconds": 0.2}
@@ -69,6 +76,7 @@ def site(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Site]:
 @pytest.fixture
 def ehr() -> Iterator[ScriptedServer]:
     with serving() as server:
+        server.script = agree
         yield server
 
 
@@ -80,6 +88,13 @@ def write_message(tmp_path: Path) -> Callable[[str], Path]:
         return path
 
     return write
+
+
+def agree(asked: Asked) -> Reply:
+    """Find nothing and do all that is asked."""
+    if asked.method == "GET":
+        return searchset()
+    return done(*("200 OK" for _ in asked.resource["entry"]))
 
 
 def destination(server: ScriptedServer, **changes: Any) -> dict[str, Any]:
