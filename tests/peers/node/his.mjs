@@ -21,6 +21,8 @@ function openNodeHl7Client(host, port, version) {
   const connection = client.createConnection({ port, encoding: 'utf8' }, (response) => {
     waiting.shift()?.resolve(response.getMessage().toString());
   });
+  // To send before it has connected makes it connect a second time.
+  const connected = new Promise((resolve) => connection.once('connect', resolve));
   connection.on('client.error', (error) => waiting.splice(0).forEach((one) => one.reject(error)));
   return {
     async send(text) {
@@ -31,6 +33,7 @@ function openNodeHl7Client(host, port, version) {
           reject: (error) => (clearTimeout(timer), reject(error)),
         });
       });
+      await Promise.race([connected, answer]);
       await connection.sendMessage(new Message({ text }));
       return answer;
     },
