@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from bridge.domain.errors import UnknownKey
+from bridge.domain.errors import DuplicateKey, UnknownKey
 from bridge.domain.identifiers import Identifier
 from bridge.domain.order import (
     Order,
@@ -43,10 +43,13 @@ def overlay(
 
     Steps of a procedure the snapshot describes, which it no longer lists, are removed unless
     they were performed. Returns the order and the steps the event is about, None for all.
+
+    Raises DuplicateKey when it gives a procedure another Study Instance UID.
     """
     order = replace(order, attributes=merged(order.attributes, event.attributes))
     if not event.procedures:
         return order, None
+    _refuse_other_study_uid(order, event)
     additions = _Additions(mode, start, _status_of_additions(order, event))
     procedures = list(order.procedures)
     touched: set[int] = set()
@@ -161,8 +164,7 @@ def _same_identity(held: Procedure, said: ProcedureDetails) -> bool:
 
 
 def _same_code(held: Procedure, said: ProcedureDetails) -> bool:
-    same = held.code and said.code and held.code.value == said.code.value
-    return bool(same) and not _contradicts(held, said)
+    return _same_procedure(held, said) and not _contradicts(held, said)
 
 
 def _contradicts(held: Procedure, said: ProcedureDetails) -> bool:
@@ -173,6 +175,29 @@ def _contradicts(held: Procedure, said: ProcedureDetails) -> bool:
             (held.rp_id, said.rp_id),
         )
     )
+
+
+def _refuse_other_study_uid(order: Order, event: OrderReceived) -> None:
+    """A Study Instance UID, once given, never changes: modalities may have it (RAD-13).
+
+    Taken for a further procedure, the worklist would show one examination twice.
+    """
+    alone = len(order.procedures) == len(event.procedures) == 1
+    for held in order.procedures:
+        for said in event.procedures:
+            named = (
+                said.rp_id == held.rp_id if said.rp_id else alone and _same_procedure(held, said)
+            )
+            ours, theirs = held.study_instance_uid, said.study_instance_uid
+            if named and ours and theirs and ours != theirs:
+                raise DuplicateKey(
+                    "the requested procedure has another Study Instance UID, which never changes",
+                    location=event.location,
+                )
+
+
+def _same_procedure(held: Procedure, said: ProcedureDetails) -> bool:
+    return bool(held.code and said.code and held.code.value == said.code.value)
 
 
 def _status_of_additions(order: Order, event: OrderReceived) -> StepStatus:

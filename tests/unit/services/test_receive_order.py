@@ -667,3 +667,13 @@ def test_given_a_discontinuation_of_what_the_modality_discontinued_then_it_is_ac
     core.place(order("DC", status="CA"))
     core.place(order("DC", status="CA", at=LATE))
     assert core.statuses() == {"S1": "DISCONTINUED"}
+
+
+@pytest.mark.parametrize("rp_id", ["R1", ""], ids=["by ID", "by code"])
+def test_given_another_study_uid_for_a_procedure_then_it_is_refused_and_shown_once(
+    core: Core, rp_id: str
+) -> None:
+    core.place(order())
+    answer = core.send(order("XO", procedure("1.2.99", rp_id)))
+    assert answer.code == "205"
+    assert [item["uid"] for item in core.worklist()] == ["1.2.1"]
