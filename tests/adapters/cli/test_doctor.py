@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 
 from tests.adapters.cli.conftest import Site, destination
 from tests.adapters.fhir.scripted_server import Reply, ScriptedServer
+from tests.peers.dcmtk import StoreScp
 from tests.peers.process import choose_port
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[StoreScp]:
+    scp = StoreScp(tmp_path)
+    yield scp
+    scp.close()
 
 
 def line(told: str, what: str) -> str:
@@ -78,17 +90,17 @@ def test_given_destinations_that_are_away_or_of_another_release_then_each_is_wro
     assert told.endswith("2 found wrong.\n")
 
 
-def test_given_peers_then_those_with_an_address_are_asked_for_an_echo(site: Site) -> None:
-    own = site.configuration["dicom"]
-    own["peers"] = [
-        {"ae_title": "ITSELF", "host": "127.0.0.1", "port": own["port"]},
+def test_given_peers_then_those_with_an_address_are_asked_for_an_echo(
+    site: Site, archive: StoreScp
+) -> None:
+    site.configuration["dicom"]["peers"] = [
+        {"ae_title": "STORESCP", "host": "127.0.0.1", "port": archive.port},
         {"ae_title": "AWAY", "host": "127.0.0.1", "port": choose_port()},
         {"ae_title": "CALLER"},
     ]
-    site.start()
     code, told = site.run("doctor")
     assert code == 1
-    assert "C-ECHO succeeded" in line(told, "peer ITSELF")
+    assert "C-ECHO succeeded" in line(told, "peer STORESCP")
     assert "nobody answers" in line(told, "peer AWAY")
     assert "peer CALLER" not in told
 
