@@ -63,6 +63,13 @@ _CODECS: Final = {
     "VNI": "vni",
 }
 _SWITCHING: Final = frozenset({"ISOIR87", "ISOIR159", "ISOIR149", "KSX1001", "ISOIR14", "ISOIR13"})
+# What senders that announce ISO 2022 write all the same: the 8-bit set their system uses.
+_EIGHT_BIT: Final = {
+    "ISOIR87": "cp932",
+    "ISOIR159": "cp932",
+    "ISOIR149": "euc_kr",
+    "KSX1001": "euc_kr",
+}
 _REFUSED: Final = re.compile(r"(UNICODE)?UTF(16|32)(LE|BE)?$")
 
 # Text in these cannot be valid UTF-8 by accident of any likelihood; text in the others can.
@@ -218,10 +225,18 @@ def _choose(raw: bytes, stated: CharacterSet, fallback: str, warnings: list[str]
         return CharacterSet(UTF_8)
     elif stated.codec != "ascii":
         return _mend_latin_1(raw, stated, warnings)
+    elif stated.switching and (own := _eight_bit_set(raw)):
+        warnings.append(f"MSH-18 says ISO 2022, the bytes are {own}")
+        return CharacterSet(own)
     else:
         warnings.append("MSH-18 says ASCII, the bytes are not")
     site = character_set(fallback)
     return site if _fits(raw, site.codec) else CharacterSet(WINDOWS_LATIN)
+
+
+def _eight_bit_set(raw: bytes) -> str:
+    sets = (_EIGHT_BIT.get(_reduce(label), "") for label in declared(raw))
+    return next((codec for codec in sets if codec and _fits(raw, codec)), "")
 
 
 def _mend_latin_1(raw: bytes, stated: CharacterSet, warnings: list[str]) -> CharacterSet:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Final
 
-from bridge.hl7.characters import ASCII, REPLACEMENT, WINDOWS_LATIN, CharacterSet
+from bridge.hl7.characters import ASCII, REPLACEMENT, UTF_8, WINDOWS_LATIN, CharacterSet
 from bridge.hl7.errors import HeaderUnreadable
 
 STANDARD: Final = "^~\\&"
 _TRUNCATION: Final = "#"
+_UTF_8: Final = CharacterSet(UTF_8)
 _MOST_BLANKS: Final = 99
 _FIRST_PRINTABLE: Final = 0x20
 
@@ -121,8 +122,11 @@ class Encoding:
         """Neighbouring sequences are read together: each may hold one byte of the same letter."""
         mark = self.delimiters.escape
         raw = bytes.fromhex(written.replace(f"{mark}X", "").replace(mark, ""))
-        text = self.character_set.decode(raw)
-        return raw.decode(WINDOWS_LATIN, "replace") if REPLACEMENT in text else text
+        for character_set in (self.character_set, _UTF_8):
+            text = character_set.decode(raw)
+            if REPLACEMENT not in text:
+                return text
+        return raw.decode(WINDOWS_LATIN, "replace")
 
 
 @lru_cache(maxsize=256)

@@ -109,7 +109,7 @@ def check_decimal(value: str, segment: Segment, place: Place, run: Run) -> str |
 
 def check_uid(value: str, segment: Segment, place: Place, run: Run) -> str | None:
     """UI: what is no UID refuses the message, since nothing may stand in for it."""
-    value = value.strip()
+    value = value.strip().removeprefix("urn:oid:")  # as FHIR writes it
     if len(value) <= _LONGEST_UID and _UID.fullmatch(value):
         return value
     if is_placeholder(value):

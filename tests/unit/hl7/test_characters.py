@@ -132,6 +132,23 @@ def test_given_kanji_whose_bytes_hold_delimiters_when_read_then_they_do_not_spli
     assert bool(order.warnings) == (label == "")
 
 
+@pytest.mark.parametrize(
+    ("label", "codec", "name"),
+    [
+        ("ISO IR87", "cp932", "山田^太郎"),
+        ("~ISO IR87", "cp932", "ﾔﾏﾀﾞ^ﾀﾛｳ"),
+        ("~KS X 1001", "euc_kr", "홍^길동"),
+    ],
+)
+def test_given_eight_bit_text_under_an_iso_2022_label_when_read_then_it_is_the_countrys_own(
+    label: str, codec: str, name: str
+) -> None:
+    order = read(message(name.encode(codec), label))
+
+    assert name_of(order) == name
+    assert order.warnings
+
+
 def test_given_half_width_and_kanji_in_one_name_when_read_then_both_come() -> None:
     name = "ﾔﾏﾀﾞ^ﾀﾛｳ".encode("shift_jis") + b"=" + "山田".encode("iso2022_jp")
 

@@ -41,6 +41,7 @@ def test_given_sequences_when_replaced_then_text_comes(written: str, meant: str)
         ("iso8859-1", r"OPERA\XC7\\XC3\O", "OPERAÇÃO"),
         ("ascii", r"caf\XE9\ ", "café "),
         ("utf-8", r"caf\XE9\ ", "café "),
+        ("ascii", r"caf\XC3A9\ ", "café "),
     ],
 )
 def test_given_hex_when_replaced_then_the_messages_character_set_reads_it(

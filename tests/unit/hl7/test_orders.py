@@ -206,6 +206,7 @@ def test_given_a_visit_after_the_order_when_read_then_it_still_counts() -> None:
         ([PID, orc(), obr(f18="A1"), orc(placer="P2"), obr(2, f19="R" * 17)], "102", "OBR^2^19"),
         ([PID, orc(), obr(f20="S" * 17)], "102", "OBR^1^20"),
         ([PID.replace("PID1", "X" * 65), orc(), obr()], "102", "PID^1^3"),
+        ([PID, orc(), obr(), "ZDS|urn:oid:x"], "102", "ZDS^1^1"),
         ([PID, orc(), obr(), "ZDS|not-a-uid"], "102", "ZDS^1^1"),
         ([PID, orc(), obr(), "IPC|A1|RP1|1.2.3|S1|ZZ"], "103", "IPC^1^5"),
         ([PID, orc(f7="^^^20261345"), obr()], "102", "ORC^1^7^1^4"),
@@ -364,3 +365,8 @@ def test_given_the_same_bytes_when_read_twice_then_the_events_are_equal() -> Non
     message = (msh(), PID, orc(), obr(f18="A1"))
     assert reading(*message) == reading(*message)
     assert raw(*message).endswith(b"\r")
+
+
+def test_given_a_study_uid_as_fhir_writes_it_when_read_then_it_is_the_uid() -> None:
+    (order,) = orders(msh(), PID, orc(), obr(), "ZDS|urn:oid:1.2.3^RIS^Application^DICOM")
+    assert order.procedures[0].study_instance_uid == "1.2.3"
