@@ -169,6 +169,18 @@ def test_two_changes_of_one_order_are_both_kept(core: Core, race: Race) -> None:
     assert core.held_order().attributes == {"AdmissionID": "V1", "RequestingPhysician": "DO^A"}
 
 
+@pytest.mark.parametrize("known_by", [{"accession": "A1"}, {"accession": "", "placer": "N1"}])
+def test_a_new_order_that_comes_twice_at_once_is_one_order(
+    core: Core, race: Race, known_by: dict[str, str]
+) -> None:
+    race.run(
+        lambda: core.place(order(**known_by)),  # type: ignore[arg-type]
+        (Orders, "with_numbers"),
+        lambda: core.place(order("NW", procedure(code="CTNECK"), **known_by)),  # type: ignore[arg-type]
+    )
+    assert [item["code"] for item in core.worklist()] == ["CTNECK"]
+
+
 @pytest.mark.parametrize("point", [(Orders, "with_numbers"), (Orders, "change_step")])
 def test_a_step_that_begins_while_its_order_changes_does_not_go_back(
     core: Core, race: Race, point: tuple[type, str]
