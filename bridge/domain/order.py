@@ -72,7 +72,7 @@ class OrderReceived:
     """One order group of a message: what the sender wants done (ORC-1) and how things stand.
 
     `control` is ORC-1, `status` OBR-25 or else ORC-5. `occurred_at` orders events of one order
-    (ORC-9, else MSH-7; `YYYYMMDDHHMMSS` in UTC, empty when the sender gave none). `location` is
+    (MSH-7, else ORC-9; `YYYYMMDDHHMMSS` in UTC, empty when the sender gave none). `location` is
     where the group stands in the message, for errors: `ORC^2`. `sources` tells for each keyword
     which field or rule its value came from.
     """

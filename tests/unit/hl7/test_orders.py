@@ -268,12 +268,15 @@ def test_given_null_first_and_a_value_later_when_read_then_the_value_counts() ->
     assert order.attributes["RequestingPhysician"] == "Order^Er"
 
 
-def test_given_no_orc9_when_read_then_msh7_tells_when() -> None:
-    (by_msh,) = orders(msh(), PID, orc(), obr())
-    (by_orc,) = orders(msh(), PID, orc(f9="20260312080000+0900"), obr())
-    (illegal,) = orders(msh(), PID, orc(f9="yesterday"), obr())
-    assert by_msh.occurred_at == illegal.occurred_at == "20260312011500"
+def test_given_both_times_when_read_then_the_messages_tells_which_is_newer() -> None:
+    """Else a cancel whose ORC-9 is the order's, to the minute, is older than the order itself."""
+    untimed = msh().replace("20260312081500", "1234")
+    (both,) = orders(msh(), PID, orc(f9="202603120814"), obr())
+    (by_orc,) = orders(untimed, PID, orc(f9="20260312080000+0900"), obr())
+    (neither,) = orders(untimed, PID, orc(f9="yesterday"), obr())
+    assert both.occurred_at == "20260312011500"
     assert by_orc.occurred_at == "20260311230000"
+    assert neither.occurred_at == ""
 
 
 def test_given_a_long_description_when_read_then_it_is_cut_with_a_warning() -> None:
