@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from enum import StrEnum
 
@@ -32,7 +32,11 @@ def with_minted_accession(numbers: OrderNumbers, order_pk: int, site: Authority)
 
 
 def completed(
-    procedures: Iterable[ProcedureDetails], order: Order, mode: Mode, start: str, taken: int
+    procedures: Iterable[ProcedureDetails],
+    order: Order,
+    mode: Mode,
+    start: Callable[[], str],
+    taken: int,
 ) -> tuple[ProcedureDetails, ...]:
     """New procedures of `order`, ready to be written.
 
@@ -61,9 +65,11 @@ def _minted(details: ProcedureDetails, accession: Identifier, position: int) -> 
     return replace(details, rp_id=rp_id, study_instance_uid=uid, steps=steps)
 
 
-def _with_starts(details: ProcedureDetails, start: str) -> ProcedureDetails:
-    stat = details.attributes.get("RequestedProcedurePriority", "") == "STAT"
-    return replace(details, steps=tuple(_with_start(each, start, stat) for each in details.steps))
+def _with_starts(details: ProcedureDetails, start: Callable[[], str]) -> ProcedureDetails:
+    if all(step.start_date for step in details.steps):
+        return details
+    moment, stat = start(), details.attributes.get("RequestedProcedurePriority", "") == "STAT"
+    return replace(details, steps=tuple(_with_start(each, moment, stat) for each in details.steps))
 
 
 def _with_start(step: StepDetails, start: str, stat: bool) -> StepDetails:

@@ -32,12 +32,12 @@ class _Additions:
     """How procedures and steps that a message adds begin."""
 
     mode: Mode
-    start: str
+    start: Callable[[], str]
     status: StepStatus
 
 
 def overlay(
-    tx: Transaction, event: OrderReceived, order: Order, mode: Mode, start: str
+    tx: Transaction, event: OrderReceived, order: Order, mode: Mode, start: Callable[[], str]
 ) -> tuple[Order, frozenset[int] | None]:
     """Lay a snapshot over what is held: what it says wins, what it leaves out stays.
 

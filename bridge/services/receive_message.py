@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import assert_never
 
 from bridge.domain.errors import BridgeError
@@ -83,7 +84,9 @@ class ReceiveMessage:
         """Journal a message that could not be applied, and return the reply that says why."""
         answer = reply(Receipt(disposition=Disposition.REFUSED, error=error))
         entry = replace(
-            _entry(message, events, Disposition.REFUSED, answer),
+            _entry(message, events),
+            disposition=Disposition.REFUSED,
+            reply=answer,
             error=error.message,
             dedupe_key=None,
         )
@@ -96,18 +99,18 @@ class ReceiveMessage:
     def _apply(
         self, tx: Transaction, message: InboundMessage, events: Sequence[Event], reply: Reply
     ) -> bytes:
-        key = dedupe_key(message)
-        stored = tx.journal.reply_to(key)
+        entry = _entry(message, events)
+        stored = tx.journal.reply_to(entry.dedupe_key or "")
         if stored is not None:
-            repeated = _entry(message, events, Disposition.DUPLICATE, stored)
-            tx.journal.add(replace(repeated, dedupe_key=None))
+            duplicate = Disposition.DUPLICATE
+            tx.journal.add(replace(entry, disposition=duplicate, reply=stored, dedupe_key=None))
             return stored
         if any(not isinstance(event, Noted) for event in events):
             tx.orders.begin_change()
         dispositions = [self._one(tx, event, message) for event in events]
         disposition = _overall(dispositions)
         answer = reply(Receipt(disposition=disposition, warnings=message.warnings))
-        tx.journal.add(_entry(message, events, disposition, answer))
+        tx.journal.add(replace(entry, disposition=disposition, reply=answer))
         return answer
 
     def _one(self, tx: Transaction, event: Event, message: InboundMessage) -> Disposition:
@@ -117,7 +120,7 @@ class ReceiveMessage:
                     source=message.source,
                     mode=Mode(message.mode),
                     received_at=message.received_at,
-                    default_start=self._default_start(message.received_at),
+                    default_start=partial(self._default_start, message.received_at),
                 )
                 return self._orders.apply(tx, event, origin)
             case PatientUpdated():
@@ -135,9 +138,9 @@ def content_hash(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()
 
 
-def dedupe_key(message: InboundMessage) -> str:
-    """The key under which a message can be applied only once."""
-    said = f"{message.source}|{message.control_id}|{content_hash(message.raw)}"
+def dedupe_key(message: InboundMessage, content: str) -> str:
+    """The key under which a message of this content hash can be applied only once."""
+    said = f"{message.source}|{message.control_id}|{content}"
     return hashlib.sha256(said.encode(errors="backslashreplace")).hexdigest()
 
 
@@ -149,9 +152,9 @@ def _overall(dispositions: Iterable[Disposition]) -> Disposition:
     return Disposition.NOTED
 
 
-def _entry(
-    message: InboundMessage, events: Sequence[Event], disposition: Disposition, reply: bytes
-) -> JournalEntry:
+def _entry(message: InboundMessage, events: Sequence[Event]) -> JournalEntry:
+    """The journal entry of a message, before it is known what becomes of it."""
+    content = content_hash(message.raw)
     noted = "; ".join(event.reason for event in events if isinstance(event, Noted))
     return JournalEntry(
         direction=Direction.IN,
@@ -159,14 +162,13 @@ def _entry(
         peer=message.peer,
         type=message.type,
         control_id=message.control_id,
-        content_hash=content_hash(message.raw),
+        content_hash=content,
         received_at=message.received_at,
-        disposition=disposition,
+        disposition=Disposition.NOTED,
         raw=message.raw,
-        reply=reply,
         error=noted,
         warnings=message.warnings,
-        dedupe_key=dedupe_key(message),
+        dedupe_key=dedupe_key(message, content),
         mentions=((Mention.CONTROL_ID, message.control_id), *_mentions(events)),
     )
 

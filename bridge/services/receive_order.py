@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bridge.domain.errors import (
@@ -35,13 +36,14 @@ _CHANGES_DATA = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE})
 class Origin:
     """Where an order event came from: the sending application, its mode, when it arrived.
 
-    `default_start` (`YYYYMMDDHHMMSS`, site time) is for steps without a start; empty holds them.
+    `default_start` gives the start (`YYYYMMDDHHMMSS`, site time) of steps that came without one;
+    empty holds them.
     """
 
     source: str
     mode: Mode
     received_at: float
-    default_start: str
+    default_start: Callable[[], str]
 
 
 class ReceiveOrder:

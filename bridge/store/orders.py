@@ -87,10 +87,11 @@ _INSERT_STEP = insert(
     ),
     returning_pk=True,
 )
-_OWNER_OF_STUDY = Statement(
-    select(requested_procedure.c.order_pk).where(
-        requested_procedure.c.study_instance_uid == bindparam("uid")
-    )
+_OWNERS_OF_STUDY = Statement(
+    select(_ORDER.c.patient_pk)
+    .distinct()
+    .join(requested_procedure)
+    .where(requested_procedure.c.study_instance_uid == bindparam("uid"))
 )
 _PROCEDURES = (
     select(requested_procedure)
@@ -152,10 +153,10 @@ class Orders:
         """The orders with a requested procedure of one of these Study Instance UIDs."""
         return self._where(requested_procedure.c.study_instance_uid.in_(tuple(uids)))
 
-    def owner_of_study(self, study_instance_uid: str) -> int | None:
-        """The order whose requested procedure was given this Study Instance UID."""
-        pk: int | None = _OWNER_OF_STUDY.scalar(self._connection, {"uid": study_instance_uid})
-        return pk
+    def owners_of_study(self, study_instance_uid: str) -> frozenset[int]:
+        """The patients for whom this Study Instance UID was given."""
+        rows = _OWNERS_OF_STUDY.rows(self._connection, {"uid": study_instance_uid})
+        return frozenset(pk for (pk,) in rows)
 
     def with_rp_ids(self, rp_ids: Iterable[str]) -> tuple[Order, ...]:
         """The orders with a requested procedure of one of these IDs, whatever the accession."""

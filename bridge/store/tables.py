@@ -106,7 +106,7 @@ requested_procedure = Table(
     _pk(),
     Column("order_pk", ForeignKey("imaging_service_request.pk"), nullable=False, index=True),
     _text("rp_id"),
-    Column("study_instance_uid", TEXT, unique=True),
+    Column("study_instance_uid", TEXT, index=True),
     Column("code", JSON),
     Column("attributes", JSON, nullable=False),
     Index("ix_requested_procedure_rp_id", "rp_id"),

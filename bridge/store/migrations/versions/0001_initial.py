@@ -337,9 +337,6 @@ def upgrade() -> None:
             name=op.f("fk_requested_procedure_order_pk"),
         ),
         sa.PrimaryKeyConstraint("pk", name=op.f("pk_requested_procedure")),
-        sa.UniqueConstraint(
-            "study_instance_uid", name=op.f("uq_requested_procedure_study_instance_uid")
-        ),
     )
     with op.batch_alter_table("requested_procedure", schema=None) as batch_op:
         batch_op.create_index(
