@@ -158,7 +158,7 @@ def decide(
     found = _of_one_accession(found)
     if _names_several(study, found):
         return _conflict(case, found, "its images name several patients")
-    if group := _group(study, found, performed_together):
+    if group := _group(study, found, _ordered_together(found) or performed_together):
         return _by_table(case, Key.REQUEST_ATTRIBUTES, group)
     return _contradiction(case, found) or _by_strongest(case, found)
 
@@ -246,6 +246,12 @@ def _contradiction(case: _Case, found: list[Candidate]) -> MatchDecision | None:
 def _conflict(case: _Case, found: list[Candidate], reason: str) -> MatchDecision:
     evidence = tuple(e for c in found for e in _evidence(case.study, c))
     return MatchDecision(outcome=Outcome.CONFLICT, reason=reason, evidence=evidence)
+
+
+def _ordered_together(found: list[Candidate]) -> list[int]:
+    """A RIS that groups examinations gives their procedures one Study Instance UID."""
+    sharing = [c.procedure.pk for c in found if Key.STUDY_INSTANCE_UID in c.keys]
+    return sharing if len(sharing) > 1 else []
 
 
 def _group(study: Study, found: list[Candidate], together: Collection[int]) -> list[Candidate]:

@@ -133,7 +133,7 @@ class ReceiveOrder:
         origin: Origin,
         neighbours: tuple[Order, ...],
     ) -> Disposition:
-        self._own_study_uids(tx, event, None)
+        _refuse_foreign_study(tx, event, patient)
         if not event.numbers:
             raise RequiredFieldMissing("the order has no number", location=f"{event.location}^2")
         pk = tx.orders.add(event, patient.pk, origin.source, origin.received_at)
@@ -173,7 +173,7 @@ class ReceiveOrder:
     ) -> Disposition:
         touched: frozenset[int] | None
         if rule.action in _CHANGES_DATA:
-            self._own_study_uids(tx, event, order)
+            _refuse_foreign_study(tx, event, patient)
             numbers = joined(order.numbers, event.numbers)
             if origin.mode is Mode.HIS_ONLY:
                 numbers = with_minted_accession(numbers, order.pk, self._site)
@@ -191,14 +191,14 @@ class ReceiveOrder:
         self._reconcile.changed(tx, [order], patient, origin.received_at)
         return Disposition.APPLIED
 
-    def _own_study_uids(self, tx: Transaction, event: OrderReceived, order: Order | None) -> None:
-        """A Study Instance UID is one requested procedure's for good (STANDARDS 2.8: 205)."""
-        for uid in {p.study_instance_uid for p in event.procedures if p.study_instance_uid}:
-            owner = tx.orders.owner_of_study(uid)
-            if owner is not None and (order is None or owner != order.pk):
-                raise DuplicateKey(
-                    "the Study Instance UID belongs to another order", location=event.location
-                )
+
+def _refuse_foreign_study(tx: Transaction, event: OrderReceived, patient: Patient) -> None:
+    """Orders done as one study may share its UID, patients may not (STANDARDS 2.8: 205)."""
+    for uid in {p.study_instance_uid for p in event.procedures if p.study_instance_uid}:
+        if tx.orders.owners_of_study(uid) - {patient.pk}:
+            raise DuplicateKey(
+                "the Study Instance UID belongs to another patient", location=event.location
+            )
 
 
 def _may_be(held: OrderNumbers, said: OrderNumbers) -> bool:

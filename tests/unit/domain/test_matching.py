@@ -322,6 +322,12 @@ def test_a_performed_step_that_names_several_requests_serves_them_all() -> None:
     assert (decision.outcome, decision.procedure_pks) == (Outcome.MATCHED, (1, 2))
 
 
+def test_orders_of_one_study_uid_are_all_served_by_it() -> None:
+    """A RIS that groups gives several orders one Study Instance UID; the images name one."""
+    decision = decided(STUDY, candidate(UID, ACCESSION, pk=1), candidate(UID, pk=2))
+    assert (decision.outcome, decision.procedure_pks) == (Outcome.MATCHED, (1, 2))
+
+
 def test_a_performed_group_that_the_images_contradict_is_left_to_a_person() -> None:
     group = candidate(PERFORMED, pk=1), candidate(PERFORMED, pk=2), candidate(UID, pk=3)
     decision = decide(STUDY, group, patient_is_known=True, performed_together={1, 2})
@@ -380,12 +386,13 @@ def test_a_match_is_never_with_another_patient(
 
 
 @given(STUDIES, st.booleans(), CANDIDATES)
-def test_several_procedures_are_matched_only_when_the_images_name_several(
+def test_several_procedures_are_matched_only_when_the_images_or_their_uid_name_several(
     study: Study, known: bool, candidates: list[Candidate]
 ) -> None:
     decision = decide(study, candidates, patient_is_known=known)
     if decision.outcome is Outcome.MATCHED and len(decision.procedure_pks) > 1:
-        assert len(study.request_attributes) > 1
+        sharing = [each for each in candidates if UID in each.keys]
+        assert len(study.request_attributes) > 1 or len(sharing) > 1
 
 
 def of(pks: Iterable[int], candidates: Iterable[Candidate]) -> list[Candidate]:

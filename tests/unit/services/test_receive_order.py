@@ -152,9 +152,21 @@ def test_given_the_accession_number_of_another_patients_order_then_it_is_refused
     assert core.entry()["name"] == "TRAN^P1"
 
 
-def test_given_the_study_uid_of_another_order_then_it_is_refused(core: Core) -> None:
+def test_given_the_study_uid_of_another_patients_order_then_it_is_refused(core: Core) -> None:
     core.place(order())
-    assert core.send(order("NW", procedure("1.2.1"), accession="A2")).code == "205"
+    other = order("NW", procedure("1.2.1"), accession="A2", who=patient("P2"))
+    assert core.send(other).code == "205"
+
+
+def test_given_two_orders_with_one_study_uid_then_both_are_shown_and_one_study_serves_both(
+    core: Core,
+) -> None:
+    """A RIS that groups examinations schedules them as one study."""
+    core.place(order(), order("NW", procedure("1.2.1", "R2", step("S2")), accession="A2"))
+    assert core.steps_shown() == [("R1", "S1"), ("R2", "S2")]
+    core.image()
+    core.settle()
+    assert core.matched_accessions() == ["A1", "A2"]
 
 
 def test_given_a_message_without_a_patient_then_it_is_about_the_orders_own(core: Core) -> None:

@@ -343,6 +343,11 @@ def upgrade() -> None:
             batch_op.f("ix_requested_procedure_order_pk"), ["order_pk"], unique=False
         )
         batch_op.create_index("ix_requested_procedure_rp_id", ["rp_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_requested_procedure_study_instance_uid"),
+            ["study_instance_uid"],
+            unique=False,
+        )
 
     op.create_table(
         "scheduled_step",
