@@ -74,10 +74,17 @@ class Hospital:
         assert stored.ok, stored.output
         assert len(stored.statuses) == len(study.paths)
 
-    def start_step(self, order: Order, uid: str | None = None) -> str:
-        """Start a performed procedure step of the order (RAD-6); give its SOP Instance UID."""
+    def start_step(self, order: Order, *others: Order, uid: str | None = None) -> str:
+        """Start a performed procedure step of the order (RAD-6); give its SOP Instance UID.
+
+        It is performed for `others` as well: the group case.
+        """
         uid = uid or str(generate_uid())
-        status = self.mpps.create_step(self.bridge.dicom_port, uid, started(order))
+        elements = started(order)
+        for other in others:
+            scheduled = started(other)["ScheduledStepAttributesSequence"]
+            elements["ScheduledStepAttributesSequence"] += scheduled
+        status = self.mpps.create_step(self.bridge.dicom_port, uid, elements)
         assert status == 0x0000, f"{status:04X}H"
         return uid
 
@@ -136,6 +143,11 @@ def counts(imaging_study: Resource) -> dict[str, int]:
             uids = {instance["uid"] for instance in one["instance"]}
             assert len(uids) == len(one["instance"]) == one["numberOfInstances"]
     return found
+
+
+def accessions_of(imaging_study: Resource) -> list[str]:
+    """Give every accession number that `basedOn` names."""
+    return sorted(one["identifier"]["value"] for one in imaging_study.get("basedOn", []))
 
 
 def accession_of(imaging_study: Resource) -> str | None:

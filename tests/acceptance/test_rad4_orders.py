@@ -265,3 +265,20 @@ def test_given_a_held_order_when_the_missing_part_comes_then_it_is_on_the_workli
     hospital.send(orm(order, control="XO"))
 
     assert hospital.entry(order).PatientName == order.patient.person_name
+
+
+@FORM
+def test_given_two_orders_of_one_accession_number_then_both_are_on_the_worklist(
+    hospital: Hospital, form: str
+) -> None:
+    """A HIS that groups examinations; a known system keeps the last, and answers AA to both."""
+    one = new_order()
+    other = replace(new_order(one.patient), accession=one.accession)
+    hospital.place(FORMS[form](one))
+    hospital.place(FORMS[form](other))
+
+    assert hospital.step_ids(one) == sorted([one.step.id, other.step.id])
+
+    hospital.place(FORMS[form](other, control="CA", status="CA"))
+
+    assert hospital.step_ids(one) == [one.step.id]

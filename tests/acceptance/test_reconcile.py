@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydicom.uid import generate_uid
 
-from tests.acceptance.hospital import Hospital, accession_of
+from tests.acceptance.hospital import Hospital, accession_of, accessions_of
 from tests.acceptance.images import Study, request_attributes, scan
 from tests.acceptance.orders import (
     Order,
@@ -205,3 +205,34 @@ def test_given_a_correction_of_demographics_then_a_waiting_study_is_looked_at_ag
     hospital.place(adt_update(right))
 
     assert accession_of(hospital.published_complete(study)) == order.accession
+
+
+def test_given_one_performed_step_for_two_orders_then_its_study_serves_both(
+    hospital: Hospital, tmp_path: Path
+) -> None:
+    """The group case: the images carry the numbers of one order, the MPPS names both."""
+    one = new_order()
+    other = new_order(one.patient)
+    hospital.place(omi(one, other))
+    step = hospital.start_step(one, other)
+    study = stored(hospital, one, tmp_path)
+    hospital.end_step(step, study)
+
+    found = hospital.published_complete(study)
+
+    assert accessions_of(found) == sorted([one.accession, other.accession])
+    assert hospital.worklist(AccessionNumber=other.accession) == []
+
+
+def test_given_two_orders_that_a_ris_schedules_as_one_study_then_it_serves_both(
+    hospital: Hospital, tmp_path: Path
+) -> None:
+    one = new_order()
+    other = replace(new_order(one.patient), study_uid=one.study_uid)
+    hospital.place(omi(one))
+    hospital.place(omi(other))
+    study = stored(hospital, one, tmp_path)
+
+    found = hospital.published_complete(study)
+
+    assert accessions_of(found) == sorted([one.accession, other.accession])
