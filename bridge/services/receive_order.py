@@ -74,6 +74,8 @@ class ReceiveOrder:
         if rule.action is Action.NOTE:
             return Disposition.NOTED
         order, neighbours = self._find(tx, event)
+        if order is None and rule.action is not Action.CREATE:
+            order = self._find_by_value(tx, event)
         if order is not None and _is_older(event, order):
             return Disposition.STALE
         if order is None and rule.action is Action.STATUS:
@@ -108,6 +110,20 @@ class ReceiveOrder:
                 location=f"{event.location}^2",
             )
         return (found[0] if found else None), neighbours
+
+    def _find_by_value(self, tx: Transaction, event: OrderReceived) -> Order | None:
+        """The one order of the patient whose number is the same but for a silent authority.
+
+        Senders name the authority in the order and not in its cancel, or the other way round.
+        """
+        said = event.numbers
+        values = [each.value for each in (said.filler, said.placer) if each]
+        found = [o for o in tx.orders.with_order_numbers(values) if _is_alike(o.numbers, said)]
+        if event.patient.identifiers and found:
+            patients = [tx.patients.find(each) for each in event.patient.identifiers]
+            known = {patient.pk for patient in patients if patient}
+            found = [o for o in found if o.patient_pk in known]
+        return found[0] if len(found) == 1 else None
 
     def _patient(
         self, tx: Transaction, event: OrderReceived, order: Order | None, now: float
@@ -214,6 +230,15 @@ def _may_be(held: OrderNumbers, said: OrderNumbers) -> bool:
         pairs = ((held.filler, said.filler), (held.placer, said.placer))
         return not any(ours and theirs and ours.contradicts(theirs) for ours, theirs in pairs)
     return not (_differ(held.filler, said.filler) or _differ(held.accession, said.accession))
+
+
+def _is_alike(held: OrderNumbers, said: OrderNumbers) -> bool:
+    """Whether every order number both have agrees, and the accession numbers but for the issuer."""
+    if held.accession and said.accession and held.accession.value != said.accession.value:
+        return False
+    pairs = [(held.filler, said.filler), (held.placer, said.placer)]
+    both = [ours.agrees_with(theirs) for ours, theirs in pairs if ours and theirs]
+    return bool(both) and all(both)
 
 
 def _same(ours: Identifier | None, theirs: Identifier | None) -> bool:

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, false, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    false,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects import postgresql
 
 from bridge.domain.order import (
@@ -164,10 +176,16 @@ class Orders:
 
     def with_accession_numbers(self, values: Iterable[str]) -> tuple[Order, ...]:
         """The orders with one of these accession numbers, whatever the issuer."""
-        keys = _ORDER.c.accession_key
-        # The key is the number, `^` and its issuer: one index serves both questions.
-        numbered = [and_(keys >= f"{value}^", keys < f"{value}_") for value in values]
-        query = select(_ORDER).where(or_(false(), *numbered))
+        query = select(_ORDER).where(_numbered(_ORDER.c.accession_key, values))
+        return tuple(self._load(row) for row in self._connection.execute(query).all())
+
+    def with_order_numbers(self, values: Iterable[str]) -> tuple[Order, ...]:
+        """The orders with one of these filler or placer numbers, whatever the authority, locked."""
+        wanted = tuple(values)
+        query = select(_ORDER).where(
+            or_(_numbered(_ORDER.c.filler_key, wanted), _numbered(_ORDER.c.placer_key, wanted))
+        )
+        query = query.order_by(_ORDER.c.pk).with_for_update(key_share=True)
         return tuple(self._load(row) for row in self._connection.execute(query).all())
 
     def with_steps(self, step_pks: Iterable[int]) -> tuple[Order, ...]:
@@ -324,6 +342,11 @@ class Orders:
             occurred_at=row.occurred_at,
             held_reason=row.held_reason,
         )
+
+
+def _numbered(keys: ColumnElement[Any], values: Iterable[str]) -> ColumnElement[bool]:
+    """The key is the number, `^` and its authority: one index serves both questions."""
+    return or_(false(), *(and_(keys >= f"{value}^", keys < f"{value}_") for value in values))
 
 
 def _number_keys(numbers: OrderNumbers) -> dict[str, str | None]:

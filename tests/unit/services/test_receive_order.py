@@ -10,6 +10,7 @@ from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.journal import Disposition
 from bridge.domain.order import (
     Category,
+    OrderNumbers,
     OrderReceived,
     PatientUpdated,
     ProcedureDetails,
@@ -689,3 +690,22 @@ def test_given_another_study_uid_for_a_procedure_then_it_is_refused_and_shown_on
     answer = core.send(order("XO", procedure("1.2.99", rp_id)))
     assert answer.code == "205"
     assert [item["uid"] for item in core.worklist()] == ["1.2.1"]
+
+
+@pytest.mark.parametrize("placed_by", [Authority("HIS"), Authority()], ids=["named", "silent"])
+def test_given_a_cancel_that_names_the_authority_otherwise_then_it_finds_the_order(
+    core: Core, placed_by: Authority
+) -> None:
+    cancelled_by = Authority() if placed_by else Authority("HIS")
+    core.place(replace(order(), numbers=OrderNumbers(placer=Identifier("N1", placed_by))))
+    core.place(order("NW", procedure("1.2.2"), who=patient("P2"), accession="A2"))
+    cancel = replace(order("CA"), numbers=OrderNumbers(placer=Identifier("N1", cancelled_by)))
+    core.place(cancel)
+    assert [item["accession"] for item in core.worklist()] == ["A2"]
+
+
+def test_given_a_bare_number_that_another_patient_has_then_it_is_another_order(core: Core) -> None:
+    core.place(replace(order(), numbers=OrderNumbers(placer=Identifier("N1", Authority("HIS")))))
+    cancel = replace(order("CA", who=patient("P2")), numbers=OrderNumbers(placer=Identifier("N1")))
+    core.send(cancel)
+    assert len(core.worklist()) == 1
