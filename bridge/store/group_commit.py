@@ -23,13 +23,15 @@ _MOST_AT_ONCE = 64
 class _Job:
     """Work to be done in the writer's transaction, and what came of it."""
 
-    __slots__ = ("done", "error", "result", "work")
+    __slots__ = ("called", "done", "error", "result", "work")
 
     def __init__(self, work: Work) -> None:
         self.work = work
         self.done = False
         self.result: Any = None
         self.error: BaseException | None = None
+        self.called = threading.Lock()  # a lock held is the cheapest thing to wait for
+        self.called.acquire()
 
 
 class GroupCommit:
@@ -37,28 +39,46 @@ class GroupCommit:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._place = threading.Lock()
+        self._door = threading.Lock()
         self._waiting: deque[_Job] = deque()
+        self._taken = False
         self._connection: Connection | None = None
 
     def run(self, work: Work) -> Any:
         """Run `work` and return its result once it is committed. Raises what it raises, undone."""
         job = _Job(work)
-        self._waiting.append(job)
-        with self._place:
-            while not job.done:  # more may wait before us than are done at once
-                self._run_waiting()
+        with self._door:
+            self._waiting.append(job)
+            mine, self._taken = not self._taken, True
+        if not mine:
+            job.called.acquire()  # until our work is done, or the writer's place is ours
+        if not job.done:
+            self._write(job)
         if job.error is not None:
             raise job.error
         return job.result
 
     def close(self) -> None:
-        """Close the connection."""
-        with self._place:
-            self._drop()
+        """Close the connection, once nobody writes any more."""
+        self.run(lambda _connection: None)
+        self._drop()
 
-    def _run_waiting(self) -> None:
-        jobs = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST_AT_ONCE))]
+    def _write(self, job: _Job) -> None:
+        """Hold the writer's place until our own work is done; then pass it to who waits first."""
+        try:
+            while not job.done:  # more may wait before us than are done at once
+                self._run_waiting(job)
+        finally:
+            with self._door:
+                following = self._waiting[0] if self._waiting else None
+                self._taken = following is not None
+            if following is not None:
+                following.called.release()
+
+    def _run_waiting(self, mine: _Job) -> None:
+        with self._door:
+            most = min(len(self._waiting), _MOST_AT_ONCE)
+            jobs = [self._waiting.popleft() for _ in range(most)]
         try:
             self._commit(jobs)
         except BaseException as error:
@@ -68,6 +88,8 @@ class GroupCommit:
                 job.error, job.result = job.error or error, None
         for job in jobs:
             job.done = True
+            if job is not mine:
+                job.called.release()
 
     def _commit(self, jobs: list[_Job]) -> None:
         if self._connection is None:

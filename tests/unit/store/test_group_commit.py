@@ -48,7 +48,7 @@ def together(database: Database, works: list[Callable[[Connection], int]]) -> li
 
     with ThreadPoolExecutor(len(works) + 1) as pool:
         holding = pool.submit(database.transact, hold)
-        while not writer._place.locked():
+        while not writer._taken:
             time.sleep(0.001)
         running = [pool.submit(database.transact, work) for work in works]
         while len(writer._waiting) < len(works):
