@@ -87,6 +87,14 @@ class FhirDestination(Destination):
             " patients, and a study of an unknown one waits.",
         ),
     )
+    update_patient: bool = field(
+        default=False,
+        metadata=described(
+            BOOLEAN,
+            "Write names and the like into the Patient the server holds, too: for servers whose"
+            " patients come from the bridge. Needs `create_patient`.",
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -232,11 +232,11 @@ class Deliveries:
         return self._move(pk, (DeliveryState.PENDING,), _PARKED, now)
 
     def listed(self, states: Sequence[str], limit: int = 100) -> Sequence[Row[Any]]:
-        """Deliveries in these states, oldest first."""
-        query = select(delivery).order_by(_D.pk).limit(limit)
+        """The newest deliveries in these states, oldest of them first."""
+        query = select(delivery).order_by(_D.pk.desc()).limit(limit)
         if states:
             query = query.where(_D.state.in_(tuple(states)))
-        return self._connection.execute(query).all()
+        return self._connection.execute(query).all()[::-1]
 
     def count_by_state(self) -> dict[tuple[str, str], int]:
         """(destination, state) → number of deliveries."""

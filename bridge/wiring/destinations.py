@@ -71,7 +71,7 @@ def _fhir(settings: Settings, destination: DestinationSettings) -> Adapter:
                 ceiling=retry.ceiling_seconds,
                 attempts=retry.max_attempts or _FOREVER,
             ),
-            patients=PatientPolicy.CREATE if destination.create_patient else PatientPolicy.SEARCH,
+            patients=_patient_policy(destination),
             systems=IdentifierSystems(default=settings.site.assigning_authority),
             zone=settings.site.timezone,
             access=(
@@ -84,6 +84,12 @@ def _fhir(settings: Settings, destination: DestinationSettings) -> Adapter:
             source=f"urn:bridge:{site}",
         )
     )
+
+
+def _patient_policy(destination: FhirSettings) -> PatientPolicy:
+    if not destination.create_patient:
+        return PatientPolicy.SEARCH
+    return PatientPolicy.UPDATE if destination.update_patient else PatientPolicy.CREATE
 
 
 _BUILDERS: Mapping[str, Callable[[Settings, DestinationSettings], Adapter]] = {
