@@ -121,7 +121,8 @@ def test_a_deadlock_is_run_again(database: Database, store: SqlStore) -> None:
     with ThreadPoolExecutor(2) as pool:
         for done in [pool.submit(database.transact, lock(*pks)) for pks in ((1, 2), (2, 1))]:
             done.result()
-    assert len(tries) == (2 if database.is_sqlite else 3)
+    # One side was undone and ran again; by chance the other may be undone by that in turn.
+    assert len(tries) == 2 if database.is_sqlite else len(tries) > 2
 
 
 def test_what_can_never_be_stored_is_refused_for_good(database: Database, store: SqlStore) -> None:
