@@ -20,6 +20,9 @@ HERE = Path(__file__).parent
 NODE = HERE / "node" / "node_modules" / ".node"
 
 
+_CHOSEN: set[int] = set()
+
+
 class PeerError(AssertionError):
     """A peer did not do its part; the message holds the end of its output."""
 
@@ -28,17 +31,20 @@ def choose_port() -> int:
     """Give a free port of the loopback interface, proven free by binding it.
 
     From below the range of which the kernel takes the ports of outgoing connections, so that
-    nobody takes the port
-    of a server that is down for a moment (Linux: 32768 and above).
+    nobody takes the port of a server that is down for a moment (Linux: 32768 and above). Never
+    the same twice: a peer with a lasting connection would take a new server for the old one.
     """
     for _ in range(1000):
         port = random.randrange(20000, 32000)
+        if port in _CHOSEN:
+            continue
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
+        _CHOSEN.add(port)
         return port
     raise PeerError("no free port was found")
 
