@@ -41,10 +41,6 @@ class Identifier:
         """(value, authority key): what uniqueness is judged by."""
         return (self.value, self.authority.key)
 
-    def or_authority(self, default: Authority) -> Identifier:
-        """This identifier, assigned by `default` when it names no authority itself."""
-        return self if self.authority else Identifier(self.value, default, self.type_code)
-
     def agrees_with(self, other: Identifier) -> bool:
         """Same value, and no authority that contradicts: a silent authority contradicts nothing."""
         if self.value != other.value:

@@ -238,11 +238,6 @@ class Deliveries:
             query = query.where(_D.state.in_(tuple(states)))
         return self._connection.execute(query).all()[::-1]
 
-    def count_by_state(self) -> dict[tuple[str, str], int]:
-        """(destination, state) → number of deliveries."""
-        query = select(_D.destination, _D.state, func.count()).group_by(_D.destination, _D.state)
-        return {(row[0], row[1]): row[2] for row in self._connection.execute(query).all()}
-
     def _move(self, pk: int, before: Sequence[DeliveryState], after: str, now: float) -> bool:
         moved = self._connection.execute(
             update(delivery)

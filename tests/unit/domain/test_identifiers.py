@@ -39,13 +39,6 @@ def test_agreement_is_mutual_and_never_joins_two_values(one: Identifier, two: Id
     assert one.value == two.value or not one.agrees_with(two)
 
 
-@given(IDENTIFIERS, AUTHORITIES)
-def test_a_default_authority_is_for_identifiers_that_name_none(
-    one: Identifier, default: Authority
-) -> None:
-    assert one.or_authority(default).authority == (one.authority or default)
-
-
 @pytest.mark.parametrize(
     "value", ["", " ", "0", "unknown", "UNK", "N/A", "none", '""', "9999", "9999999", ".", "-"]
 )
