@@ -90,35 +90,6 @@ class OrderReceived:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PatientUpdated:
-    """Demographics of a patient as the sender now knows them (ADT^A08 and its kin)."""
-
-    event: str
-    patient: PatientDetails
-    occurred_at: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PatientsMerged:
-    """ADT^A40 and its ancestors: `retired` was the same person as `survivor` all along."""
-
-    survivor: PatientDetails
-    retired: tuple[Identifier, ...]
-    occurred_at: str = ""
-    location: str = "MRG^1"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Noted:
-    """A message that changes nothing here: acknowledged and journaled with the reason."""
-
-    reason: str
-
-
-Event = OrderReceived | PatientUpdated | PatientsMerged | Noted
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """A Scheduled Procedure Step as held."""
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from bridge.domain.errors import BridgeError, UnsupportedMessage
-from bridge.domain.order import Event
+from bridge.domain.events import Event
 from bridge.hl7.acknowledgement import (
     AckError,
     Acknowledgement,

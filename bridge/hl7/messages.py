@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from bridge.domain.errors import UnsupportedMessage
-from bridge.domain.order import Noted
+from bridge.domain.events import Noted
 from bridge.hl7.orders import read_orders
 from bridge.hl7.patients import event_of, read_patients
 from bridge.hl7.reading import Reading, Sender

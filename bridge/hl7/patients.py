@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Final
 
 from bridge.domain.errors import RequiredFieldMissing
+from bridge.domain.events import Noted
 from bridge.domain.identifiers import Identifier
-from bridge.domain.order import Noted, PatientsMerged, PatientUpdated
 from bridge.domain.patient import PatientDetails
+from bridge.domain.patient_events import PatientsMerged, PatientUpdated
 from bridge.hl7.order_groups import ScopeOf
 from bridge.hl7.orders import make_patient
 from bridge.hl7.reading import Reading, Sender

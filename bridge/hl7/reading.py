@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bridge.domain.order import Event
+from bridge.domain.events import Event
 from bridge.mapping.profiles import Profile
 from bridge.mapping.source import Site
 

@@ -7,9 +7,10 @@ from dataclasses import replace
 from bridge.domain.errors import DuplicateKey, RequiredFieldMissing
 from bridge.domain.identifiers import Identifier
 from bridge.domain.journal import Disposition
-from bridge.domain.order import PatientsMerged, PatientUpdated
 from bridge.domain.patient import Patient, PatientDetails, merged
+from bridge.domain.patient_events import PatientsMerged, PatientUpdated
 from bridge.domain.scheduling import held_reason
+from bridge.services.origin import Origin
 from bridge.services.performed_orders import catch_up
 from bridge.services.project_worklist import ProjectWorklist
 from bridge.services.reconcile import Reconcile
@@ -63,12 +64,12 @@ class ChangePatient:
             self._follow(tx, patient, now)
         return patient, False
 
-    def update(self, tx: Transaction, event: PatientUpdated, now: float) -> Disposition:
+    def update(self, tx: Transaction, event: PatientUpdated, origin: Origin) -> Disposition:
         """ADT^A08 and its kin: create or update."""
-        self.resolve(tx, event.patient, event.occurred_at, now)
+        self.resolve(tx, event.patient, event.occurred_at, origin.received_at)
         return Disposition.APPLIED
 
-    def merge(self, tx: Transaction, event: PatientsMerged, now: float) -> Disposition:
+    def merge(self, tx: Transaction, event: PatientsMerged, origin: Origin) -> Disposition:
         """ADT^A40: everything of the retired record belongs to the survivor from now on.
 
         A retired identifier nobody knows becomes an alias at once: merges often precede the first
@@ -79,10 +80,10 @@ class ChangePatient:
             raise RequiredFieldMissing("no prior patient identifier", location=event.location)
         if any(each.agrees_with(mine) for each in retired for mine in event.survivor.identifiers):
             raise DuplicateKey("a patient cannot be merged into itself", location=event.location)
-        survivor, _ = self.resolve(tx, event.survivor, event.occurred_at, now)
+        survivor, _ = self.resolve(tx, event.survivor, event.occurred_at, origin.received_at)
         for identifier in retired:
             self._retire(tx, identifier, tx.patients.get(survivor.pk), event.location)
-        self._follow(tx, tx.patients.get(survivor.pk), now)
+        self._follow(tx, tx.patients.get(survivor.pk), origin.received_at)
         return Disposition.APPLIED
 
     def _retire(

@@ -6,15 +6,14 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import assert_never
 
 from bridge.domain.errors import BridgeError
-from bridge.domain.identifiers import Identifier
+from bridge.domain.events import Event, Noted
 from bridge.domain.journal import Direction, Disposition, JournalEntry, Mention
-from bridge.domain.order import Event, Noted, OrderReceived, PatientsMerged, PatientUpdated
-from bridge.services.change_patient import ChangePatient
 from bridge.services.complete_order import Mode
-from bridge.services.receive_order import Origin, ReceiveOrder
+from bridge.services.event_handlers import Handlers
+from bridge.services.mentions import mentions
+from bridge.services.origin import Origin
 from bridge.services.transaction import Store, Transaction
 
 
@@ -55,13 +54,11 @@ class ReceiveMessage:
         self,
         *,
         store: Store,
-        orders: ReceiveOrder,
-        patients: ChangePatient,
+        handlers: Handlers,
         default_start: Callable[[float], str],
     ) -> None:
         self._store = store
-        self._orders = orders
-        self._patients = patients
+        self._handlers = handlers
         self._default_start = default_start
 
     def receive(self, message: InboundMessage, events: Sequence[Event], reply: Reply) -> bytes:
@@ -107,30 +104,20 @@ class ReceiveMessage:
             return stored
         if any(not isinstance(event, Noted) for event in events):
             tx.orders.begin_change()
-        dispositions = [self._one(tx, event, message) for event in events]
+        origin = self._origin(message)
+        dispositions = [self._handlers[type(event)](tx, event, origin) for event in events]
         disposition = _overall(dispositions)
         answer = reply(Receipt(disposition=disposition, warnings=message.warnings))
         tx.journal.add(replace(entry, disposition=disposition, reply=answer))
         return answer
 
-    def _one(self, tx: Transaction, event: Event, message: InboundMessage) -> Disposition:
-        match event:
-            case OrderReceived():
-                origin = Origin(
-                    source=message.source,
-                    mode=Mode(message.mode),
-                    received_at=message.received_at,
-                    default_start=partial(self._default_start, message.received_at),
-                )
-                return self._orders.apply(tx, event, origin)
-            case PatientUpdated():
-                return self._patients.update(tx, event, message.received_at)
-            case PatientsMerged():
-                return self._patients.merge(tx, event, message.received_at)
-            case Noted():
-                return Disposition.NOTED
-            case _:
-                assert_never(event)
+    def _origin(self, message: InboundMessage) -> Origin:
+        return Origin(
+            source=message.source,
+            mode=Mode(message.mode),
+            received_at=message.received_at,
+            default_start=partial(self._default_start, message.received_at),
+        )
 
 
 def content_hash(raw: bytes) -> str:
@@ -169,28 +156,5 @@ def _entry(message: InboundMessage, events: Sequence[Event]) -> JournalEntry:
         error=noted,
         warnings=message.warnings,
         dedupe_key=dedupe_key(message, content),
-        mentions=((Mention.CONTROL_ID, message.control_id), *_mentions(events)),
+        mentions=((Mention.CONTROL_ID, message.control_id), *mentions(events)),
     )
-
-
-def _mentions(events: Sequence[Event]) -> tuple[tuple[Mention, str], ...]:
-    found: list[tuple[Mention, str]] = []
-
-    def add(kind: Mention, *identifiers: Identifier | None) -> None:
-        found.extend((kind, each.value) for each in identifiers if each)
-
-    for event in events:
-        match event:
-            case OrderReceived():
-                add(Mention.PATIENT_ID, *event.patient.identifiers)
-                add(Mention.ACCESSION_NUMBER, event.numbers.accession)
-                add(Mention.ORDER_NUMBER, event.numbers.placer, event.numbers.filler)
-                uids = (p.study_instance_uid for p in event.procedures)
-                found.extend((Mention.STUDY_INSTANCE_UID, uid) for uid in uids)
-            case PatientUpdated():
-                add(Mention.PATIENT_ID, *event.patient.identifiers)
-            case PatientsMerged():
-                add(Mention.PATIENT_ID, *event.survivor.identifiers, *event.retired)
-            case Noted():
-                pass
-    return tuple(found)

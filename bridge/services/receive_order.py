@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bridge.domain.errors import (
     DuplicateKey,
@@ -22,6 +21,7 @@ from bridge.domain.step_status import StepEvent, StepStatus, after
 from bridge.services.change_patient import ChangePatient
 from bridge.services.complete_order import Mode, completed, with_minted_accession
 from bridge.services.move_steps import move_steps
+from bridge.services.origin import Origin
 from bridge.services.overlay_order import add_procedure, joined, named_steps, overlay
 from bridge.services.performed_orders import catch_up
 from bridge.services.project_worklist import ProjectWorklist
@@ -30,20 +30,6 @@ from bridge.services.transaction import Transaction
 
 _TOO_LATE_TO_CANCEL = frozenset({StepStatus.STARTED, StepStatus.COMPLETED, StepStatus.DISCONTINUED})
 _CHANGES_DATA = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """Where an order event came from: the sending application, its mode, when it arrived.
-
-    `default_start` gives the start (`YYYYMMDDHHMMSS`, site time) of steps that came without one;
-    empty holds them.
-    """
-
-    source: str
-    mode: Mode
-    received_at: float
-    default_start: Callable[[], str]
 
 
 class ReceiveOrder:

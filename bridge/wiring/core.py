@@ -13,15 +13,14 @@ from bridge.dicom.worklist_codec import WorklistCodec
 from bridge.domain.delivery import EventKind
 from bridge.domain.identifiers import Authority
 from bridge.mapping.order_control import load_order_control
-from bridge.services.change_patient import ChangePatient
 from bridge.services.complete_study import CompleteStudy
+from bridge.services.event_handlers import event_handlers
 from bridge.services.outbox import Outbox
 from bridge.services.project_worklist import ProjectWorklist
 from bridge.services.publish_study import PublishStudy
 from bridge.services.query_worklist import QueryWorklist
 from bridge.services.receive_instance import ReceiveInstance
 from bridge.services.receive_message import ReceiveMessage
-from bridge.services.receive_order import ReceiveOrder
 from bridge.services.reconcile import Reconcile
 from bridge.services.record_performed_step import RecordPerformedStep
 from bridge.settings import ConfigurationError, Settings
@@ -79,13 +78,11 @@ def build_core(settings: Settings, destinations: Mapping[str, frozenset[EventKin
     objects = LocalObjects(_image_directory(settings))
     reconcile = Reconcile(PublishStudy(destinations))
     worklist = ProjectWorklist(WorklistCodec())
-    patients = ChangePatient(worklist, reconcile)
     complete = CompleteStudy(
         store=store, reconcile=reconcile, settle_seconds=settings.dicom.settle_seconds
     )
-    orders = ReceiveOrder(
+    handlers = event_handlers(
         control=load_order_control(),
-        patients=patients,
         worklist=worklist,
         reconcile=reconcile,
         site=Authority(settings.site.assigning_authority),
@@ -98,7 +95,7 @@ def build_core(settings: Settings, destinations: Mapping[str, frozenset[EventKin
         outbox=Outbox(store),
         wakers=wakers,
         messages=ReceiveMessage(
-            store=store, orders=orders, patients=patients, default_start=_default_start(settings)
+            store=store, handlers=handlers, default_start=_default_start(settings)
         ),
         worklist=QueryWorklist(store),
         instances=ReceiveInstance(store=store, objects=objects, complete=complete, clock=time.time),

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from bridge.domain.errors import BridgeError
+from bridge.domain.events import Event
 from bridge.domain.identifiers import Authority
-from bridge.domain.order import Category, Event, OrderReceived, PatientsMerged, PatientUpdated
+from bridge.domain.order import Category, OrderReceived
+from bridge.domain.patient_events import PatientsMerged, PatientUpdated
 from bridge.hl7.batch import split
 from bridge.hl7.er7 import read
 from bridge.hl7.messages import read_message

@@ -14,8 +14,9 @@ from bridge.domain.errors import (
     StorageFull,
     UnknownKey,
 )
+from bridge.domain.events import Event, Noted
 from bridge.domain.journal import Disposition
-from bridge.domain.order import Event, Noted, OrderReceived
+from bridge.domain.order import OrderReceived
 from bridge.hl7.acknowledgement import Answer, parse
 from bridge.hl7.batch import split
 from bridge.hl7.er7 import read

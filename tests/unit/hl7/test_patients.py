@@ -3,8 +3,9 @@
 import pytest
 
 from bridge.domain.errors import RequiredFieldMissing
+from bridge.domain.events import Noted
 from bridge.domain.identifiers import Authority, Identifier
-from bridge.domain.order import Noted, PatientsMerged, PatientUpdated
+from bridge.domain.patient_events import PatientsMerged, PatientUpdated
 from tests.unit.hl7.messages import PID, msh, reading
 
 HOSP = Authority("HOSP")

@@ -16,35 +16,33 @@ from typing import Any
 from sqlalchemy import select
 
 from bridge.domain.delivery import EventKind, Sent
+from bridge.domain.events import Event
 from bridge.domain.identifiers import NO_AUTHORITY, Authority, Identifier
 from bridge.domain.journal import Disposition
 from bridge.domain.matching import Outcome
 from bridge.domain.order import (
     CodedConcept,
-    Event,
     Order,
     OrderNumbers,
     OrderReceived,
-    PatientsMerged,
-    PatientUpdated,
     ProcedureDetails,
     StepDetails,
 )
 from bridge.domain.patient import PatientDetails
+from bridge.domain.patient_events import PatientsMerged, PatientUpdated
 from bridge.domain.performed_step import PerformedStepReport, ScheduledReference
 from bridge.domain.study import InstanceHeader, RequestAttributes
 from bridge.domain.study import Receipt as Stored
 from bridge.domain.worklist import WorklistEntry, WorklistItem, WorklistQuery
 from bridge.mapping.order_control import load_order_control
-from bridge.services.change_patient import ChangePatient
 from bridge.services.complete_study import CompleteStudy
+from bridge.services.event_handlers import event_handlers
 from bridge.services.outbox import Outbox
 from bridge.services.project_worklist import ProjectWorklist
 from bridge.services.publish_study import PublishStudy
 from bridge.services.query_worklist import QueryWorklist
 from bridge.services.receive_instance import ReceiveInstance
 from bridge.services.receive_message import InboundMessage, Receipt, ReceiveMessage
-from bridge.services.receive_order import ReceiveOrder
 from bridge.services.reconcile import Reconcile
 from bridge.services.record_performed_step import RecordPerformedStep
 from bridge.store.database import Database
@@ -260,21 +258,18 @@ class Core:
         self.objects = MemoryObjects()
         self.reconcile = Reconcile(PublishStudy(DESTINATIONS))
         projection = ProjectWorklist(PlainEncoder())
-        patients = ChangePatient(projection, self.reconcile)
         self.complete = CompleteStudy(
             store=self.store, reconcile=self.reconcile, settle_seconds=SETTLE_SECONDS
         )
-        self.orders = ReceiveOrder(
+        self.handlers = event_handlers(
             control=load_order_control(),
-            patients=patients,
             worklist=projection,
             reconcile=self.reconcile,
             site=HOSP,
         )
         self.messages = ReceiveMessage(
             store=self.store,
-            orders=self.orders,
-            patients=patients,
+            handlers=self.handlers,
             default_start=lambda _received_at: start,
         )
         self.instances = ReceiveInstance(

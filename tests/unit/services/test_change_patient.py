@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from bridge.domain.events import Event
 from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.journal import Disposition
 from bridge.domain.matching import Outcome
-from bridge.domain.order import Event, PatientsMerged
 from bridge.domain.patient import Patient, PatientDetails
+from bridge.domain.patient_events import PatientsMerged
 from tests.unit.services.core import HOSP, Core, merge, order, patient, procedure, updated
 
 EARLY, NOON = "20260105110000", "20260105120000"

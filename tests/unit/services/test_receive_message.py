@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import text
 
 from bridge.domain.errors import BridgeError, ResourceBusy
+from bridge.domain.events import Noted
 from bridge.domain.journal import Disposition
-from bridge.domain.order import Noted
 from bridge.services.receive_message import InboundMessage
 from bridge.store.database import Database
 from tests.unit.services.core import (

@@ -8,15 +8,9 @@ import pytest
 
 from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.journal import Disposition
-from bridge.domain.order import (
-    Category,
-    OrderNumbers,
-    OrderReceived,
-    PatientUpdated,
-    ProcedureDetails,
-    StepDetails,
-)
+from bridge.domain.order import Category, OrderNumbers, OrderReceived, ProcedureDetails, StepDetails
 from bridge.domain.patient import PatientDetails
+from bridge.domain.patient_events import PatientUpdated
 from bridge.mapping.order_control import load_order_control
 from tests.unit.services.core import (
     Core,

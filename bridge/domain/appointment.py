@@ -1,0 +1,45 @@
+"""Appointments: when and where an ordered examination takes place (HL7 SIU, FHIR Appointment)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bridge.domain.identifiers import Identifier
+from bridge.domain.order import OrderNumbers, OrderReceived, StepDetails
+from bridge.domain.patient import PatientDetails
+
+
+class AppointmentAction(StrEnum):
+    """What a scheduler tells of an appointment (SIU S12–S17, S26 and SCH-25; STANDARDS 2.9)."""
+
+    BOOK = "book"
+    RESCHEDULE = "reschedule"
+    MODIFY = "modify"
+    CANCEL = "cancel"
+    DELETE = "delete"
+    NO_SHOW = "no show"
+    ARRIVE = "arrive"
+    START = "start"
+    FULFIL = "fulfil"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppointmentReceived:
+    """One event of one appointment.
+
+    `numbers` are those the scheduler (SCH-1, placer; SCH-2, filler) knows the appointment by.
+    `orders` names the orders it is for (SCH-26, SCH-27); empty when only the appointment numbers
+    tell. `steps` say what is booked, each empty where nothing is said: start, station, location,
+    modality. `order` is what the message amounts to when a site lets appointments create orders;
+    None when they do not.
+    """
+
+    action: AppointmentAction
+    numbers: tuple[Identifier, ...]
+    orders: tuple[OrderNumbers, ...] = ()
+    patient: PatientDetails
+    steps: tuple[StepDetails, ...] = ()
+    order: OrderReceived | None = None
+    occurred_at: str = ""
+    location: str = "SCH^1"

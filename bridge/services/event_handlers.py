@@ -1,0 +1,49 @@
+"""Which use case applies which kind of event: one table, shared by everyone who receives some."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bridge.domain.events import Event, Noted
+from bridge.domain.identifiers import Authority
+from bridge.domain.journal import Disposition
+from bridge.domain.order import OrderReceived
+from bridge.domain.order_control import OrderControlTable
+from bridge.domain.patient_events import PatientsMerged, PatientUpdated
+from bridge.services.change_patient import ChangePatient
+from bridge.services.origin import Origin
+from bridge.services.project_worklist import ProjectWorklist
+from bridge.services.receive_order import ReceiveOrder
+from bridge.services.reconcile import Reconcile
+from bridge.services.transaction import Transaction
+
+Handler = Callable[[Transaction, Any, Origin], Disposition]
+"""Applies one event in the transaction of its message; raises a BridgeError that says where."""
+
+Handlers = Mapping[type[Event], Handler]
+
+
+def event_handlers(
+    *,
+    control: OrderControlTable,
+    worklist: ProjectWorklist,
+    reconcile: Reconcile,
+    site: Authority,
+) -> Handlers:
+    """The use case of every kind of event there is."""
+    patients = ChangePatient(worklist, reconcile)
+    orders = ReceiveOrder(
+        control=control, patients=patients, worklist=worklist, reconcile=reconcile, site=site
+    )
+    return {
+        OrderReceived: orders.apply,
+        PatientUpdated: patients.update,
+        PatientsMerged: patients.merge,
+        Noted: note,
+    }
+
+
+def note(_tx: Transaction, _event: Noted, _origin: Origin) -> Disposition:
+    """Change nothing."""
+    return Disposition.NOTED

@@ -1,0 +1,51 @@
+"""The tables, for SQLite and PostgreSQL alike; the migrations lead to exactly these."""
+
+from __future__ import annotations
+
+from bridge.store.tables.columns import TEXT, metadata
+from bridge.store.tables.deliveries import attempt, confirmation, delivery
+from bridge.store.tables.journal import mention, message
+from bridge.store.tables.orders import imaging_service_request, requested_procedure, scheduled_step
+from bridge.store.tables.patients import patient, patient_identifier
+from bridge.store.tables.performed_steps import (
+    performed_step,
+    performed_step_link,
+    performed_step_study,
+)
+from bridge.store.tables.studies import (
+    instance,
+    instance_conflict,
+    match_decision,
+    series,
+    study,
+    study_procedure,
+)
+from bridge.store.tables.timers import timer
+from bridge.store.tables.worklist import worklist_item, worklist_station
+
+__all__ = [
+    "TEXT",
+    "attempt",
+    "confirmation",
+    "delivery",
+    "imaging_service_request",
+    "instance",
+    "instance_conflict",
+    "match_decision",
+    "mention",
+    "message",
+    "metadata",
+    "patient",
+    "patient_identifier",
+    "performed_step",
+    "performed_step_link",
+    "performed_step_study",
+    "requested_procedure",
+    "scheduled_step",
+    "series",
+    "study",
+    "study_procedure",
+    "timer",
+    "worklist_item",
+    "worklist_station",
+]
