@@ -62,17 +62,6 @@ def _plain(value: Any) -> Any:
     return _describe_fields(value) if dataclasses.is_dataclass(value) else value
 
 
-_WRITERS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
-    (Identifier, lambda value: _write(value)),
-    (CodedConcept, lambda value: _write_codes([value])[0]),
-    (OrderNumbers, lambda value: {k: v for k, v in _describe_numbers(value).items() if v}),
-    (OrderReceived, lambda value: describe_order(value)),
-    (PatientDetails, lambda value: _describe_patient(value)),
-    (Mapping, dict),
-    (tuple, lambda value: [_plain(each) for each in value]),
-)
-
-
 def describe_order(event: OrderReceived) -> dict[str, object]:
     """One order with its procedures and steps."""
     return {
@@ -129,3 +118,14 @@ def _write(identifier: Identifier | None) -> str:
 
 def _write_codes(codes: Iterable[CodedConcept]) -> list[str]:
     return [f"{code.value}^{code.meaning}^{code.scheme}" for code in codes]
+
+
+_WRITERS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
+    (Identifier, _write),
+    (CodedConcept, lambda value: _write_codes([value])[0]),
+    (OrderNumbers, lambda value: {k: v for k, v in _describe_numbers(value).items() if v}),
+    (OrderReceived, describe_order),
+    (PatientDetails, _describe_patient),
+    (Mapping, dict),
+    (tuple, lambda value: [_plain(each) for each in value]),
+)
