@@ -158,6 +158,7 @@ class Intake:
             received_at=self._clock(),
             warnings=warnings,
             mode=self._mode,
+            options=self._sender.profile.options,
         )
 
     def _replier(

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bridge.domain.identifiers import Authority
+from bridge.domain.sender_options import SenderOptions
 from bridge.mapping.documents import Node, read_document
 from bridge.mapping.errors import ProfileError, instead
 from bridge.mapping.imaging import ImagingRules, compile_imaging
+from bridge.mapping.options import compile_options
 from bridge.mapping.rows import Row, compile_rows
 from bridge.mapping.source import Site
 from bridge.mapping.tables import CodeTable, read_table
@@ -24,6 +26,7 @@ _KEYS = frozenset(
         "tables",
         "authorities",
         "defaults",
+        "options",
         "rows",
         "remove",
         "imaging",
@@ -51,6 +54,7 @@ class Profile:
     imaging: ImagingRules
     order_control: str
     authorities: Mapping[str, Authority]
+    options: SenderOptions
 
     def localize(self, site: Site) -> Site:
         """The site as this profile knows its sender: its own authorities before the site's."""
@@ -99,6 +103,7 @@ def load_profile(name: str = DEFAULT, directory: Path | None = None) -> Profile:
             key: Authority(*text.split("&")[:3])
             for key, text in _last(documents, "authorities", _AUTHORITIES).items()
         },
+        options=compile_options(d.entries["options"] for d in documents if "options" in d.entries),
     )
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from bridge.domain.errors import BridgeError
 from bridge.domain.events import Event, Noted
 from bridge.domain.journal import Direction, Disposition, JournalEntry, Mention
+from bridge.domain.sender_options import NO_OPTIONS, SenderOptions
 from bridge.services.complete_order import Mode
 from bridge.services.event_handlers import Handlers
 from bridge.services.mentions import mentions
@@ -30,6 +31,7 @@ class InboundMessage:
     received_at: float
     warnings: tuple[str, ...] = ()
     mode: str = Mode.HIS_ONLY.value
+    options: SenderOptions = NO_OPTIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +119,7 @@ class ReceiveMessage:
             mode=Mode(message.mode),
             received_at=message.received_at,
             default_start=partial(self._default_start, message.received_at),
+            options=message.options,
         )
 
 
