@@ -152,6 +152,8 @@ class PromptConnection(AssociationSocket):
             count += size
         view.release()
         del received[count:]
+        if count < nr_bytes and _awaits_request(self.assoc):
+            _stop_waiting(self.assoc)
         return received
 
     def close(self) -> None:
@@ -197,9 +199,27 @@ def end_associations(associations: Sequence[Association], grace: float) -> None:
         if isinstance(checkpoint, Checkpoint) and association.is_established:
             checkpoint.at_rest.wait(max(0.0, deadline - time.monotonic()))
     for association in associations:
-        association.abort(block=False)
+        if _awaits_request(association):
+            association.dul.event_queue.put("Evt17")  # transport connection closed
+            _stop_waiting(association)
+        else:
+            association.abort(block=False)
     for association in associations:
         association.join(max(0.0, deadline - time.monotonic()))
+
+
+def _awaits_request(association: Association) -> bool:
+    """Whether a peer is connected, or was, that did not ask for an association yet."""
+    return association.requestor.primitive is None
+
+
+def _stop_waiting(association: Association) -> None:
+    """Tell an association's thread that no request will come.
+
+    Else it waits 30 s for one, also for a peer that only checked the port and has gone. No
+    primitive is what the library takes for a timeout.
+    """
+    association.dul.to_user_queue.put(None)
 
 
 def calling_ae_title(event: Event) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import socket
 import struct
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pydicom.uid import UID
 from pynetdicom import AE
+from pynetdicom.association import Association
 from pynetdicom.presentation import build_context, build_role
 
 from bridge.dicom.configuration import DicomConfiguration, Peer
@@ -99,6 +101,33 @@ def test_given_what_is_no_association_then_the_connection_ends_and_others_are_se
         stranger.sendall(opening)
         echo(bridge.remote)
         assert closed(stranger)
+
+
+def threads_of(bridge: RunningBridge) -> list[Association]:
+    return [each for each in bridge.server._entity.active_associations if each.is_alive()]
+
+
+def test_given_a_port_check_that_says_nothing_then_it_holds_no_thread_once_it_is_gone() -> None:
+    with running() as bridge:
+        with socket.create_connection(("127.0.0.1", bridge.port)):
+            while not threads_of(bridge):
+                time.sleep(0.01)
+        (waiting,) = threads_of(bridge)
+        waiting.join(15)  # the library itself waits 30 s for the association request
+        assert not waiting.is_alive()
+        echo(bridge.remote)
+
+
+def test_given_a_connection_that_says_nothing_when_the_bridge_stops_then_it_is_not_waited_for() -> (
+    None
+):
+    with running() as bridge, socket.create_connection(("127.0.0.1", bridge.port)) as silent:
+        while not threads_of(bridge):
+            time.sleep(0.01)
+        (waiting,) = threads_of(bridge)
+        bridge.server.stop(grace=10)
+        assert not waiting.is_alive()
+        assert closed(silent)
 
 
 def closed(connection: socket.socket) -> bool:
