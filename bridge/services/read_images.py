@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from bridge.domain.errors import BridgeError
+from bridge.domain.errors import BridgeError, ResourceBusy
 from bridge.domain.identifiers import Identifier
 
 T = TypeVar("T")
@@ -126,7 +126,7 @@ class ReadImages:
         """The DICOM file (PS3.10) as stored. Raises ImageUnreadable."""
         try:
             return self._objects.get(instance.path)
-        except OSError as error:
+        except (OSError, ResourceBusy) as error:
             raise ImageUnreadable(
                 f"instance {instance.sop_instance_uid} is indexed, but its file cannot be read"
             ) from error

@@ -20,27 +20,26 @@ from bridge.settings.addresses import (
     PORT,
 )
 from bridge.settings.destinations import DESTINATION_KINDS, LOOPBACK, Destination
+from bridge.settings.hl7 import MODE, Hl7
 from bridge.settings.problems import Origin
 from bridge.settings.schema import Items, Section, Value, Values, described
 from bridge.settings.standard_terms import (
     AE_TITLE,
-    HL7_CHARACTER_SET,
     SPECIFIC_CHARACTER_SET,
 )
 from bridge.settings.terms import (
     NAME,
     PATH,
+    SECRET,
     TEXT,
     TIMEZONE,
     choice,
     integer,
     number,
 )
-from bridge.settings.values import DatabaseUrl
+from bridge.settings.values import DatabaseUrl, Secret
 
-_MODE = choice("ris", "his_only")
 _SECONDS = number(0, 86_400, "seconds")
-_TIMEOUT = number(0.1, 86_400, "seconds")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +57,7 @@ class Site:
     mode: str = field(
         default="his_only",
         metadata=described(
-            _MODE,
+            MODE,
             "`ris`: accession numbers, procedure and step IDs and Study Instance UIDs are received"
             " and never minted. `his_only`: the bridge is the order filler and mints what is"
             " missing.",
@@ -98,68 +97,6 @@ class Http:
             "Address under which others reach this listener, written into FHIR Endpoints. Set it"
             " behind a proxy or when listening on every interface.",
             derived="`http://HOST:PORT`",
-        ),
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hl7Listener:
-    """One MLLP port on which HL7 v2 messages arrive."""
-
-    name: str = field(metadata=described(NAME, "Name of the sender or of the link.", example="his"))
-    host: str = field(default=LOOPBACK, metadata=described(HOST, "Address to listen on."))
-    port: int = field(default=2575, metadata=described(LISTEN_PORT, "Port to listen on."))
-    profile: str = field(
-        default="ihe-swf",
-        metadata=described(NAME, "Mapping profile that says which field means what."),
-    )
-    mode: str = field(
-        default="",
-        metadata=described(
-            _MODE, "As `site.mode`, for orders from this sender.", derived="`site.mode`"
-        ),
-    )
-    assigning_authority: str = field(
-        default="",
-        metadata=described(
-            TEXT,
-            "As `site.assigning_authority`, for messages from this sender.",
-            derived="`site.assigning_authority`",
-        ),
-    )
-    character_set: str | None = field(
-        default=None,
-        metadata=described(
-            Value(HL7_CHARACTER_SET, optional=True),
-            "Character set to decode with, whatever MSH-18 says; for senders that say it wrong.",
-        ),
-    )
-    idle_seconds: float = field(
-        default=900.0,
-        metadata=described(_TIMEOUT, "A connection without traffic for so long is closed."),
-    )
-    frame_seconds: float = field(
-        default=60.0,
-        metadata=described(_TIMEOUT, "A message begun must be complete after so long."),
-    )
-    max_frame_bytes: int = field(
-        default=16 * 1024 * 1024,
-        metadata=described(integer(1024, 1024**3, "bytes"), "Longest message accepted."),
-    )
-    max_connections: int = field(
-        default=200, metadata=described(integer(1, 100_000), "Connections open at one time.")
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hl7:
-    """HL7 v2 over MLLP."""
-
-    listeners: tuple[Hl7Listener, ...] = field(
-        default_factory=lambda: (Hl7Listener(name="hl7"),),
-        metadata=described(
-            Items({"": Hl7Listener}, named_by="name"),
-            "Ports on which messages arrive. An empty list closes HL7.",
         ),
     )
 
@@ -235,6 +172,24 @@ class Dicom:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bucket:
+    """How the service is reached that keeps images in a bucket (`images: s3://…`).
+
+    What is left out comes from the environment, as the service's own tools read it.
+    """
+
+    endpoint: str = field(
+        default="",
+        metadata=described(BASE_URL, "Address of an S3-compatible service.", derived="AWS S3"),
+    )
+    region: str = field(default="", metadata=described(TEXT, "Region of the bucket."))
+    access_key_id: str = field(default="", metadata=described(TEXT, "Name of the access key."))
+    secret_access_key: Secret | None = field(
+        default=None, metadata=described(Value(SECRET, optional=True), "The access key itself.")
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Log:
     """What is written to the log."""
 
@@ -263,6 +218,18 @@ class Settings:
     images: str = field(
         default="",
         metadata=described(IMAGES, "Where images are kept.", derived="`VAR/images`"),
+    )
+    mappings: Path | None = field(
+        default=None,
+        metadata=described(
+            Value(PATH, optional=True),
+            "Folder of the site's own mapping profiles and code tables, looked at before those"
+            " that come with the bridge. Changes are taken up while the bridge runs.",
+        ),
+    )
+    bucket: Bucket = field(
+        default_factory=Bucket,
+        metadata=described(Section(Bucket), "The service behind `images: s3://…`."),
     )
     http: Http = field(default_factory=Http, metadata=described(Section(Http), "HTTP."))
     hl7: Hl7 = field(default_factory=Hl7, metadata=described(Section(Hl7), "HL7 v2."))

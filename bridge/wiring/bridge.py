@@ -21,6 +21,8 @@ from bridge.wiring.core import Core, build_core
 from bridge.wiring.destinations import build_destinations, not_delivered, subscriptions
 from bridge.wiring.edges import build_dicom
 from bridge.wiring.http import Checks, build_http
+from bridge.wiring.images import bucket_check
+from bridge.wiring.profile_watch import ProfileWatch
 
 log = logging.getLogger(__name__)
 
@@ -59,10 +61,11 @@ class Bridge:
             )
             self.core.wakers.deliveries.append(self._dispatcher.wake)
             self.core.wakers.timers.append(self._timekeeper.wake)
+            self._profile_watch = ProfileWatch(self.core.profiles)
             self._dicom: DicomServer = build_dicom(self.core)
             self._dicom_is_up = False
             self._listeners = AsyncListeners(
-                self.core, bound, lambda: build_http(self.core, self.checks())
+                self.core, bound, lambda: build_http(self.core, self.checks(), self.warnings())
             )
             self._taken = taken.pop_all()
 
@@ -91,6 +94,7 @@ class Bridge:
         try:
             schema.upgrade(self.core.database)
             self._release_claims()
+            self._profile_watch.start()
             self._timekeeper.start()
             self._dispatcher.start()
             self._start_dicom()
@@ -123,16 +127,26 @@ class Bridge:
         self._dicom_is_up = False
         self._listeners.stop()
         self._dicom.stop()
+        self._profile_watch.stop()
         self._timekeeper.stop()
         self._dispatcher.stop(STOP_GRACE_SECONDS)
         self._taken.close()
         log.info("bridge.stopped")
+
+    def reload_profiles(self) -> None:
+        """Read the mapping profiles and code tables again, all or none."""
+        self._profile_watch.reload()
+
+    def warnings(self) -> Checks:
+        """What somebody should look at although the work goes on."""
+        return {"mappings": self._profile_watch.problem}
 
     def checks(self) -> Checks:
         """Whether each listener is up, for readiness."""
         return {
             "hl7": lambda: "" if self._listeners.is_up else "the MLLP listeners are not up",
             "dicom": lambda: "" if self._dicom_is_up else "the DICOM listener is not up",
+            **bucket_check(self.settings),
         }
 
 

@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from bridge.dicom.worklist_codec import WorklistCodec
 from bridge.domain.delivery import EventKind
 from bridge.domain.identifiers import Authority
+from bridge.mapping.library import Profiles
 from bridge.mapping.order_control import load_order_control
 from bridge.services.complete_study import CompleteStudy
 from bridge.services.event_handlers import event_handlers
@@ -23,11 +23,10 @@ from bridge.services.receive_instance import ReceiveInstance
 from bridge.services.receive_message import ReceiveMessage
 from bridge.services.reconcile import Reconcile
 from bridge.services.record_performed_step import RecordPerformedStep
-from bridge.settings import ConfigurationError, Settings
+from bridge.settings import Settings
 from bridge.store.database import Database
-from bridge.store.objects import LocalObjects
 from bridge.store.repositories import SqlStore
-from bridge.wiring.soundness import image_store_problems
+from bridge.wiring.images import ImageObjects, open_images
 
 
 class Wakers:
@@ -53,9 +52,10 @@ class Core:
     """The use cases, over one database and one image store."""
 
     settings: Settings
+    profiles: Profiles
     database: Database
     store: SqlStore
-    objects: LocalObjects
+    objects: ImageObjects
     outbox: Outbox
     wakers: Wakers
     messages: ReceiveMessage
@@ -68,14 +68,14 @@ class Core:
 def build_core(settings: Settings, destinations: Mapping[str, frozenset[EventKind]]) -> Core:
     """Build the use cases; `destinations` maps names to the kinds of event they are told of.
 
-    Raises ConfigurationError for a kind of image store that this version does not have.
+    Raises BucketRefuses when images are to go to a bucket whose options make no sense.
     """
     wakers = Wakers()
     database = Database(str(settings.database))
     store = SqlStore(
         database, deliveries_queued=wakers.deliveries_queued, timer_set=wakers.timer_set
     )
-    objects = LocalObjects(_image_directory(settings))
+    objects = open_images(settings)
     reconcile = Reconcile(PublishStudy(destinations))
     worklist = ProjectWorklist(WorklistCodec())
     complete = CompleteStudy(
@@ -89,6 +89,9 @@ def build_core(settings: Settings, destinations: Mapping[str, frozenset[EventKin
     )
     return Core(
         settings=settings,
+        profiles=Profiles(
+            (each.profile for each in settings.hl7.listeners), directory=settings.mappings
+        ),
         database=database,
         store=store,
         objects=objects,
@@ -104,13 +107,6 @@ def build_core(settings: Settings, destinations: Mapping[str, frozenset[EventKin
         ),
         complete=complete,
     )
-
-
-def _image_directory(settings: Settings) -> Path:
-    problems = image_store_problems(settings)
-    if problems:
-        raise ConfigurationError(problems)
-    return Path(settings.images)
 
 
 def _default_start(settings: Settings) -> Callable[[float], str]:

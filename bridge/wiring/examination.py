@@ -16,7 +16,8 @@ from bridge.settings import Settings
 from bridge.store import schema
 from bridge.store.database import Database
 from bridge.wiring.addresses import CannotListen, listen
-from bridge.wiring.soundness import image_store_problems, unsound
+from bridge.wiring.images import is_bucket, open_bucket, problem_of
+from bridge.wiring.soundness import unsound
 
 LEAST_FREE_BYTES = 1024**3
 """Less room than this for images is worth a complaint: one large study fills it."""
@@ -40,8 +41,7 @@ def examine_here(settings: Settings) -> Iterator[Finding]:
     problems = unsound(settings)
     yield Finding("configuration", not problems, " ".join(map(str, problems)) or "valid")
     yield _database(settings)
-    if not image_store_problems(settings):
-        yield _images(Path(settings.images))
+    yield _bucket(settings) if is_bucket(settings) else _images(Path(settings.images))
     yield from _ports(settings)
 
 
@@ -63,6 +63,14 @@ def _database(settings: Settings) -> Finding:
     if revision is not None and revision > head:
         return Finding(what, False, f"at revision {revision}, newer than this version's {head}")
     return Finding(what, True, f"at revision {revision}; `bridge serve` brings it to {head}")
+
+
+def _bucket(settings: Settings) -> Finding:
+    try:
+        problem = problem_of(open_bucket(settings))
+    except BridgeError as error:
+        problem = error.message
+    return Finding(f"images {settings.images}", not problem, problem or "answers")
 
 
 def _images(folder: Path) -> Finding:

@@ -4,35 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bridge.domain.errors import BridgeError
 from bridge.mapping.errors import ProfileError
 from bridge.mapping.profiles import check_profiles, load_profile
 from bridge.settings import Origin, Problem, Settings, Source
+from bridge.wiring.images import is_bucket, open_bucket
 
 
 def unsound(settings: Settings) -> tuple[Problem, ...]:
-    """Every such problem: profiles that are not there or cannot be used, kinds of image store."""
-    return (*_profiles(settings), *image_store_problems(settings))
+    """Every such problem: profiles that are not there or cannot be used, options of a bucket."""
+    return (*_profiles(settings), *_bucket(settings))
 
 
-def image_store_problems(settings: Settings) -> tuple[Problem, ...]:
-    """Why images cannot be kept where the configuration says: empty when they can."""
-    if "://" not in settings.images:
-        return ()
-    what = f"{settings.images} cannot be used yet, only a local folder"
-    origin = settings.provenance.get("images", Origin(Source.DEFAULT))
-    return (Problem(origin, "images", what, "use a folder such as ./var/images"),)
+def _bucket(settings: Settings) -> Iterator[Problem]:
+    if not is_bucket(settings):
+        return
+    try:
+        open_bucket(settings)
+    except BridgeError as error:
+        origin = settings.provenance.get("images", Origin(Source.DEFAULT))
+        yield Problem(origin, "images", error.message, "correct `images` or the keys of `bucket`")
 
 
 def _profiles(settings: Settings) -> Iterator[Problem]:
+    if settings.mappings is not None and not settings.mappings.is_dir():
+        origin = settings.provenance.get("mappings", Origin(Source.DEFAULT))
+        what = f"there is no folder {settings.mappings}"
+        yield Problem(origin, "mappings", what, "create it, or remove the key")
     missing: set[str] = set()
     for index, listener in enumerate(settings.hl7.listeners):
         path = f"hl7.listeners[{index}].profile"
         try:
-            load_profile(listener.profile)
+            load_profile(listener.profile, settings.mappings)
         except ProfileError as error:
             missing.add(str(error))
             yield _problem(error, settings.provenance.get(path), path)
-    for each in check_profiles():
+    for each in check_profiles(settings.mappings):
         if str(each) not in missing:
             yield _problem(each, None, "")
 

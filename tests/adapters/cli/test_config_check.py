@@ -44,12 +44,14 @@ def test_given_a_profile_that_is_not_there_then_its_line_and_the_name_probably_m
     assert "fix: did you mean ihe-swf?" in err
 
 
-def test_given_an_image_store_of_another_version_then_it_is_refused_before_the_start_does(
+def test_given_options_that_a_bucket_does_not_have_then_they_are_refused_before_the_start_does(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, _, err = check("images: s3://bucket/images\n", tmp_path, capsys)
+    text = "images: gs://bucket/images\nbucket: {access_key_id: of-another-service}\n"
+    code, _, err = check(text, tmp_path, capsys)
     assert code == 2
-    assert "bridge.yaml:1: images: s3://bucket/images cannot be used yet" in err
+    assert "bridge.yaml:1: images: gs://bucket/images cannot be used: " in err
+    assert "access_key_id" in err
 
 
 def test_given_a_destination_of_a_kind_not_delivered_to_then_it_is_valid_and_noted(

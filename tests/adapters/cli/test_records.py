@@ -149,7 +149,7 @@ def test_given_no_database_yet_when_migrated_then_it_is_at_the_newest_revision(
     for _ in range(2):
         code, told = site.run("db", "migrate")
         assert code == 0
-        assert told.endswith("bridge.db is at revision 0001\n")
+        assert told.endswith("bridge.db is at revision 0006\n")
     assert site.run("delivery", "list") == (0, "")
 
 

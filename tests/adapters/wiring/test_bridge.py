@@ -21,7 +21,8 @@ from bridge.dicom.scu import Remote, store
 from bridge.fhir.destination import FhirDestination
 from bridge.hl7.mllp_client import send
 from bridge.mapping.errors import ProfileError
-from bridge.settings import ConfigurationError, load
+from bridge.settings import load
+from bridge.store.bucket import BucketRefuses
 from bridge.wiring import bridge as wiring
 from bridge.wiring.addresses import CannotListen
 from bridge.wiring.bridge import Bridge
@@ -239,8 +240,9 @@ def test_given_what_cannot_be_built_then_the_port_is_given_back(
     build: Callable[[], Bridge], configuration: dict[str, Any]
 ) -> None:
     configuration["http"]["port"] = port = choose_port()
-    configuration["images"] = "s3://bucket/images"
-    with pytest.raises(ConfigurationError, match=r"images: s3://bucket/images cannot be used yet"):
+    configuration["images"] = "gs://bucket/images"
+    configuration["bucket"] = {"access_key_id": "of another service"}
+    with pytest.raises(BucketRefuses, match="gs://bucket/images cannot be used"):
         build()
     configuration["images"] = configuration["var"]
     configuration["hl7"]["listeners"][0]["profile"] = "nope"

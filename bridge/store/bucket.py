@@ -1,0 +1,115 @@
+"""Image objects in a bucket (S3, GCS, Azure), by obstore; keys as in a local directory.
+
+A store of objects acknowledges a PUT when the object is durable, whole or not at all: what the
+local directory does by syncing, the service does by contract.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from obstore import exceptions
+from obstore.store import from_url
+
+from bridge.domain.errors import BridgeError, ResourceBusy
+
+T = TypeVar("T")
+
+# A sender waits for its answer meanwhile, and asks again when it hears "out of resources".
+_TIMEOUT = timedelta(seconds=30)
+_RETRIES = 3
+_NOT_THERE = ".check"
+_LONGEST_RETRY = timedelta(seconds=20)
+
+
+class BucketRefuses(BridgeError):
+    """The bucket cannot be used as configured: no such bucket, no right, no credentials."""
+
+    permanent = False
+    code = "207"
+
+
+class BucketObjects:
+    """Objects of one bucket, below one prefix; safe for any number of threads and nodes."""
+
+    def __init__(self, url: str, options: Mapping[str, Any]) -> None:
+        """Take `s3://BUCKET/PREFIX` (gs, az alike) and obstore's options for that service.
+
+        What `options` leave out comes from the service's own environment variables
+        (AWS_ACCESS_KEY_ID …), as its tools read them.
+
+        Raises BucketRefuses when the options contradict each other or name what there is not.
+        """
+        self._url = url
+        open_store: Any = from_url  # its types know the options of each service, ours is any
+        self._store: Any = self._answered(
+            lambda: open_store(
+                url,
+                config=dict(options),
+                client_options={"timeout": _TIMEOUT, "allow_http": True},
+                retry_config={"max_retries": _RETRIES, "retry_timeout": _LONGEST_RETRY},
+            )
+        )
+
+    def put(self, key: str, content: bytes) -> None:
+        """Store `content` under `key`; it is durable when this returns.
+
+        Raises ResourceBusy when the service cannot be reached, BucketRefuses when it says no.
+        """
+        self._answered(lambda: self._store.put(_checked(key), content))
+
+    def get(self, key: str) -> bytes:
+        """The content stored under `key`.
+
+        Raises FileNotFoundError; ResourceBusy and BucketRefuses as `put` does.
+        """
+        return self._answered(lambda: bytes(self._store.get(_checked(key)).bytes()))
+
+    def delete(self, key: str) -> None:
+        """Remove an object; nothing happens when there is none."""
+        try:
+            self._answered(lambda: self._store.delete(_checked(key)))
+        except FileNotFoundError:
+            return
+
+    def check(self) -> None:
+        """Ask the service whether the bucket is there and may be read; raises as `put` does."""
+        try:
+            self.get(_NOT_THERE)
+        except FileNotFoundError:
+            return
+
+    def _answered(self, ask: Callable[[], T]) -> T:
+        try:
+            return ask()
+        except FileNotFoundError as error:
+            if "NoSuchBucket" in str(error):
+                raise BucketRefuses(f"{self._url}: there is no such bucket") from error
+            raise
+        except _REFUSALS as error:
+            raise BucketRefuses(f"{self._url} cannot be used: {_first_line(error)}") from error
+        except (exceptions.BaseError, OSError) as error:
+            raise ResourceBusy(f"{self._url} does not answer: {_first_line(error)}") from error
+
+
+_REFUSALS = (
+    exceptions.PermissionDeniedError,
+    exceptions.UnauthenticatedError,
+    exceptions.UnknownConfigurationKeyError,
+    exceptions.InvalidPathError,
+    exceptions.NotSupportedError,
+)
+
+
+def _checked(key: str) -> str:
+    if any(part in ("", ".", "..") for part in key.split("/")):
+        raise ValueError("an object key must stay below the store's prefix")
+    return key
+
+
+def _first_line(error: Exception) -> str:
+    """What went wrong, without obstore's dump of its internals (which may name credentials)."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:300] if lines else type(error).__name__
