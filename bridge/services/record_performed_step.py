@@ -52,7 +52,7 @@ class RecordPerformedStep:
         now = self._clock()
         step_pks = find_steps(tx, report.scheduled, report.patient_id)
         tx.performed_steps.add(report, sorted(step_pks), now)
-        self._move(tx, step_pks, StepEvent.START)
+        self._move(tx, step_pks, StepEvent.START, now)
         self._write_down(tx, report, peer, "N-CREATE", now)
 
     def _update(self, tx: Transaction, report: PerformedStepReport, peer: str) -> None:
@@ -67,19 +67,21 @@ class RecordPerformedStep:
         instances = report.instances or held.instances
         tx.performed_steps.change(report, status, instances, now)
         if status is PerformedStepStatus.COMPLETED:
-            self._move(tx, held.step_pks, StepEvent.COMPLETE)
+            self._move(tx, held.step_pks, StepEvent.COMPLETE, now)
         elif status is PerformedStepStatus.DISCONTINUED:
             wrong = report.discontinuation_reason == WRONG_WORKLIST_ENTRY
-            self._move(tx, held.step_pks, StepEvent.WRONG_ENTRY if wrong else StepEvent.DISCONTINUE)
+            event = StepEvent.WRONG_ENTRY if wrong else StepEvent.DISCONTINUE
+            self._move(tx, held.step_pks, event, now)
         if status is not PerformedStepStatus.IN_PROGRESS:
             for uid in sorted({ref.study_instance_uid for ref in held.scheduled}):
                 self._complete.step_ended(tx, uid, now)
         self._write_down(tx, replace(report, scheduled=held.scheduled), peer, "N-SET", now)
 
-    def _move(self, tx: Transaction, step_pks: Iterable[int], event: StepEvent) -> None:
+    def _move(self, tx: Transaction, step_pks: Iterable[int], event: StepEvent, now: float) -> None:
         wanted = frozenset(step_pks)
         for order in tx.orders.with_steps(wanted) if wanted else ():
             moved = move_steps(tx, order, wanted, event)
+            tx.orders.change(moved, now)
             self._worklist.project(tx, moved, tx.patients.get(order.patient_pk))
 
     def _write_down(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
 from sqlalchemy import Connection, Row, and_, bindparam, or_, select, update
@@ -13,7 +14,9 @@ from bridge.domain.patient import Attributes, Patient, PatientDetails
 from bridge.store.statement import Statement, insert
 from bridge.store.tables import imaging_service_request, patient, patient_identifier
 
-_INSERT = insert(patient, ("attributes", "name_folded", "occurred_at"), returning_pk=True)
+_INSERT = insert(
+    patient, ("attributes", "name_folded", "occurred_at", "updated_at"), returning_pk=True
+)
 _INSERT_IDENTIFIERS = insert(
     patient_identifier,
     (
@@ -103,6 +106,7 @@ class Patients:
             "attributes": attributes,
             "name_folded": fold_name(details.name),
             "occurred_at": occurred_at,
+            "updated_at": time.time(),
         }
         pk = int(_INSERT.scalar(self._connection, parameters))
         identifiers = _unique(details.identifiers)
@@ -119,6 +123,7 @@ class Patients:
                 attributes=dict(attributes),
                 name_folded=fold_name(attributes.get("PatientName", "")),
                 occurred_at=occurred_at,
+                updated_at=time.time(),
             )
         )
 
@@ -132,6 +137,13 @@ class Patients:
             for offset, each in enumerate(_unique(identifiers))
         ]
         _INSERT_IDENTIFIERS.run(self._connection, *rows)
+        self._touch(pk)
+
+    def _touch(self, *pks: int) -> None:
+        """Whoever asks for what changed since then asks by this."""
+        self._connection.execute(
+            update(patient).where(patient.c.pk.in_(pks)).values(updated_at=time.time())
+        )
 
     def merge(self, retired_pk: int, survivor_pk: int) -> None:
         """Move identifiers and orders of the retired record to the survivor; keep the pointer."""
@@ -150,6 +162,7 @@ class Patients:
             .where(or_(patient.c.pk == retired_pk, patient.c.merged_into == retired_pk))
             .values(merged_into=survivor_pk)
         )
+        self._touch(retired_pk, survivor_pk)
 
     def retire_identifier(self, pk: int, identifier: Identifier) -> None:
         """Turn one of a patient's identifiers into an alias."""
@@ -164,6 +177,7 @@ class Patients:
             )
             .values(alias=True)
         )
+        self._touch(pk)
 
 
 def _unique(identifiers: Iterable[Identifier]) -> tuple[Identifier, ...]:

@@ -6,12 +6,18 @@ from bridge.store.tables.columns import TEXT, metadata
 from bridge.store.tables.deliveries import attempt, confirmation, delivery
 from bridge.store.tables.journal import mention, message
 from bridge.store.tables.orders import imaging_service_request, requested_procedure, scheduled_step
-from bridge.store.tables.patients import patient, patient_identifier
+from bridge.store.tables.patients import (
+    patient,
+    patient_identifier,
+    patient_link,
+    patient_merge,
+)
 from bridge.store.tables.performed_steps import (
     performed_step,
     performed_step_link,
     performed_step_study,
 )
+from bridge.store.tables.resources import resource, resource_term, resource_version
 from bridge.store.tables.studies import (
     instance,
     instance_conflict,
@@ -21,6 +27,7 @@ from bridge.store.tables.studies import (
     study_procedure,
 )
 from bridge.store.tables.timers import timer
+from bridge.store.tables.visits import visit
 from bridge.store.tables.worklist import worklist_item, worklist_station
 
 __all__ = [
@@ -37,15 +44,21 @@ __all__ = [
     "metadata",
     "patient",
     "patient_identifier",
+    "patient_link",
+    "patient_merge",
     "performed_step",
     "performed_step_link",
     "performed_step_study",
     "requested_procedure",
+    "resource",
+    "resource_term",
+    "resource_version",
     "scheduled_step",
     "series",
     "study",
     "study_procedure",
     "timer",
+    "visit",
     "worklist_item",
     "worklist_station",
 ]

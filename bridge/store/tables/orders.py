@@ -21,9 +21,13 @@ imaging_service_request = Table(
     text_column("source"),
     text_column("occurred_at"),
     text_column("held_reason"),
+    Column("visit", JSON, nullable=False, server_default="[]"),
+    text_column("flag"),
+    Column("patient_ids", JSON, nullable=False, server_default="[]"),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
     Index("ix_imaging_service_request_created_at", "created_at"),
+    Index("ix_imaging_service_request_updated_at", "updated_at"),
     Index(
         "ix_imaging_service_request_held",
         "held_reason",

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Boolean, Column, ForeignKey, Integer, Table, UniqueConstraint, false
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    UniqueConstraint,
+    false,
+    text,
+)
 
 from bridge.store.tables.columns import PK, metadata, pk, text_column
 
@@ -14,6 +26,7 @@ patient = Table(
     text_column("name_folded"),
     text_column("occurred_at"),
     Column("merged_into", ForeignKey("patient.pk"), index=True),
+    Column("updated_at", Double, nullable=False, server_default=text("0"), index=True),
 )
 
 # One row per identifier ever known. A merge moves the rows to the survivor as aliases, so that a
@@ -33,4 +46,30 @@ patient_identifier = Table(
     Column("rank", Integer, nullable=False),
     Column("alias", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("value", "authority_key"),
+)
+
+# Two records of one person that stay two (ADT^A24); the lesser pk comes first.
+patient_link = Table(
+    "patient_link",
+    metadata,
+    Column("patient_pk", ForeignKey("patient.pk"), primary_key=True),
+    Column("other_pk", ForeignKey("patient.pk"), primary_key=True),
+    Index("ix_patient_link_other_pk", "other_pk"),
+    sqlite_with_rowid=False,
+)
+
+# What became of two records at a merge, so that it can be taken back: `moved` lists what changed
+# its owner, by pk. A merge of two identifiers of one record has that record on both sides.
+patient_merge = Table(
+    "patient_merge",
+    metadata,
+    pk(),
+    Column("retired_pk", ForeignKey("patient.pk"), nullable=False, index=True),
+    Column("survivor_pk", ForeignKey("patient.pk"), nullable=False, index=True),
+    text_column("source"),
+    text_column("occurred_at"),
+    Column("merged_at", Double, nullable=False),
+    Column("undone_at", Double),
+    text_column("undone_by"),
+    Column("moved", JSON, nullable=False),
 )

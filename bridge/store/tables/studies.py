@@ -32,6 +32,7 @@ study = Table(
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
     Index("ix_study_created_at", "created_at"),
+    Index("ix_study_updated_at", "updated_at"),
     Index("ix_study_outcome_patient_id", "outcome", "patient_id"),
     Index("ix_study_outcome_accession_number", "outcome", "accession_number"),
 )
