@@ -8,7 +8,9 @@ from enum import StrEnum
 
 from bridge.domain.identifiers import Identifier
 from bridge.domain.patient import Attributes, PatientDetails
+from bridge.domain.step_history import History
 from bridge.domain.step_status import StepStatus
+from bridge.domain.visit import NO_NUMBERS, VisitNumbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class OrderReceived:
     `control` is ORC-1, `status` OBR-25 or else ORC-5. `occurred_at` orders events of one order
     (MSH-7, else ORC-9; `YYYYMMDDHHMMSS` in UTC, empty when the sender gave none). `location` is
     where the group stands in the message, for errors: `ORC^2`. `sources` tells for each keyword
-    which field or rule its value came from.
+    which field or rule its value came from. `visit` is what the patient's visit is known by.
     """
 
     control: str
@@ -84,14 +86,20 @@ class OrderReceived:
     numbers: OrderNumbers
     attributes: Attributes = field(default_factory=dict)
     procedures: tuple[ProcedureDetails, ...] = ()
+    visit: VisitNumbers = NO_NUMBERS
     occurred_at: str = ""
     location: str = "ORC^1"
     sources: Mapping[str, str] = field(default_factory=dict)
+    replaces: tuple[OrderNumbers, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """A Scheduled Procedure Step as held."""
+    """A Scheduled Procedure Step as held.
+
+    `history` is what happened to it, `scheduled_at` the time (UTC) of the newest word on when and
+    where it takes place.
+    """
 
     pk: int
     sps_id: str
@@ -102,11 +110,13 @@ class Step:
     start_time: str
     protocol_codes: tuple[CodedConcept, ...]
     attributes: Attributes
+    history: History = ()
+    scheduled_at: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Procedure:
-    """A Requested Procedure as held."""
+    """A Requested Procedure as held; `occurred_at` is the time (UTC) of its newest snapshot."""
 
     pk: int
     rp_id: str
@@ -114,11 +124,18 @@ class Procedure:
     code: CodedConcept | None
     attributes: Attributes
     steps: tuple[Step, ...]
+    occurred_at: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """An Imaging Service Request as held. `held_reason` is empty unless something is missing."""
+    """An Imaging Service Request as held. `held_reason` is empty unless something is missing.
+
+    `visit` is what moves with the account or the visit it was placed in. `flag` is what somebody
+    has to look at, though the order stands: its visit was cancelled. `named_as` is the identifier
+    its first message knew the patient by; `former_patient_ids` are those of patients it was moved
+    away from (ADT A43–A45), which its images still carry.
+    """
 
     pk: int
     patient_pk: int
@@ -128,3 +145,8 @@ class Order:
     source: str
     occurred_at: str
     held_reason: str = ""
+    replaces: tuple[int, ...] = ()
+    visit: VisitNumbers = NO_NUMBERS
+    flag: str = ""
+    named_as: Identifier | None = None
+    former_patient_ids: tuple[Identifier, ...] = ()

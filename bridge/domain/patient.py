@@ -17,11 +17,13 @@ class PatientDetails:
 
     `identifiers` is in the sender's order of preference: the first is the Patient ID. `attributes`
     are of DICOM's Patient modules (PatientName, PatientBirthDate, PatientSex, …), each as the text
-    DICOM carries.
+    DICOM carries. `aliases` are further numbers that never become the Patient ID (PID-2, PID-4);
+    without an authority of their own they are of none, for nobody knows who assigned them.
     """
 
     identifiers: tuple[Identifier, ...]
     attributes: Attributes = field(default_factory=dict)
+    aliases: tuple[Identifier, ...] = ()
 
     @property
     def name(self) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bridge.domain.identifiers import Identifier
 from bridge.domain.patient import PatientDetails
+from bridge.domain.visit import NO_NUMBERS, VisitNumbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,10 +20,14 @@ class PatientUpdated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatientsMerged:
-    """ADT^A40 and its ancestors: `retired` was the same person as `survivor` all along."""
+    """ADT^A40 and its ancestors: `retired` was the same person as `survivor` all along.
+
+    `retired_aliases` are further numbers of the retired record (MRG-4, MRG-2 beside MRG-1).
+    """
 
     survivor: PatientDetails
     retired: tuple[Identifier, ...]
+    retired_aliases: tuple[Identifier, ...] = ()
     occurred_at: str = ""
     location: str = "MRG^1"
 
@@ -62,9 +67,13 @@ class IdentifierChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatientRemoved:
-    """ADT^A23 and A29, FHIR DELETE: the sender drops a record; kept while anything hangs on it."""
+    """ADT^A23 and A29, FHIR DELETE: the sender drops a record; kept while anything hangs on it.
+
+    Where `visit` names one, only that visit is dropped (A23 is about an episode).
+    """
 
     event: str
     patient: PatientDetails
+    visit: VisitNumbers = NO_NUMBERS
     occurred_at: str = ""
     location: str = "PID^1"

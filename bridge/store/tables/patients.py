@@ -27,6 +27,7 @@ patient = Table(
     text_column("occurred_at"),
     Column("merged_into", ForeignKey("patient.pk"), index=True),
     Column("updated_at", Double, nullable=False, server_default=text("0"), index=True),
+    Column("removed", Boolean, nullable=False, server_default=false()),
 )
 
 # One row per identifier ever known. A merge moves the rows to the survivor as aliases, so that a
