@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from bridge.hl7.explanation import explain, run_tests
-from bridge.mapping.profiles import DEFAULT, default_directory, load_profile
+from bridge.mapping.profiles import DEFAULT, load_profile
+from bridge.mapping.shelf import default_directory
 
 
 def add_commands(commands: Any, _common: argparse.ArgumentParser) -> None:

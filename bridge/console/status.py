@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from ipaddress import ip_address
 
@@ -30,12 +30,16 @@ _HEADERS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """What the console shows: the site's name and zone, what is kept, and readiness checks."""
+    """What the console shows: the site's name and zone, what is kept, and readiness checks.
+
+    `warnings` are checks whose problems leave the bridge ready.
+    """
 
     overview: ReadOverview
     site: str
     zone: tzinfo
     checks: Mapping[str, Check]
+    warnings: Mapping[str, Check] = field(default_factory=dict)
 
 
 def status_router(status: Status) -> APIRouter:
@@ -53,6 +57,7 @@ class _Routes:
     def __init__(self, status: Status) -> None:
         self._overview = status.overview
         self._checks = status.checks
+        self._warnings = status.warnings
         self._pages = Pages(site=status.site, zone=status.zone)
 
     def live(self) -> JSONResponse:
@@ -63,10 +68,12 @@ class _Routes:
         """Say whether all is there to do the work, and what is not: 200 or 503."""
         found = problems(self._checks)
         is_ready = not any(found.values())
+        said = {name: words for name, words in problems(self._warnings).items() if words}
         return JSONResponse(
             {
                 "status": "ready" if is_ready else "not ready",
                 "checks": {name: problem or "ok" for name, problem in found.items()},
+                "warnings": said,
             },
             status_code=200 if is_ready else 503,
         )
@@ -84,7 +91,7 @@ class _Routes:
         try:
             if sought:
                 return _page(self._pages.search(sought, self._overview.mentioning(sought)))
-            found = problems(self._checks)
+            found = problems({**self._checks, **self._warnings})
             return _page(self._pages.overview(self._overview.today(), found, refresh=not still))
         except BridgeError as error:
             return _page(self._pages.notice("The bridge cannot tell", error.message), 503)

@@ -28,8 +28,6 @@ from bridge.hl7.errors import Er7Error, HeaderMissing
 from bridge.hl7.links import Peer
 from bridge.hl7.messages import read_message, type_of
 from bridge.hl7.reading import Sender
-from bridge.mapping.profiles import Profile
-from bridge.mapping.source import Site
 from bridge.services.receive_message import InboundMessage, Receipt
 
 _LOG: Final = logging.getLogger(__name__)
@@ -70,23 +68,24 @@ class Intake:
     def __init__(
         self,
         *,
-        profile: Profile,
-        site: Site,
+        sender: Callable[[], Sender],
         messages: Messages,
         clock: Callable[[], float],
-        mode: str = "his_only",
         encoding_override: str | None = None,
     ) -> None:
         """Take what is known of the sender.
 
-        `clock` gives Unix time in seconds; `mode` is the site's or the sender's (`ris`,
-        `his_only`); `encoding_override` is the character set believed before MSH-18.
+        `sender` is asked for each message, since profiles change; `clock` gives Unix time in
+        seconds; `encoding_override` is the character set believed before MSH-18.
         """
-        self._sender = Sender.of(profile, site)
+        self._current = sender
         self._messages = messages
         self._clock = clock
-        self._mode = mode
         self._encoding_override = encoding_override
+
+    @property
+    def _sender(self) -> Sender:
+        return self._current()
 
     def handle(self, raw: bytes, peer: Peer) -> bytes:
         """Answer one payload; never raises.
@@ -148,6 +147,7 @@ class Intake:
     def _inbound(
         self, message: Message | None, raw: bytes, peer: Peer, warnings: tuple[str, ...]
     ) -> InboundMessage:
+        sender = self._sender
         return InboundMessage(
             protocol="hl7",
             peer=f"{peer.listener} {peer.host}:{peer.port}",
@@ -157,8 +157,8 @@ class Intake:
             raw=raw,
             received_at=self._clock(),
             warnings=warnings,
-            mode=self._mode,
-            options=self._sender.profile.options,
+            mode=sender.mode,
+            options=sender.profile.options,
         )
 
     def _replier(

@@ -79,6 +79,8 @@ def compile_imaging(nodes: Sequence[Node], tables: Tables) -> ImagingRules:
             try:
                 rules.append(_compile_rule(item, tables))
             except ProfileError as error:
+                if error.file != item.file:  # a table's own fault is not of this rule
+                    raise
                 problem = f"imaging rule {number}: {error.problem}"
                 raise ProfileError(error.file, error.line, problem, error.fix) from None
     return ImagingRules(tuple(rules))

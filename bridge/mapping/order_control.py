@@ -8,7 +8,7 @@ from bridge.domain.order_control import ANY, Action, OrderControlRule, OrderCont
 from bridge.domain.step_status import StepEvent
 from bridge.mapping.documents import Node, read_document
 from bridge.mapping.errors import ProfileError, instead
-from bridge.mapping.profiles import default_directory
+from bridge.mapping.shelf import default_directory
 
 FILE = "order-control.yaml"
 _KEYS = ("control", "status", "action", "event", "reason")

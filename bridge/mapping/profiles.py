@@ -13,6 +13,7 @@ from bridge.mapping.errors import ProfileError, instead
 from bridge.mapping.imaging import ImagingRules, compile_imaging
 from bridge.mapping.options import compile_options
 from bridge.mapping.rows import Row, compile_rows
+from bridge.mapping.shelf import Shelf
 from bridge.mapping.source import Site
 from bridge.mapping.tables import CodeTable, read_table
 from bridge.mapping.targets import TARGETS, Level
@@ -67,22 +68,17 @@ class Profile:
         )
 
 
-def default_directory() -> Path:
-    """The profiles that come with the bridge: in the package, or beside it in a checkout."""
-    package = Path(__file__).resolve().parents[1]
-    inside = package / "mappings"
-    return inside if inside.is_dir() else package.parent / "mappings"
-
-
 def load_profile(name: str = DEFAULT, directory: Path | None = None) -> Profile:
     """Load and compile a profile and all it extends.
+
+    Files are looked for in `directory` and then among what comes with the bridge.
 
     Raises:
         ProfileError: naming file, line, row and the fix.
     """
-    directory = directory or default_directory()
-    documents = _read_chain(name, directory)
-    tables = _TableFinder(directory, documents)
+    shelf = Shelf.of(directory)
+    documents = _read_chain(name, shelf)
+    tables = _TableFinder(shelf, documents)
     rows: dict[Level, list[Row]] = {level: [] for level in Level}
     for document in documents:
         _lay_over(rows, document, tables)
@@ -117,8 +113,8 @@ class _Document:
 class _TableFinder:
     """Finds code tables: the profile's own name for one, else the file of that name."""
 
-    def __init__(self, directory: Path, documents: Iterable[_Document]) -> None:
-        self._directory = directory
+    def __init__(self, shelf: Shelf, documents: Iterable[_Document]) -> None:
+        self._shelf = shelf
         self._files: dict[str, str] = {}
         self._read: dict[str, CodeTable] = {}
         for document in documents:
@@ -129,24 +125,24 @@ class _TableFinder:
     def __call__(self, node: Node) -> CodeTable:
         file = self._files.get(node.text, f"{node.text}.csv")
         if file not in self._read:
-            path = self._directory / file
-            if not path.is_file():
-                known = (*self._files, *(p.stem for p in self._directory.glob("*.csv")))
+            path = self._shelf.find(file)
+            if path is None:
+                known = (*self._files, *self._shelf.tables())
                 raise node.error(f"no table {node.text!r}", instead(node.text, known))
             self._read[file] = read_table(path)
         return self._read[file]
 
 
-def _read_chain(name: str, directory: Path) -> list[_Document]:
+def _read_chain(name: str, shelf: Shelf) -> list[_Document]:
     """The profile and what it extends, the most general first."""
     chain: list[_Document] = []
     seen: set[str] = set()
     wanted = Node(name, f"{name}.yaml", 1)
     while True:
-        path = directory / f"{wanted.text}.yaml"
-        if not path.is_file():
-            known = [p.stem for p in directory.glob("*.yaml") if not p.stem.endswith(".tests")]
-            raise wanted.error(f"no profile {wanted.text!r}", instead(wanted.text, known))
+        path = shelf.find(f"{wanted.text}.yaml")
+        if path is None:
+            fix = instead(wanted.text, shelf.profiles())
+            raise wanted.error(f"no profile {wanted.text!r}", fix)
         root = read_document(path)
         entries = root.entries(_KEYS)
         if "profile" not in entries or entries["profile"].text != wanted.text:
@@ -206,13 +202,10 @@ def _is_control(row: Row) -> bool:
 
 def check_profiles(directory: Path | None = None) -> list[ProfileError]:
     """Load every profile of a directory and return what is wrong with them."""
-    directory = directory or default_directory()
     problems = []
-    for path in sorted(directory.glob("*.yaml")):
-        if path.stem.endswith(".tests") or path.stem == "order-control":
-            continue
+    for name in Shelf.of(directory).profiles():
         try:
-            load_profile(path.stem, directory)
+            load_profile(name, directory)
         except ProfileError as error:
             problems.append(error)
     return problems

@@ -53,6 +53,8 @@ def compile_rows(node: Node, level: Level, profile: str, first: int, tables: Tab
         try:
             rows.append(_compile_row(item, level, profile, number, tables))
         except ProfileError as error:
+            if error.file != item.file:  # a table's own fault is not of this row
+                raise
             problem = f"row {number}: {error.problem}"
             raise ProfileError(error.file, error.line, problem, error.fix) from None
     return rows

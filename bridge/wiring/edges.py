@@ -11,7 +11,7 @@ from bridge.domain.identifiers import Authority
 from bridge.hl7.intake import Intake
 from bridge.hl7.links import Limits
 from bridge.hl7.mllp import MllpListener
-from bridge.mapping.profiles import load_profile
+from bridge.hl7.reading import CurrentSender
 from bridge.mapping.source import Site
 from bridge.settings import Hl7Listener, Settings
 from bridge.wiring.core import Core
@@ -49,10 +49,13 @@ def build_dicom(core: Core) -> DicomServer:
 def build_hl7(core: Core, listener: Hl7Listener, executor: Executor) -> MllpListener:
     """One MLLP listener with the mapping profile of its sender."""
     intake = Intake(
-        profile=load_profile(listener.profile),
-        site=_site(core.settings, listener),
+        sender=CurrentSender(
+            lambda: core.profiles.get(listener.profile),
+            _site(core.settings, listener),
+            mode=listener.mode,
+            default_mode=core.settings.site.mode,
+        ),
         messages=core.messages,
-        mode=listener.mode,
         encoding_override=listener.character_set,
         clock=time.time,
     )

@@ -18,8 +18,8 @@ Checks = Mapping[str, Callable[[], str]]
 """What readiness depends on: name → a call that gives the problem in words, empty when fine."""
 
 
-def build_http(core: Core, listeners: Checks) -> FastAPI:
-    """Everything that is served over HTTP."""
+def build_http(core: Core, listeners: Checks, warnings: Checks) -> FastAPI:
+    """Everything that is served over HTTP; `warnings` are shown and leave the bridge ready."""
     site = core.settings.site
     app = FastAPI(title="bridge", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(
@@ -36,6 +36,7 @@ def build_http(core: Core, listeners: Checks) -> FastAPI:
                 site=site.name,
                 zone=site.timezone,
                 checks={"database": lambda: schema_problem(core.database), **listeners},
+                warnings=warnings,
             )
         )
     )

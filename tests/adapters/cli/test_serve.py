@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 import yaml
@@ -173,3 +176,84 @@ def test_given_a_database_of_a_newer_version_then_it_ends_and_leaves_it_alone(
     ended = serve(configuration, tmp_path)
     assert ended.returncode == 1
     assert "the database is at revision 9999, made by a newer version" in ended.stdout
+
+
+TABLE = "code,scheme,modality,station_ae_titles,protocol,minutes\n"
+
+
+@pytest.fixture
+def own_profile(configuration: dict[str, Any], tmp_path: Path) -> Path:
+    """A site's own profile, whose code table says what its procedure codes mean."""
+    folder = tmp_path / "mappings"
+    folder.mkdir()
+    (folder / "site.yaml").write_text(
+        "profile: site\nextends: ihe-swf\ntables: {procedures: site.csv}\n"
+    )
+    (folder / "site.csv").write_text(TABLE + "SK,,CT,,,\n")
+    configuration["mappings"] = str(folder)
+    configuration["hl7"]["listeners"][0]["profile"] = "site"
+    return folder
+
+
+def modality_of_code(bridge: Bridge) -> str:
+    """The modality of a new order that only the code SK tells it of."""
+    order = new_order(code="SK", description="Skull")
+    step = replace(order.step, modality="", code="", description="")
+    with MllpSocket(bridge.hl7_port) as his:
+        answer = his.exchange(orm(replace(order, steps=(step,))).encode())
+    assert acknowledgement(answer)["code"] == "AA"
+    with closing(sqlite3.connect(bridge.directory / "bridge.db")) as database:
+        query = "SELECT modality FROM scheduled_step ORDER BY pk DESC LIMIT 1"
+        (found,) = database.execute(query).fetchone()
+    return str(found)
+
+
+def warnings_of(bridge: Bridge) -> dict[str, str]:
+    with urlopen(f"{bridge.url}/health/ready") as answer:
+        assert answer.status == 200
+        return dict(json.load(answer)["warnings"])
+
+
+def test_given_a_changed_table_then_it_is_taken_up_without_a_restart(
+    bridge: Bridge, own_profile: Path
+) -> None:
+    bridge.start()
+    assert modality_of_code(bridge) == "CT"
+    (own_profile / "site.csv").write_text(TABLE + "SK,,MR,,,\n")
+    wait_until(lambda: "profiles.reloaded" in log_of(bridge.directory), "it is taken up")
+    assert modality_of_code(bridge) == "MR"
+    (own_profile / "site.csv").write_text(TABLE + "SK,,DX\n")
+    wait_until(lambda: "profiles.refused" in log_of(bridge.directory), "it is refused")
+    assert modality_of_code(bridge) == "MR"
+    assert "site.csv:2: 3 cells for 6 columns" in warnings_of(bridge)["mappings"]
+    (own_profile / "site.csv").write_text(TABLE + "SK,,DX,,,\n")
+    wait_until(lambda: not warnings_of(bridge), "it is mended")
+    assert modality_of_code(bridge) == "DX"
+
+
+def test_given_a_hangup_signal_then_profiles_are_read_again_and_the_bridge_goes_on(
+    bridge: Bridge, own_profile: Path
+) -> None:
+    bridge.start()
+    process = bridge._process
+    assert process is not None
+    for count in (1, 2):
+        process.child.send_signal(signal.SIGHUP)
+        wait_until(
+            lambda count=count: log_of(bridge.directory).count("profiles.reloaded") == count,
+            "they are read again",
+        )
+    assert modality_of_code(bridge) == "CT"
+    assert bridge.stop() == 0
+
+
+def test_given_a_broken_table_when_checked_then_the_line_and_the_fix_are_told(
+    configuration: dict[str, Any], own_profile: Path, tmp_path: Path
+) -> None:
+    (own_profile / "site.csv").write_text(TABLE + "SK,,DX\n")
+    file = tmp_path / "bridge.yaml"
+    file.write_text(yaml.safe_dump(configuration))
+    ended = run([PROGRAM, "config", "check", file], directory=tmp_path)
+    assert ended.returncode == 2
+    assert "site.csv:2" in ended.stdout
+    assert "fix: write one cell for each column" in ended.stdout

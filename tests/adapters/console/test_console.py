@@ -240,7 +240,7 @@ def test_given_all_is_there_when_asked_then_ready(hospital: Hospital) -> None:
     answer = hospital.get("/health/ready")
 
     assert answer.status_code == 200
-    assert answer.json() == {"status": "ready", "checks": {"database": "ok"}}
+    assert answer.json() == {"status": "ready", "checks": {"database": "ok"}, "warnings": {}}
     assert hospital.get("/health/live").json() == {"status": "live"}
     assert 'bridge_ready{check="database"} 1' in hospital.get("/metrics").text
 

@@ -22,6 +22,7 @@ from bridge.hl7.batch import split
 from bridge.hl7.er7 import read
 from bridge.hl7.intake import Intake
 from bridge.hl7.links import Peer
+from bridge.hl7.reading import Sender
 from bridge.mapping.profiles import load_profile
 from bridge.services.receive_message import InboundMessage, Receipt
 from tests.unit.hl7.messages import PID, SITE, msh, obr, orc, raw
@@ -54,9 +55,8 @@ class Recorder:
 
 
 def take(payload: bytes, messages: Recorder) -> bytes:
-    intake = Intake(
-        profile=PROFILE, site=SITE, messages=messages, clock=lambda: 1_773_278_100.0, mode="ris"
-    )
+    sender = Sender.of(PROFILE, SITE, "ris")
+    intake = Intake(sender=lambda: sender, messages=messages, clock=lambda: 1_773_278_100.0)
     return intake.handle(payload, PEER)
 
 

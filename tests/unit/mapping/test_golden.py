@@ -7,7 +7,8 @@ import pytest
 from bridge.hl7.explanation import explain, run_tests
 from bridge.mapping.errors import ProfileError
 from bridge.mapping.golden import GoldenResult, find_golden_tests
-from bridge.mapping.profiles import check_profiles, default_directory, load_profile
+from bridge.mapping.profiles import check_profiles, load_profile
+from bridge.mapping.shelf import default_directory
 
 MAPPINGS = default_directory()
 FIXTURES = MAPPINGS.parent / "fixtures"

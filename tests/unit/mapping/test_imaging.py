@@ -8,7 +8,8 @@ from bridge.domain.order import Category
 from bridge.hl7.er7 import read
 from bridge.hl7.order_groups import find_orders
 from bridge.mapping.imaging import Verdict
-from bridge.mapping.profiles import default_directory, load_profile
+from bridge.mapping.profiles import load_profile
+from bridge.mapping.shelf import default_directory
 from bridge.mapping.tables import read_table
 
 PROFILE = load_profile()

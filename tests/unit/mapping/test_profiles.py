@@ -6,7 +6,8 @@ import pytest
 
 from bridge.domain.identifiers import Authority
 from bridge.mapping.errors import ProfileError
-from bridge.mapping.profiles import default_directory, load_profile
+from bridge.mapping.profiles import load_profile
+from bridge.mapping.shelf import default_directory
 from bridge.mapping.source import Site
 from bridge.mapping.tables import read_table
 from bridge.mapping.targets import Level

@@ -1,0 +1,63 @@
+"""Where profiles and code tables are looked for: the site's own folder, then what is shipped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+TESTS = ".tests.yaml"
+NO_PROFILES = ("order-control",)
+"""How files are called that lie beside the profiles and are none."""
+
+State = frozenset[tuple[str, int, int]]
+
+
+def default_directory() -> Path:
+    """The profiles that come with the bridge: in the package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "mappings"
+    return inside if inside.is_dir() else package.parent / "mappings"
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Folders in order of preference; a file of the first hides its namesakes in the others."""
+
+    folders: tuple[Path, ...]
+
+    @staticmethod
+    def of(directory: Path | None = None) -> Shelf:
+        """The shelf of a site: its own folder when it has one, and always what is shipped."""
+        shipped = default_directory()
+        return Shelf((shipped,) if directory in (None, shipped) else (Path(directory), shipped))
+
+    def find(self, file: str) -> Path | None:
+        """The file of that name."""
+        return next((path for folder in self.folders if (path := folder / file).is_file()), None)
+
+    def profiles(self) -> tuple[str, ...]:
+        """The names of all profiles."""
+        names = {path.stem for path in self._files("*.yaml") if not path.name.endswith(TESTS)}
+        return tuple(sorted(name for name in names if not name.startswith(NO_PROFILES)))
+
+    def tables(self) -> tuple[str, ...]:
+        """The names of all code tables."""
+        return tuple(sorted({path.stem for path in self._files("*.csv")}))
+
+    def tests(self) -> tuple[Path, ...]:
+        """The golden tests of all profiles, the site's own first."""
+        return tuple(path for path in self._files(f"*{TESTS}"))
+
+    def state(self) -> State:
+        """What changes whenever a file is added, removed, replaced or written to."""
+        seen = set()
+        for path in (*self._files("*.yaml"), *self._files("*.csv")):
+            try:
+                status = path.stat()
+            except FileNotFoundError:  # removed just now, as editors do before they write
+                continue
+            seen.add((str(path), status.st_mtime_ns, status.st_size))
+        return frozenset(seen)
+
+    def _files(self, pattern: str) -> list[Path]:
+        return [path for folder in self.folders for path in sorted(folder.glob(pattern))]

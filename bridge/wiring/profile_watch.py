@@ -1,0 +1,56 @@
+"""Looks whether profiles and code tables changed, and has them read again when they did."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from bridge.mapping.library import Profiles
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_SECONDS = 2.0
+
+
+class ProfileWatch:
+    """One thread that looks at the files; `reload` may be called from any other."""
+
+    def __init__(self, profiles: Profiles, every: float = LOOK_EVERY_SECONDS) -> None:
+        self._profiles = profiles
+        self._every = every
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="profiles", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the look in hand."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def reload(self) -> None:
+        """Read all profiles again, whether or not anything changed."""
+        self._profiles.reload()
+        self._report()
+
+    def problem(self) -> str:
+        """Why the newest files are not in use; "" when they are."""
+        found = self._profiles.problem
+        return f"the profiles as they were are still in use: {found}" if found else ""
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._every):
+            try:
+                if self._profiles.reload_if_changed():
+                    self._report()
+            except OSError as error:  # the folder is away for a moment, on a network share
+                log.warning("profiles.not_looked_at", extra={"error": str(error)})
+
+    def _report(self) -> None:
+        if self._profiles.problem:
+            log.error("profiles.refused", extra={"error": self._profiles.problem})
+        else:
+            log.info("profiles.reloaded")
