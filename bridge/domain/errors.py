@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class BridgeError(Exception):
     """The root of every error the bridge raises on purpose.
 
     `permanent` is true when the same input can never succeed (HL7: AE, FHIR: 4xx); false when
     trying again may help (HL7: AR, FHIR: 5xx). `location` names the place in the input in the
-    sender's own terms, for HL7 `SEG^sequence^field^component`. No patient data belongs in the text.
+    sender's own terms, for HL7 `SEG^sequence^field^repetition^component^subcomponent`. `further` are
+    errors that stand beside this one in the same input. No patient data belongs in the text.
     """
 
     permanent = True
     code = "207"
+    further: tuple[BridgeError, ...] = ()
 
     def __init__(
         self, message: str, *, permanent: bool | None = None, location: str | None = None
@@ -48,6 +52,12 @@ class UnsupportedMessage(BridgeError):
     code = "200"
 
 
+class UnsupportedEvent(UnsupportedMessage):
+    """The type is one we act on, the event or request is not (HL7 table 0357: 201)."""
+
+    code = "201"
+
+
 class UnknownKey(BridgeError):
     """The request names an order, step or patient that does not exist (HL7 table 0357: 204)."""
 
@@ -78,3 +88,10 @@ class StorageFull(BridgeError):
 
     permanent = False
     code = "207"
+
+
+def together(errors: Sequence[BridgeError]) -> BridgeError:
+    """The first of several errors, with the others beside it."""
+    first, *others = errors
+    first.further = (*first.further, *others)
+    return first

@@ -19,6 +19,7 @@ class Disposition(StrEnum):
     APPLIED = "applied"
     NOTED = "noted"
     STALE = "stale"
+    PARKED = "parked"
     DUPLICATE = "duplicate"
     REFUSED = "refused"
     FAILED = "failed"

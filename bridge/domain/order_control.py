@@ -26,13 +26,32 @@ class Action(StrEnum):
     REFUSE = "refuse"
 
 
+class Unknown(StrEnum):
+    """What is done when no such order is known."""
+
+    CREATE = "create"
+    PARK = "park"
+    REFUSE = "refuse"
+
+
 @dataclass(frozen=True, slots=True)
 class OrderControlRule:
-    """One row: the action, and the event each step of the order undergoes."""
+    """One row: the action, and the event each step of the order undergoes.
+
+    A row that refuses says so with a `code` of table 0357, at the `field` of ORC that is at fault.
+    """
 
     action: Action
     event: StepEvent
     reason: str = ""
+    unknown: Unknown = Unknown.CREATE
+    code: str = "103"
+    field: int = 1
+
+
+_NAMELESS = OrderControlRule(
+    Action.REFUSE, StepEvent.SCHEDULE, "order control is empty", code="101"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +63,17 @@ class OrderControlTable:
     def rule(self, control: str, status: str) -> OrderControlRule:
         """The answer for every pair of texts there can be."""
         found = self.rules.get((control, status)) or self.rules.get((control, ANY))
+        if found is None and not control:
+            return _NAMELESS
         return found or OrderControlRule(
             Action.REFUSE, StepEvent.SCHEDULE, f"order control {control!r} is not one we act on"
         )
+
+    def overlaid(self, rules: Mapping[tuple[str, str], OrderControlRule]) -> OrderControlTable:
+        """This table with a sender's own rows before it.
+
+        A row of the sender for any status speaks for every status that no other of its rows names.
+        """
+        whole = {control for control, status in rules if status == ANY}
+        kept = {pair: rule for pair, rule in self.rules.items() if pair[0] not in whole}
+        return OrderControlTable({**kept, **rules})

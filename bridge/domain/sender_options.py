@@ -31,6 +31,27 @@ class MissingStudyUid(StrEnum):
     GENERATE = "generate"
 
 
+class UnknownOrder(StrEnum):
+    """What is done with what tells of an order that is not known."""
+
+    PARK = "park"
+    REFUSE = "refuse"
+
+
+class TooLateToCancel(StrEnum):
+    """What is done with the cancel of an examination that has begun (STANDARDS 3.2)."""
+
+    REFUSE = "refuse"
+    ACCEPT = "accept"
+
+
+class AppointmentCancelled(StrEnum):
+    """What becomes of an examination whose appointment is cancelled (STANDARDS 2.9)."""
+
+    UNSCHEDULE = "unschedule"
+    CANCEL = "cancel"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SenderOptions:
     """The options of one sender. A yes or no, a word of an enumeration, or a text."""
@@ -62,7 +83,49 @@ class SenderOptions:
     xo_creates: bool = field(
         default=True,
         metadata=_about(
-            "A change (XO) of an order that does not exist creates it; no: it is refused (204)."
+            "A change (XO) of an order that does not exist creates it; no: it waits for its order."
+        ),
+    )
+    unknown_order: UnknownOrder = field(
+        default=UnknownOrder.PARK,
+        metadata=_about(
+            "What tells of an order that is not known yet: park it until the order comes, or",
+            "refuse it (204).",
+        ),
+    )
+    park_days: int = field(
+        default=7,
+        metadata=_about("For how many days a parked message waits for its order."),
+    )
+    too_late_to_cancel: TooLateToCancel = field(
+        default=TooLateToCancel.REFUSE,
+        metadata=_about(
+            "The cancel (CA) of an examination that has begun: refuse it (199), or accept it with",
+            "a warning.",
+        ),
+    )
+    siu_creates_order: bool = field(
+        default=False,
+        metadata=_about("An appointment (SIU) for imaging that names no known order creates one."),
+    )
+    siu_matches_by_service: bool = field(
+        default=False,
+        metadata=_about(
+            "An appointment that names no order is for the one open order of its patient with",
+            "that service (AIS-3).",
+        ),
+    )
+    siu_cancelled: AppointmentCancelled = field(
+        default=AppointmentCancelled.UNSCHEDULE,
+        metadata=_about(
+            "An appointment that is cancelled, deleted or missed: unschedule the examination, or",
+            "cancel it.",
+        ),
+    )
+    results_complete: tuple[str, ...] = field(
+        default=(),
+        metadata=_about(
+            "Statuses of a report (ORU, MDM; table 0123, such as [F, C]) that complete its order."
         ),
     )
     merge_is_swapped: bool = field(

@@ -20,7 +20,11 @@ class StepStatus(StrEnum):
 
 
 class StepEvent(StrEnum):
-    """What can happen to a step. `WRONG_ENTRY` is MPPS reason 110514."""
+    """What can happen to a step. `WRONG_ENTRY` is MPPS reason 110514.
+
+    `UNSCHEDULE` takes its time away, `REORDER` wants again what was cancelled, `WITHDRAW` is a
+    cancel that is taken although the step has begun.
+    """
 
     SCHEDULE = "schedule"
     ARRIVE = "arrive"
@@ -30,6 +34,9 @@ class StepEvent(StrEnum):
     COMPLETE = "complete"
     DISCONTINUE = "discontinue"
     CANCEL = "cancel"
+    WITHDRAW = "withdraw"
+    REORDER = "reorder"
+    UNSCHEDULE = "unschedule"
     WRONG_ENTRY = "wrong entry"
 
 
@@ -47,7 +54,8 @@ def _row(**moves: StepStatus) -> dict[StepStatus, StepStatus]:
 
 
 # Event → (state before → state after). An event never moves a step backwards: a late or replayed
-# order message updates data, not the state. Only the modality's word (110514) reopens a step.
+# order message updates data, not the state. Only the modality's word (110514) and a newer order for
+# what was cancelled reopen a step.
 TRANSITIONS: dict[StepEvent, dict[StepStatus, StepStatus]] = {
     _E.SCHEDULE: _row(),
     _E.ARRIVE: _row(SCHEDULED=_S.ARRIVED),
@@ -84,6 +92,16 @@ TRANSITIONS: dict[StepEvent, dict[StepStatus, StepStatus]] = {
         READY=_S.CANCELED,
         HELD=_S.CANCELED,
     ),
+    _E.WITHDRAW: _row(
+        SCHEDULED=_S.CANCELED,
+        ARRIVED=_S.CANCELED,
+        READY=_S.CANCELED,
+        STARTED=_S.CANCELED,
+        DEPARTED=_S.CANCELED,
+        HELD=_S.CANCELED,
+    ),
+    _E.REORDER: _row(CANCELED=_S.SCHEDULED),
+    _E.UNSCHEDULE: _row(SCHEDULED=_S.HELD, ARRIVED=_S.HELD, READY=_S.HELD),
     _E.WRONG_ENTRY: _row(STARTED=_S.SCHEDULED, DISCONTINUED=_S.SCHEDULED),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import fields
 from enum import StrEnum
-from typing import Any, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 from bridge.domain.sender_options import SenderOptions
 from bridge.mapping.documents import Node
@@ -31,6 +31,12 @@ def _read(name: str, node: Node) -> object:
     kind = _TYPES[name]
     if kind is bool:
         return node.flag
+    if kind is int:
+        if not node.text.isdecimal():
+            raise node.error(f"{name} is not a number", "write digits")
+        return int(node.text)
+    if get_origin(kind) is tuple:
+        return tuple(node.texts)
     if issubclass(kind, StrEnum):
         if node.text not in set(kind):
             raise node.error(f"unknown {name} {node.text!r}", instead(node.text, tuple(kind)))
