@@ -10,6 +10,7 @@ from bridge.domain.matching import Evidence
 from bridge.domain.order import CodedConcept, OrderNumbers
 from bridge.domain.performed_step import ScheduledReference
 from bridge.domain.study import RequestAttributes
+from bridge.domain.visit import NO_NUMBERS, VisitNumbers
 
 Document = Any
 """What the JSON column type takes and gives: lists, dicts, texts, numbers, None."""
@@ -40,6 +41,27 @@ def load_identifier(document: Document) -> Identifier | None:
         return None
     value, namespace, universal_id, universal_id_type, type_code = document
     return Identifier(value, Authority(namespace, universal_id, universal_id_type), type_code)
+
+
+def load_identifiers(document: Document) -> tuple[Identifier, ...]:
+    """Those of a list that are there."""
+    loaded = (load_identifier(each) for each in document)
+    return tuple(each for each in loaded if each is not None)
+
+
+def dump_visit(numbers: VisitNumbers) -> Document:
+    """Visit number and account; an empty list when there is neither."""
+    if not numbers:
+        return []
+    return [dump_identifier(numbers.number), dump_identifier(numbers.account)]
+
+
+def load_visit(document: Document) -> VisitNumbers:
+    """The inverse of `dump_visit`."""
+    if not document:
+        return NO_NUMBERS
+    number, account = (load_identifier(each) for each in document)
+    return VisitNumbers(number=number, account=account)
 
 
 def dump_numbers(numbers: OrderNumbers) -> Document:

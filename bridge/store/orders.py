@@ -74,6 +74,8 @@ _INSERT_ORDER = insert(
         "sources",
         "source",
         "occurred_at",
+        "visit",
+        "patient_ids",
         "created_at",
         "updated_at",
     ),
@@ -197,12 +199,15 @@ class Orders:
 
     def add(self, event: OrderReceived, patient_pk: int, source: str, now: float) -> int:
         """Create the order record; procedures and steps are added to it. Returns its pk."""
+        named = event.patient.identifiers
         row = {
             "patient_pk": patient_pk,
             "attributes": _said(event.attributes),
             "sources": dict(event.sources),
             "source": source,
             "occurred_at": event.occurred_at,
+            "visit": documents.dump_visit(event.visit),
+            "patient_ids": [documents.dump_identifier(each) for each in named[:1]],
             "created_at": now,
             "updated_at": now,
             **_number_columns(event.numbers),
@@ -264,6 +269,9 @@ class Orders:
                 attributes=dict(order.attributes),
                 occurred_at=order.occurred_at,
                 held_reason=order.held_reason,
+                visit=documents.dump_visit(order.visit),
+                flag=order.flag,
+                patient_ids=_patient_ids(order),
                 updated_at=now,
                 **_number_columns(order.numbers),
             )
@@ -341,6 +349,10 @@ class Orders:
             source=row.source,
             occurred_at=row.occurred_at,
             held_reason=row.held_reason,
+            visit=documents.load_visit(row.visit),
+            flag=row.flag,
+            named_as=documents.load_identifier(next(iter(row.patient_ids), None)),
+            former_patient_ids=documents.load_identifiers(row.patient_ids[1:]),
         )
 
 
@@ -363,6 +375,13 @@ def _number_columns(numbers: OrderNumbers) -> dict[str, Any]:
         "accession_number": numbers.accession.value if numbers.accession else "",
         "numbers": documents.dump_numbers(numbers),
     }
+
+
+def _patient_ids(order: Order) -> list[Any]:
+    """The identifier the order was named by, then those of patients it was moved away from."""
+    if order.named_as is None and not order.former_patient_ids:
+        return []
+    return [documents.dump_identifier(each) for each in (order.named_as, *order.former_patient_ids)]
 
 
 def _said(attributes: Attributes) -> dict[str, str]:
