@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, false, func, or_, select
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select
 
 from bridge.domain.names import fold_name
 from bridge.domain.worklist import DateTimeRange, WorklistEntry, WorklistItem, WorklistQuery
+from bridge.store.key_matching import any_of, any_text, in_range, is_wildcard, like, matches_name
 from bridge.store.statement import insert
 from bridge.store.tables import worklist_item, worklist_station
 
 ANY_STATION = "*"
 _ITEM = worklist_item.c
-_LAST = "\U0010ffff"
 _COLUMNS = (
     _ITEM.step_pk,
     _ITEM.encoded,
@@ -59,7 +58,7 @@ class Worklist:
             statement = statement.join(
                 worklist_station, worklist_station.c.step_pk == worklist_item.c.step_pk
             )
-            if len(query.station_ae_titles) > 1 or _is_wildcard(query.station_ae_titles[0]):
+            if len(query.station_ae_titles) > 1 or is_wildcard(query.station_ae_titles[0]):
                 statement = statement.distinct().add_columns(worklist_item.c.start)
         statement = statement.where(condition).order_by(*ordered_by).limit(limit)
         return [
@@ -116,15 +115,15 @@ def _conditions(
     start = worklist_station.c.start if by_station else _ITEM.start
     conditions = [
         *_station(query.station_ae_titles, dialect),
-        *_range(start, query.start),
-        *_range(start, _whole_days(query.dates)),
-        *_range(func.substr(start, 9, 6), query.times),
-        *_range(_ITEM.patient_birth_date, query.patient_birth_date),
-        *_name(_ITEM.patient_name, query.patient_name, dialect),
-        *_name(_ITEM.performing_physician, query.performing_physician, dialect),
-        *_any_of(_ITEM.study_instance_uid, query.study_instance_uids),
-        *_any_of(_ITEM.status, query.sps_statuses),
-        *(_any_text(_ITEM.modality, query.modalities, dialect)),
+        *in_range(start, query.start),
+        *in_range(start, _whole_days(query.dates)),
+        *in_range(func.substr(start, 9, 6), query.times),
+        *in_range(_ITEM.patient_birth_date, query.patient_birth_date),
+        *matches_name(_ITEM.patient_name, query.patient_name, dialect),
+        *matches_name(_ITEM.performing_physician, query.performing_physician, dialect),
+        *any_of(_ITEM.study_instance_uid, query.study_instance_uids),
+        *any_of(_ITEM.status, query.sps_statuses),
+        *(any_text(_ITEM.modality, query.modalities, dialect)),
     ]
     for column, text in (
         (_ITEM.patient_id, query.patient_id),
@@ -137,8 +136,8 @@ def _conditions(
         (_ITEM.sps_location, query.sps_location),
         (_ITEM.admission_id, query.admission_id),
     ):
-        conditions += _any_text(column, (text,) if text else (), dialect)
-    several = len(query.station_ae_titles) > 1 or any(map(_is_wildcard, query.station_ae_titles))
+        conditions += any_text(column, (text,) if text else (), dialect)
+    several = len(query.station_ae_titles) > 1 or any(map(is_wildcard, query.station_ae_titles))
     order = (_ITEM.start if several or not by_station else start, _ITEM.step_pk)
     return and_(True, *conditions), order
 
@@ -147,59 +146,10 @@ def _station(titles: tuple[str, ...], dialect: str) -> list[ColumnElement[bool]]
     if not titles:
         return []
     column = worklist_station.c.ae_title
-    exact = tuple(t for t in titles if not _is_wildcard(t))
-    wild = [_like(column, t, dialect) for t in titles if _is_wildcard(t)]
+    exact = tuple(t for t in titles if not is_wildcard(t))
+    wild = [like(column, t, dialect) for t in titles if is_wildcard(t)]
     return [or_(column.in_((*exact, ANY_STATION)), *wild)]
-
-
-def _range(column: ColumnElement[Any], bounds: DateTimeRange) -> list[ColumnElement[bool]]:
-    """Inclusive; a stored value of zero length never matches a key that asks for something."""
-    if not bounds:
-        return []
-    conditions = [column >= bounds.first] if bounds.first else [column > ""]
-    if bounds.last:
-        conditions.append(column <= bounds.last)
-    return conditions
 
 
 def _whole_days(dates: DateTimeRange) -> DateTimeRange:
     return DateTimeRange(first=dates.first, last=dates.last and dates.last + "999999")
-
-
-def _any_of(column: ColumnElement[Any], values: tuple[str, ...]) -> list[ColumnElement[bool]]:
-    return [column.in_(values)] if values else []
-
-
-def _any_text(
-    column: ColumnElement[Any], texts: tuple[str, ...], dialect: str
-) -> list[ColumnElement[bool]]:
-    if not texts:
-        return []
-    exact = tuple(t for t in texts if not _is_wildcard(t))
-    wild = [and_(column != "", _like(column, t, dialect)) for t in texts if _is_wildcard(t)]
-    return [or_(column.in_(exact) if exact else false(), *wild)]
-
-
-def _name(column: ColumnElement[Any], key: str, dialect: str) -> list[ColumnElement[bool]]:
-    """PN matching: accents, case and trailing carets do not count (PS3.4 C.2.2.2.1 lets us say)."""
-    if not key:
-        return []
-    folded = fold_name(key)
-    if not _is_wildcard(folded):
-        return [or_(column == folded, column.startswith(folded + "=", autoescape=True))]
-    prefix = folded.split("*")[0].split("?")[0]
-    conditions = [column != "", _like(column, folded, dialect)]
-    if prefix:  # lets the index find the stretch of names before LIKE looks at each
-        conditions = [column >= prefix, column < prefix + _LAST, *conditions]
-    return conditions
-
-
-def _is_wildcard(text: str) -> bool:
-    return "*" in text or "?" in text
-
-
-def _like(column: ColumnElement[Any], pattern: str, dialect: str) -> ColumnElement[bool]:
-    if dialect == sqlite.dialect.name:
-        return column.op("GLOB")(pattern.replace("[", "[[]"))
-    escaped = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return column.like(escaped.replace("*", "%").replace("?", "_"), escape="\\")

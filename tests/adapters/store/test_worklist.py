@@ -12,8 +12,8 @@ from sqlalchemy import Column, Connection, MetaData, Table, select
 
 from bridge.domain.names import fold_name
 from bridge.domain.worklist import DateTimeRange, WorklistQuery
-from bridge.store import worklist
 from bridge.store.database import Database
+from bridge.store.key_matching import any_text
 from bridge.store.tables import TEXT
 from tests.unit.services.core import Core, order, patient, procedure, step
 
@@ -179,7 +179,7 @@ def test_wildcards_are_those_of_the_standard(
         table.drop(connection, checkfirst=True)
         table.create(connection)
         connection.execute(table.insert(), [{"value": each} for each in texts])
-        conditions = worklist._any_text(table.c.value, (pattern,), connection.dialect.name)
+        conditions = any_text(table.c.value, (pattern,), connection.dialect.name)
         return list(connection.execute(select(table.c.value).where(*conditions)).scalars())
 
     expected = [text for text in texts if matches(pattern, text)]
