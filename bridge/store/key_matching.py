@@ -1,0 +1,69 @@
+"""Attribute matching (PS3.4 C.2.2.2) as SQL conditions: what a key asks of a column.
+
+A stored value of zero length never matches a key that asks for something.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, false, or_
+from sqlalchemy.dialects import sqlite
+
+from bridge.domain.names import fold_name
+from bridge.domain.worklist import DateTimeRange
+
+_LAST = "\U0010ffff"
+
+Conditions = list[ColumnElement[bool]]
+
+
+def in_range(column: ColumnElement[Any], bounds: DateTimeRange) -> Conditions:
+    """Range matching (C.2.2.2.5): inclusive, an open end is empty."""
+    if not bounds:
+        return []
+    conditions = [column >= bounds.first] if bounds.first else [column > ""]
+    if bounds.last:
+        conditions.append(column <= bounds.last)
+    return conditions
+
+
+def any_of(column: ColumnElement[Any], values: tuple[str, ...]) -> Conditions:
+    """List matching: any of these, as they are."""
+    return [column.in_(values)] if values else []
+
+
+def any_text(column: ColumnElement[Any], texts: tuple[str, ...], dialect: str) -> Conditions:
+    """Any of these, each a single value or with wildcards (C.2.2.2.4)."""
+    if not texts:
+        return []
+    exact = tuple(t for t in texts if not is_wildcard(t))
+    wild = [and_(column != "", like(column, t, dialect)) for t in texts if is_wildcard(t)]
+    return [or_(column.in_(exact) if exact else false(), *wild)]
+
+
+def matches_name(column: ColumnElement[Any], key: str, dialect: str) -> Conditions:
+    """PN matching: accents, case and trailing carets do not count (PS3.4 C.2.2.2.1 lets us say)."""
+    if not key:
+        return []
+    folded = fold_name(key)
+    if not is_wildcard(folded):
+        return [or_(column == folded, column.startswith(folded + "=", autoescape=True))]
+    prefix = folded.split("*")[0].split("?")[0]
+    conditions = [column != "", like(column, folded, dialect)]
+    if prefix:  # lets the index find the stretch of names before LIKE looks at each
+        conditions = [column >= prefix, column < prefix + _LAST, *conditions]
+    return conditions
+
+
+def is_wildcard(text: str) -> bool:
+    """Whether a key holds `*` or `?`."""
+    return "*" in text or "?" in text
+
+
+def like(column: ColumnElement[Any], pattern: str, dialect: str) -> ColumnElement[bool]:
+    """Wildcard matching by the database: case counts on both."""
+    if dialect == sqlite.dialect.name:
+        return column.op("GLOB")(pattern.replace("[", "[[]"))
+    escaped = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return column.like(escaped.replace("*", "%").replace("?", "_"), escape="\\")
