@@ -83,7 +83,7 @@ class ReceiveMessage:
         """Journal a message that could not be applied, and return the reply that says why."""
         answer = reply(Receipt(disposition=Disposition.REFUSED, error=error))
         entry = replace(
-            _entry(message, events),
+            journal_entry(message, events),
             disposition=Disposition.REFUSED,
             reply=answer,
             error=error.message,
@@ -98,20 +98,26 @@ class ReceiveMessage:
     def _apply(
         self, tx: Transaction, message: InboundMessage, events: Sequence[Event], reply: Reply
     ) -> bytes:
-        entry = _entry(message, events)
+        entry = journal_entry(message, events)
         stored = tx.journal.reply_to(entry.dedupe_key or "")
         if stored is not None:
             duplicate = Disposition.DUPLICATE
             tx.journal.add(replace(entry, disposition=duplicate, reply=stored, dedupe_key=None))
             return stored
-        if any(not isinstance(event, Noted) for event in events):
-            tx.orders.begin_change()
-        origin = self._origin(message)
-        dispositions = [self._handlers[type(event)](tx, event, origin) for event in events]
-        disposition = _overall(dispositions)
+        dispositions = self.apply(tx, message, events)
+        disposition = overall(dispositions)
         answer = reply(Receipt(disposition=disposition, warnings=message.warnings))
         tx.journal.add(replace(entry, disposition=disposition, reply=answer))
         return answer
+
+    def apply(
+        self, tx: Transaction, message: InboundMessage, events: Sequence[Event]
+    ) -> list[Disposition]:
+        """Apply events of a message in a transaction that is journaled by who opened it."""
+        if any(not isinstance(event, Noted) for event in events):
+            tx.orders.begin_change()
+        origin = self._origin(message)
+        return [self._handlers[type(event)](tx, event, origin) for event in events]
 
     def _origin(self, message: InboundMessage) -> Origin:
         return Origin(
@@ -134,7 +140,8 @@ def dedupe_key(message: InboundMessage, content: str) -> str:
     return hashlib.sha256(said.encode(errors="backslashreplace")).hexdigest()
 
 
-def _overall(dispositions: Iterable[Disposition]) -> Disposition:
+def overall(dispositions: Iterable[Disposition]) -> Disposition:
+    """What became of a message, by what became of its events."""
     found = set(dispositions)
     for each in (Disposition.APPLIED, Disposition.STALE):
         if each in found:
@@ -142,7 +149,7 @@ def _overall(dispositions: Iterable[Disposition]) -> Disposition:
     return Disposition.NOTED
 
 
-def _entry(message: InboundMessage, events: Sequence[Event]) -> JournalEntry:
+def journal_entry(message: InboundMessage, events: Sequence[Event]) -> JournalEntry:
     """The journal entry of a message, before it is known what becomes of it."""
     content = content_hash(message.raw)
     noted = "; ".join(event.reason for event in events if isinstance(event, Noted))
