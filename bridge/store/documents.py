@@ -9,6 +9,8 @@ from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.matching import Evidence
 from bridge.domain.order import CodedConcept, OrderNumbers
 from bridge.domain.performed_step import ScheduledReference
+from bridge.domain.step_history import History
+from bridge.domain.step_status import StepEvent
 from bridge.domain.study import RequestAttributes
 from bridge.domain.visit import NO_NUMBERS, VisitNumbers
 
@@ -97,6 +99,16 @@ def dump_codes(codes: Iterable[CodedConcept]) -> Document:
 def load_codes(document: Document) -> tuple[CodedConcept, ...]:
     """The inverse of `dump_codes`."""
     return tuple(CodedConcept(*each) for each in document)
+
+
+def dump_history(history: History) -> Document:
+    """What happened to a step: pairs of time and event."""
+    return [[at, event.value] for at, event in history]
+
+
+def load_history(document: Document) -> History:
+    """The inverse of `dump_history`."""
+    return tuple((at, StepEvent(event)) for at, event in document)
 
 
 def dump_request_attributes(items: Iterable[RequestAttributes]) -> Document:

@@ -31,6 +31,7 @@ from bridge.domain.order import (
     StepDetails,
 )
 from bridge.domain.patient import Attributes
+from bridge.domain.step_history import History, history_of
 from bridge.domain.step_status import StepStatus
 from bridge.store import documents
 from bridge.store.statement import Statement, insert
@@ -83,7 +84,7 @@ _INSERT_ORDER = insert(
 )
 _INSERT_PROCEDURE = insert(
     requested_procedure,
-    ("order_pk", "rp_id", "study_instance_uid", "code", "attributes"),
+    ("order_pk", "rp_id", "study_instance_uid", "code", "attributes", "occurred_at"),
     returning_pk=True,
 )
 _INSERT_STEP = insert(
@@ -98,6 +99,8 @@ _INSERT_STEP = insert(
         "start_time",
         "protocol_codes",
         "attributes",
+        "history",
+        "scheduled_at",
     ),
     returning_pk=True,
 )
@@ -214,14 +217,17 @@ class Orders:
         }
         return int(_INSERT_ORDER.scalar(self._connection, row))
 
-    def add_procedure(self, order_pk: int, details: ProcedureDetails) -> Procedure:
-        """Create a requested procedure, without its steps."""
+    def add_procedure(
+        self, order_pk: int, details: ProcedureDetails, occurred_at: str = ""
+    ) -> Procedure:
+        """Create a requested procedure, without its steps, from a snapshot of this time."""
         row = {
             "order_pk": order_pk,
             "rp_id": details.rp_id,
             "study_instance_uid": details.study_instance_uid or None,
             "code": documents.dump_code(details.code),
             "attributes": _said(details.attributes),
+            "occurred_at": occurred_at,
         }
         pk = int(_INSERT_PROCEDURE.scalar(self._connection, row))
         return Procedure(
@@ -231,10 +237,18 @@ class Orders:
             code=details.code,
             attributes=row["attributes"],
             steps=(),
+            occurred_at=occurred_at,
         )
 
-    def add_step(self, procedure_pk: int, details: StepDetails, status: StepStatus) -> Step:
-        """Create a scheduled step."""
+    def add_step(
+        self,
+        procedure_pk: int,
+        details: StepDetails,
+        status: StepStatus,
+        history: History = (),
+        scheduled_at: str = "",
+    ) -> Step:
+        """Create a scheduled step to which this happened already."""
         row = {
             "procedure_pk": procedure_pk,
             "sps_id": details.sps_id or None,
@@ -245,6 +259,8 @@ class Orders:
             "start_time": details.start_time,
             "protocol_codes": documents.dump_codes(details.protocol_codes),
             "attributes": _said(details.attributes),
+            "history": documents.dump_history(history),
+            "scheduled_at": scheduled_at,
         }
         pk = int(_INSERT_STEP.scalar(self._connection, row))
         return Step(
@@ -257,6 +273,8 @@ class Orders:
             start_time=details.start_time,
             protocol_codes=details.protocol_codes,
             attributes=row["attributes"],
+            history=history,
+            scheduled_at=scheduled_at,
         )
 
     def change(self, order: Order, now: float) -> None:
@@ -269,6 +287,7 @@ class Orders:
                 attributes=dict(order.attributes),
                 occurred_at=order.occurred_at,
                 held_reason=order.held_reason,
+                replaces=list(order.replaces),
                 visit=documents.dump_visit(order.visit),
                 flag=order.flag,
                 patient_ids=_patient_ids(order),
@@ -287,6 +306,7 @@ class Orders:
                 study_instance_uid=procedure.study_instance_uid or None,
                 code=documents.dump_code(procedure.code),
                 attributes=dict(procedure.attributes),
+                occurred_at=procedure.occurred_at,
             )
         )
 
@@ -304,13 +324,20 @@ class Orders:
                 start_time=step.start_time,
                 protocol_codes=documents.dump_codes(step.protocol_codes),
                 attributes=dict(step.attributes),
+                history=documents.dump_history(step.history),
+                scheduled_at=step.scheduled_at,
             )
         )
 
-    def set_step_status(self, step_pk: int, status: StepStatus) -> None:
-        """Move a step to another state."""
+    def set_step_status(
+        self, step_pk: int, status: StepStatus, history: History | None = None
+    ) -> None:
+        """Move a step to another state, by what happened to it."""
+        values: dict[str, Any] = {"status": status.value}
+        if history is not None:
+            values["history"] = documents.dump_history(history)
         self._connection.execute(
-            update(scheduled_step).where(scheduled_step.c.pk == step_pk).values(status=status.value)
+            update(scheduled_step).where(scheduled_step.c.pk == step_pk).values(values)
         )
 
     def step_was_performed(self, step_pk: int) -> bool:
@@ -349,6 +376,7 @@ class Orders:
             source=row.source,
             occurred_at=row.occurred_at,
             held_reason=row.held_reason,
+            replaces=tuple(row.replaces),
             visit=documents.load_visit(row.visit),
             flag=row.flag,
             named_as=documents.load_identifier(next(iter(row.patient_ids), None)),
@@ -398,6 +426,7 @@ def _procedure(row: Row[Any], steps: Sequence[Step]) -> Procedure:
         code=code,
         attributes=attributes,
         steps=tuple(steps),
+        occurred_at=row.occurred_at,
     )
 
 
@@ -412,4 +441,6 @@ def _step(row: Row[Any]) -> Step:
         start_time=row.start_time,
         protocol_codes=documents.load_codes(row.protocol_codes),
         attributes=row.attributes,
+        history=documents.load_history(row.history) or history_of(StepStatus(row.status)),
+        scheduled_at=row.scheduled_at,
     )

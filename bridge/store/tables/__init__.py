@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from bridge.store.tables.appointments import (
+    appointment,
+    appointment_number,
+    appointment_step,
+)
 from bridge.store.tables.columns import TEXT, metadata
 from bridge.store.tables.deliveries import attempt, confirmation, delivery
 from bridge.store.tables.journal import mention, message
 from bridge.store.tables.orders import imaging_service_request, requested_procedure, scheduled_step
+from bridge.store.tables.parked import parked_event, parked_key
 from bridge.store.tables.patients import (
     patient,
     patient_identifier,
@@ -26,12 +32,16 @@ from bridge.store.tables.studies import (
     study,
     study_procedure,
 )
+from bridge.store.tables.surrogates import surrogate
 from bridge.store.tables.timers import timer
 from bridge.store.tables.visits import visit
 from bridge.store.tables.worklist import worklist_item, worklist_station
 
 __all__ = [
     "TEXT",
+    "appointment",
+    "appointment_number",
+    "appointment_step",
     "attempt",
     "confirmation",
     "delivery",
@@ -42,6 +52,8 @@ __all__ = [
     "mention",
     "message",
     "metadata",
+    "parked_event",
+    "parked_key",
     "patient",
     "patient_identifier",
     "patient_link",
@@ -57,6 +69,7 @@ __all__ = [
     "series",
     "study",
     "study_procedure",
+    "surrogate",
     "timer",
     "visit",
     "worklist_item",

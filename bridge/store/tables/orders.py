@@ -21,6 +21,7 @@ imaging_service_request = Table(
     text_column("source"),
     text_column("occurred_at"),
     text_column("held_reason"),
+    Column("replaces", JSON, nullable=False, server_default="[]"),
     Column("visit", JSON, nullable=False, server_default="[]"),
     text_column("flag"),
     Column("patient_ids", JSON, nullable=False, server_default="[]"),
@@ -45,6 +46,7 @@ requested_procedure = Table(
     Column("study_instance_uid", TEXT, index=True),
     Column("code", JSON),
     Column("attributes", JSON, nullable=False),
+    text_column("occurred_at"),
     Index("ix_requested_procedure_rp_id", "rp_id"),
 )
 
@@ -61,5 +63,7 @@ scheduled_step = Table(
     text_column("start_time"),
     Column("protocol_codes", JSON, nullable=False),
     Column("attributes", JSON, nullable=False),
+    Column("history", JSON, nullable=False, server_default="[]"),
+    text_column("scheduled_at"),
     UniqueConstraint("procedure_pk", "sps_id"),
 )
