@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bridge.domain.identifiers import Authority
-from bridge.domain.sender_options import SenderOptions
-from bridge.mapping.documents import Node, read_document
+from bridge.domain.sender_options import OverlongIds, SenderOptions
+from bridge.mapping.chain import ProfileDocument, TableFinder, read_chain
 from bridge.mapping.errors import ProfileError, instead
 from bridge.mapping.imaging import ImagingRules, compile_imaging
 from bridge.mapping.options import compile_options
 from bridge.mapping.rows import Row, compile_rows
 from bridge.mapping.shelf import Shelf
 from bridge.mapping.source import Site
-from bridge.mapping.tables import CodeTable, read_table
 from bridge.mapping.targets import TARGETS, Level
 
 DEFAULT = "ihe-swf"
@@ -65,6 +64,7 @@ class Profile:
             placer=self.authorities.get("placer", site.placer),
             filler=self.authorities.get("filler", site.filler),
             local_scheme=site.local_scheme,
+            keeps_overlong=self.options.overlong_ids is OverlongIds.SURROGATE,
         )
 
 
@@ -77,8 +77,8 @@ def load_profile(name: str = DEFAULT, directory: Path | None = None) -> Profile:
         ProfileError: naming file, line, row and the fix.
     """
     shelf = Shelf.of(directory)
-    documents = _read_chain(name, shelf)
-    tables = _TableFinder(shelf, documents)
+    documents = read_chain(name, shelf, _KEYS)
+    tables = TableFinder(shelf, documents)
     rows: dict[Level, list[Row]] = {level: [] for level in Level}
     for document in documents:
         _lay_over(rows, document, tables)
@@ -103,60 +103,7 @@ def load_profile(name: str = DEFAULT, directory: Path | None = None) -> Profile:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Document:
-    name: str
-    root: Node
-    entries: Mapping[str, Node]
-
-
-class _TableFinder:
-    """Finds code tables: the profile's own name for one, else the file of that name."""
-
-    def __init__(self, shelf: Shelf, documents: Iterable[_Document]) -> None:
-        self._shelf = shelf
-        self._files: dict[str, str] = {}
-        self._read: dict[str, CodeTable] = {}
-        for document in documents:
-            if "tables" in document.entries:
-                for name, node in document.entries["tables"].entries().items():
-                    self._files[name] = node.text
-
-    def __call__(self, node: Node) -> CodeTable:
-        file = self._files.get(node.text, f"{node.text}.csv")
-        if file not in self._read:
-            path = self._shelf.find(file)
-            if path is None:
-                known = (*self._files, *self._shelf.tables())
-                raise node.error(f"no table {node.text!r}", instead(node.text, known))
-            self._read[file] = read_table(path)
-        return self._read[file]
-
-
-def _read_chain(name: str, shelf: Shelf) -> list[_Document]:
-    """The profile and what it extends, the most general first."""
-    chain: list[_Document] = []
-    seen: set[str] = set()
-    wanted = Node(name, f"{name}.yaml", 1)
-    while True:
-        path = shelf.find(f"{wanted.text}.yaml")
-        if path is None:
-            fix = instead(wanted.text, shelf.profiles())
-            raise wanted.error(f"no profile {wanted.text!r}", fix)
-        root = read_document(path)
-        entries = root.entries(_KEYS)
-        if "profile" not in entries or entries["profile"].text != wanted.text:
-            raise root.error("the profile does not say its name", f"write `profile: {wanted.text}`")
-        chain.insert(0, _Document(wanted.text, root, entries))
-        seen.add(wanted.text)
-        if "extends" not in entries:
-            return chain
-        wanted = entries["extends"]
-        if wanted.text in seen:
-            raise wanted.error("profiles extend each other in a circle", "extend ihe-swf")
-
-
-def _lay_over(rows: dict[Level, list[Row]], document: _Document, tables: _TableFinder) -> None:
+def _lay_over(rows: dict[Level, list[Row]], document: ProfileDocument, tables: TableFinder) -> None:
     """Replace, for each target that the document has rows for, the rows there were."""
     for level, keywords in _parse_removals(document).items():
         rows[level] = [row for row in rows[level] if row.target.keyword not in keywords]
@@ -171,7 +118,7 @@ def _lay_over(rows: dict[Level, list[Row]], document: _Document, tables: _TableF
         rows[level] = [row for row in rows[level] if row.target.keyword not in replaced] + new
 
 
-def _parse_removals(document: _Document) -> dict[Level, set[str]]:
+def _parse_removals(document: ProfileDocument) -> dict[Level, set[str]]:
     removals: dict[Level, set[str]] = {level: set() for level in Level}
     if "remove" not in document.entries:
         return removals
@@ -183,7 +130,9 @@ def _parse_removals(document: _Document) -> dict[Level, set[str]]:
     return removals
 
 
-def _last(documents: Iterable[_Document], key: str, allowed: tuple[str, ...]) -> dict[str, str]:
+def _last(
+    documents: Iterable[ProfileDocument], key: str, allowed: tuple[str, ...]
+) -> dict[str, str]:
     found: dict[str, str] = {}
     for document in documents:
         if key in document.entries:

@@ -142,19 +142,28 @@ class Components:
         return self._parts[number - 1] if number <= len(self._parts) else ""
 
 
+FHIR_IDS = Authority("FHIR")
+"""Who gives out the ids of resources, where nobody says which server did."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """What a message leaves unsaid and the site knows.
 
     `authority` assigned the patient IDs and accession numbers that come without one; `placer` and
-    `filler` the order numbers. `local_scheme` designates codes without a coding system.
+    `filler` the order numbers, `resources` the ids of FHIR resources. `local_scheme` designates
+    codes without a coding system.
+    `keeps_overlong` lets identifiers in that are longer than DICOM allows: modalities will be shown
+    surrogates (STANDARDS 2.3).
     """
 
     zone: tzinfo = UTC
     authority: Authority = NO_AUTHORITY
     placer: Authority = NO_AUTHORITY
     filler: Authority = NO_AUTHORITY
+    resources: Authority = FHIR_IDS
     local_scheme: str = "99LOCAL"
+    keeps_overlong: bool = False
 
 
 @dataclass(slots=True)
