@@ -1,4 +1,4 @@
-"""Answer a request that reads before it writes: all of it, and its journal entry, in one transaction.
+"""Answer a request that reads before it writes, with its journal entry in one transaction.
 
 What a conditional create or a reference asks for depends on what is kept, and must still be true
 when its events are applied. So the edge talks with the store inside the transaction.

@@ -24,6 +24,8 @@ from bridge.domain.step_history import History
 from bridge.domain.step_status import StepStatus
 from bridge.domain.study import Arrival, Held, Study, StudyState
 from bridge.domain.worklist import WorklistEntry, WorklistItem, WorklistQuery
+from bridge.services.find_records import Records
+from bridge.services.keep_resources import Resources
 
 T = TypeVar("T")
 
@@ -213,6 +215,10 @@ class Transaction(Protocol):
     def surrogates(self) -> Surrogates: ...
     @property
     def timers(self) -> Timers: ...
+    @property
+    def records(self) -> Records: ...
+    @property
+    def resources(self) -> Resources: ...
 
 
 class Store(Protocol):

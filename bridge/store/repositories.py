@@ -16,6 +16,8 @@ from bridge.store.orders import Orders
 from bridge.store.overview import Overviews
 from bridge.store.patients import Patients
 from bridge.store.performed_steps import PerformedSteps
+from bridge.store.records import Records
+from bridge.store.resources import Resources
 from bridge.store.studies import Studies
 from bridge.store.timers import Timers
 from bridge.store.worklist import Worklist
@@ -68,6 +70,16 @@ class SqlTransaction:
     def timers(self) -> Timers:
         """What is to happen later."""
         return Timers(self._connection)
+
+    @cached_property
+    def records(self) -> Records:
+        """What can be searched for."""
+        return Records(self._connection)
+
+    @cached_property
+    def resources(self) -> Resources:
+        """FHIR resources as received."""
+        return Resources(self._connection)
 
     @cached_property
     def images(self) -> Images:
