@@ -57,6 +57,7 @@ _LINE_ENDS = re.compile(r"[\r\n\t]+")
 _CODE_STRING = re.compile(r"[A-Z0-9 _]{1,16}")
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 _LONGEST_UID = 64
+_LONGEST_ORIGINAL = 250  # what indexes of both databases hold
 _DECIMAL = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 
 
@@ -119,11 +120,12 @@ def check_uid(value: str, segment: Segment, place: Place, run: Run) -> str | Non
 
 
 def check_id(longest: int) -> Shape:
-    """An identifier as plain text: too long refuses, a placeholder is absent."""
+    """An identifier as plain text: a placeholder is absent, one that is too long refuses."""
 
     def shape(value: str, segment: Segment, place: Place, run: Run) -> str | None:
         value = value.strip()
-        return value if is_usable(value, longest, place.location(segment), run) else None
+        limit = allowed_length(longest, run)
+        return value if is_usable(value, limit, place.location(segment), run) else None
 
     return shape
 
@@ -136,14 +138,20 @@ def check_ae_titles(value: str, segment: Segment, place: Place, run: Run) -> tup
     return usable or None
 
 
-def check_identifier(longest: int) -> Shape:
-    """An identifier with its authority."""
+def check_identifier(longest: int, *, surrogate: bool = False) -> Shape:
+    """An identifier with its authority; modalities may be shown a `surrogate` of a long one."""
 
     def shape(value: Identifier, segment: Segment, place: Place, run: Run) -> Identifier | None:
-        usable = is_usable(value.value, longest, place.location(segment), run)
+        limit = allowed_length(longest, run) if surrogate else longest
+        usable = is_usable(value.value, limit, place.location(segment), run)
         return value if usable else None
 
     return shape
+
+
+def allowed_length(longest: int, run: Run) -> int:
+    """How long an identifier may be for which modalities can be shown a surrogate."""
+    return _LONGEST_ORIGINAL if run.site.keeps_overlong else longest
 
 
 def is_usable(value: str, longest: int, location: str, run: Run) -> bool:
@@ -234,7 +242,7 @@ _ALL = [
     _identity(_O, "OrderControl", Kind.TEXT, _SHORT),
     _identity(_O, "OrderStatus", Kind.TEXT, _SHORT),
     _identity(_O, "OccurredAt", Kind.MOMENT),
-    _identity(_O, "AccessionNumber", Kind.IDENTIFIER, check_identifier(16)),
+    _identity(_O, "AccessionNumber", Kind.IDENTIFIER, check_identifier(16, surrogate=True)),
     _identity(_O, "PlacerOrderNumberImagingServiceRequest", Kind.IDENTIFIER, check_identifier(64)),
     _identity(_O, "FillerOrderNumberImagingServiceRequest", Kind.IDENTIFIER, check_identifier(64)),
     *_names(_O, "RequestingPhysician", "ReferringPhysicianName", "OrderEnteredBy"),

@@ -19,7 +19,7 @@ from bridge.mapping.documents import Node
 from bridge.mapping.errors import instead
 from bridge.mapping.source import Components, Place, Run, Segment, Site
 from bridge.mapping.tables import CodeTable, find_column
-from bridge.mapping.targets import Kind, is_usable
+from bridge.mapping.targets import Kind, allowed_length, is_usable
 from bridge.mapping.times import parse_date, parse_time_stamp
 
 Reader = Callable[[Segment, Run, int], Any]
@@ -214,7 +214,8 @@ def _read_cx(segment: Segment, place: Place, repetition: int, run: Run) -> Ident
     components = Components(segment, place.field, repetition)
     value = components[1].strip()
     location = place.location(segment, repetition)
-    if not value or not is_usable(value, _LONGEST_PATIENT_ID, location, run):
+    longest = allowed_length(_LONGEST_PATIENT_ID, run)
+    if not value or not is_usable(value, longest, location, run):
         return None
     authority = Authority(components[4].strip())
     if segment.encoding.delimiters.subcomponent in segment.raw(place.field, repetition):

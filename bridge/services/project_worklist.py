@@ -9,6 +9,7 @@ from bridge.domain.patient import Patient
 from bridge.domain.scheduling import missing_attributes
 from bridge.domain.step_status import ON_WORKLIST
 from bridge.domain.worklist import WorklistEntry, WorklistItem
+from bridge.services.surrogates import as_shown
 from bridge.services.transaction import Transaction
 
 
@@ -35,6 +36,8 @@ class ProjectWorklist:
                 visible = step.status in ON_WORKLIST and not missing_attributes(
                     patient, procedure, step
                 )
+                if visible:
+                    entry = as_shown(tx, entry)
                 if visible and new:
                     tx.worklist.add(entry, self._encoder.encode(entry))
                 elif visible:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from bridge.domain.surrogate import LONGEST_SH, surrogate_of
 from bridge.domain.worklist import WorklistItem, WorklistQuery
 from bridge.services.transaction import Store
+
+_WILDCARDS = frozenset("*?")
 
 
 class QueryWorklist:
@@ -16,4 +20,8 @@ class QueryWorklist:
 
     def find(self, query: WorklistQuery, limit: int) -> Sequence[WorklistItem]:
         """Items by ascending start, at most `limit` + 1: one more tells that there are more."""
+        # A number read from paper by a scanner may be longer than what the entry shows of it.
+        number = query.accession_number
+        if len(number) > LONGEST_SH and not _WILDCARDS & set(number):
+            query = replace(query, accession_number=surrogate_of(number))
         return self._store.read(lambda tx: tx.worklist.find(query, limit + 1))

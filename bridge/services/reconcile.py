@@ -11,6 +11,7 @@ from bridge.domain.patient import Patient
 from bridge.domain.performed_step import PerformedStep
 from bridge.domain.study import RequestAttributes, Study, StudyState
 from bridge.services.publish_study import PublishStudy
+from bridge.services.surrogates import as_carried, of_study
 from bridge.services.transaction import Transaction
 
 
@@ -28,6 +29,7 @@ class Reconcile:
         study = tx.studies.lock(study_instance_uid)
         if study is None:
             return None
+        study = of_study(tx, study)
         before = tx.studies.procedures_of(study.pk)
         known = study.patient_id is not None and tx.patients.is_known(study.patient_id)
         decision = decide(
@@ -54,8 +56,8 @@ class Reconcile:
         accessions = (order.numbers.accession for order in orders)
         concerned = tx.studies.waiting(
             [uid for uid in uids if uid],
-            [accession.value for accession in accessions if accession],
-            [each.value for each in (*patient.identifiers, *patient.aliases)],
+            as_carried(accession.value for accession in accessions if accession),
+            as_carried(each.value for each in (*patient.identifiers, *patient.aliases)),
         )
         decisions = {uid: self.study(tx, uid, now) for uid in concerned}
         return frozenset(

@@ -21,6 +21,7 @@ from bridge.services.complete_study import CompleteStudy
 from bridge.services.move_steps import move_steps
 from bridge.services.performed_orders import find_steps
 from bridge.services.project_worklist import ProjectWorklist
+from bridge.services.surrogates import of_report
 from bridge.services.transaction import Clock, Store, Transaction
 
 
@@ -50,6 +51,7 @@ class RecordPerformedStep:
         if tx.performed_steps.lock(report.sop_instance_uid) is not None:
             raise DuplicatePerformedStep("a performed step of this UID exists")
         now = self._clock()
+        report = of_report(tx, report)
         step_pks = find_steps(tx, report.scheduled, report.patient_id)
         tx.performed_steps.add(report, sorted(step_pks), now)
         self._move(tx, step_pks, StepEvent.START, now)

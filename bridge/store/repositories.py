@@ -19,6 +19,7 @@ from bridge.store.performed_steps import PerformedSteps
 from bridge.store.records import Records
 from bridge.store.resources import Resources
 from bridge.store.studies import Studies
+from bridge.store.surrogates import Surrogates
 from bridge.store.timers import Timers
 from bridge.store.worklist import Worklist
 
@@ -65,6 +66,11 @@ class SqlTransaction:
     def deliveries(self) -> Deliveries:
         """The outbox."""
         return Deliveries(self._connection)
+
+    @cached_property
+    def surrogates(self) -> Surrogates:
+        """What modalities are shown in place of identifiers that are too long."""
+        return Surrogates(self._connection)
 
     @cached_property
     def timers(self) -> Timers:

@@ -1,0 +1,30 @@
+"""Surrogates and the identifiers they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bridge.store.tables import surrogate
+
+
+class Surrogates:
+    """The cross-reference of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def keep(self, value: str, original: str) -> None:
+        """Remember what a surrogate stands for; known ones are no news."""
+        on_sqlite = self._connection.dialect.name == sqlite.dialect.name
+        dialect = sqlite if on_sqlite else postgresql
+        statement = dialect.insert(surrogate).on_conflict_do_nothing()
+        self._connection.execute(statement, {"value": value, "original": original})
+
+    def originals(self, values: Collection[str]) -> dict[str, str]:
+        """What each of the values stands for that is a surrogate."""
+        query = select(surrogate.c.value, surrogate.c.original)
+        rows = self._connection.execute(query.where(surrogate.c.value.in_(values)))
+        return {value: original for value, original in rows.all()}
