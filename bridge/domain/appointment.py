@@ -43,3 +43,13 @@ class AppointmentReceived:
     order: OrderReceived | None = None
     occurred_at: str = ""
     location: str = "SCH^1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appointment:
+    """An appointment as held: what happened to it last, when (UTC), and the steps it is for."""
+
+    pk: int
+    action: AppointmentAction
+    occurred_at: str = ""
+    step_pks: frozenset[int] = frozenset()

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TypeVar
 
 from sqlalchemy import Connection
 
+from bridge.store.appointments import Appointments
 from bridge.store.database import Database
 from bridge.store.deliveries import Deliveries
 from bridge.store.images import Images
 from bridge.store.journal import Journal
 from bridge.store.orders import Orders
 from bridge.store.overview import Overviews
+from bridge.store.patient_merges import PatientMerges
+from bridge.store.parked import Parked
 from bridge.store.patients import Patients
 from bridge.store.performed_steps import PerformedSteps
 from bridge.store.records import Records
@@ -21,6 +25,7 @@ from bridge.store.resources import Resources
 from bridge.store.studies import Studies
 from bridge.store.surrogates import Surrogates
 from bridge.store.timers import Timers
+from bridge.store.visits import Visits
 from bridge.store.worklist import Worklist
 
 T = TypeVar("T")
@@ -36,6 +41,16 @@ class SqlTransaction:
     def patients(self) -> Patients:
         """Patients and their identifiers."""
         return Patients(self._connection)
+
+    @cached_property
+    def merges(self) -> PatientMerges:
+        """Merges and links of patients."""
+        return PatientMerges(self._connection)
+
+    @cached_property
+    def visits(self) -> Visits:
+        """Visits of patients."""
+        return Visits(self._connection)
 
     @cached_property
     def orders(self) -> Orders:
@@ -56,6 +71,16 @@ class SqlTransaction:
     def performed_steps(self) -> PerformedSteps:
         """Modality Performed Procedure Steps."""
         return PerformedSteps(self._connection)
+
+    @cached_property
+    def appointments(self) -> Appointments:
+        """Appointments and the steps they are for."""
+        return Appointments(self._connection)
+
+    @cached_property
+    def parked(self) -> Parked:
+        """Events that wait for their order."""
+        return Parked(self._connection)
 
     @cached_property
     def journal(self) -> Journal:
@@ -96,6 +121,18 @@ class SqlTransaction:
     def overview(self) -> Overviews:
         """Counts and lists for the console."""
         return Overviews(self._connection)
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo what is done inside when it raises, and only that."""
+        self._connection.exec_driver_sql("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            self._connection.exec_driver_sql("ROLLBACK TO SAVEPOINT part")
+            self._connection.exec_driver_sql("RELEASE SAVEPOINT part")
+            raise
+        self._connection.exec_driver_sql("RELEASE SAVEPOINT part")
 
 
 class SqlStore:
