@@ -14,9 +14,9 @@ from bridge.store.schema import MIGRATIONS, head
 from bridge.store.tables import metadata
 
 
-def run_migrations(connection: Connection) -> None:
+def run_migrations(connection: Connection, up_to: str = "head") -> None:
     """Run, in the transaction of the connection, the migrations that its database lacks."""
-    command.upgrade(_config(connection), "head")
+    command.upgrade(_config(connection), up_to)
 
 
 def newest_revision() -> str | None:

@@ -22,12 +22,14 @@ from bridge.domain.study import (
 )
 from bridge.store import documents
 from bridge.store.statement import Statement, insert
+from bridge.store.study_keys import study_keys
 from bridge.store.tables import (
     instance,
     instance_conflict,
     match_decision,
     series,
     study,
+    study_key,
     study_procedure,
 )
 
@@ -259,7 +261,16 @@ class Studies:
             "created_at": now,
             "updated_at": now,
         }
-        return int(self._connection.execute(study.insert().returning(study.c.pk), row).scalar_one())
+        insert_study = study.insert().returning(study.c.pk)
+        pk = int(self._connection.execute(insert_study, row).scalar_one())
+        keys = study_keys(
+            patient_id=header.patient_id,
+            patient_name=header.patient_name,
+            accession=header.accession,
+            attributes=header.attributes,
+        )
+        self._connection.execute(study_key.insert(), {"study_pk": pk, **keys})
+        return pk
 
     def _complete_identity(self, row: Row[Any], header: InstanceHeader) -> None:
         """Take from a further instance what the earlier ones did not carry."""
@@ -284,6 +295,15 @@ class Studies:
                 request_attributes=documents.dump_request_attributes((*requests, *new_requests)),
                 performed_step_uids=[*row.performed_step_uids, *new_steps],
             )
+        )
+        keys = study_keys(
+            patient_id=fuller.patient_id,
+            patient_name=fuller.patient_name,
+            accession=fuller.accession,
+            attributes=attributes,
+        )
+        self._connection.execute(
+            update(study_key).where(study_key.c.study_pk == row.pk).values(keys)
         )
 
     def _series(self, study_pk: int, header: InstanceHeader) -> int:

@@ -30,6 +30,7 @@ from bridge.store.tables.studies import (
     match_decision,
     series,
     study,
+    study_key,
     study_procedure,
 )
 from bridge.store.tables.surrogates import surrogate
@@ -68,6 +69,7 @@ __all__ = [
     "scheduled_step",
     "series",
     "study",
+    "study_key",
     "study_procedure",
     "surrogate",
     "timer",

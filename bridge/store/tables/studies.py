@@ -37,6 +37,28 @@ study = Table(
     Index("ix_study_outcome_accession_number", "outcome", "accession_number"),
 )
 
+# What studies are searched by (PS3.4 C.6.2.1), folded and indexed: a projection of the study.
+study_key = Table(
+    "study_key",
+    metadata,
+    Column("study_pk", ForeignKey("study.pk"), primary_key=True, autoincrement=False),
+    text_column("patient_name"),
+    text_column("patient_id"),
+    text_column("issuer_of_patient_id"),
+    text_column("patient_birth_date"),
+    text_column("patient_sex"),
+    text_column("accession_number"),
+    text_column("study_date"),
+    text_column("study_time"),
+    text_column("study_id"),
+    text_column("study_description"),
+    text_column("referring_physician"),
+    Index("ix_study_key_patient_name", "patient_name"),
+    Index("ix_study_key_patient_id", "patient_id"),
+    Index("ix_study_key_accession_number", "accession_number"),
+    Index("ix_study_key_study_date", "study_date", "study_time"),
+)
+
 series = Table(
     "series",
     metadata,
