@@ -10,7 +10,7 @@ class BridgeError(Exception):
 
     `permanent` is true when the same input can never succeed (HL7: AE, FHIR: 4xx); false when
     trying again may help (HL7: AR, FHIR: 5xx). `location` names the place in the input in the
-    sender's own terms, for HL7 `SEG^sequence^field^repetition^component^subcomponent`. `further` are
+    sender's own terms, for HL7 `SEG^sequence^field^repetition^component`. `further` are
     errors that stand beside this one in the same input. No patient data belongs in the text.
     """
 

@@ -1,8 +1,8 @@
-"""Why HL7 v2 bytes could not be read or carried."""
+"""Why HL7 v2 bytes could not be read, taken or carried."""
 
 from __future__ import annotations
 
-from bridge.domain.errors import BridgeError
+from bridge.domain.errors import BridgeError, UnsupportedMessage
 
 
 class Er7Error(BridgeError):
@@ -23,6 +23,24 @@ class HeaderUnreadable(Er7Error):
 
 class CharacterSetRefused(Er7Error):
     """The message is in UTF-16 or UTF-32, which MLLP cannot carry (HL7 table 0357: 102)."""
+
+
+class MessageTooLarge(BridgeError):
+    """The frame was longer than the listener takes (HL7 table 0357: 104)."""
+
+    code = "104"
+
+
+class UnsupportedProcessingId(UnsupportedMessage):
+    """The listener does not take messages of this processing ID (HL7 table 0357: 202)."""
+
+    code = "202"
+
+
+class UnsupportedVersion(UnsupportedMessage):
+    """The version does not exist, and the listener is set to mind (HL7 table 0357: 203)."""
+
+    code = "203"
 
 
 class LinkError(BridgeError):

@@ -1,4 +1,4 @@
-"""The HL7 edge: bytes of one frame in, the acknowledgement out, after everything is committed.
+"""The HL7 edge: bytes of one frame in, the answers out, after everything is committed.
 
 What cannot be read or applied is answered in HL7's own terms (STANDARDS 8.1, 8.2) and journaled;
 no message, however broken, takes anything down but itself.
@@ -7,57 +7,50 @@ no message, however broken, takes anything down but itself.
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from functools import partial
 from typing import Final, Protocol
 
-from bridge.domain.errors import BridgeError, UnsupportedMessage
-from bridge.domain.events import Event
-from bridge.hl7.acknowledgement import (
-    AckError,
-    Acknowledgement,
-    AcknowledgementCode,
-    Severity,
-    encode,
-)
-from bridge.hl7.batch import split
+from bridge.domain.delivery import EventKind
+from bridge.domain.errors import BridgeError
+from bridge.domain.events import Event, Noted
+from bridge.domain.journal import Disposition
+from bridge.hl7.answering import USUAL_POLICY, Answering, AnswerPolicy
+from bridge.hl7.batch import Batch, split
+from bridge.hl7.batch_response import write_batch
 from bridge.hl7.er7 import Message, read
-from bridge.hl7.errors import Er7Error, HeaderMissing
+from bridge.hl7.errors import HeaderMissing
 from bridge.hl7.links import Peer
 from bridge.hl7.messages import read_message, type_of
 from bridge.hl7.reading import Sender
-from bridge.services.receive_message import InboundMessage, Receipt
+from bridge.services.deliver_acknowledgement import subject_of
+from bridge.services.receive_message import InboundMessage, Receipt, Reply, Then
+from bridge.services.transaction import Transaction
 
 _LOG: Final = logging.getLogger(__name__)
-_FIRST_WITH_SEVERITY: Final = "2.5"
-_MOST_WARNINGS: Final = 10
-
-_AA, _AE, _AR = AcknowledgementCode.AA, AcknowledgementCode.AE, AcknowledgementCode.AR
-
-# The first kind that an error is of decides; all others are AE when the same message can never
-# succeed, and AR when it may be sent again (v2.5.1 2.9.2).
-_REJECTED: Final[tuple[type[BridgeError], ...]] = (UnsupportedMessage, Er7Error)
-
-# Enhanced mode (v2.5.1 2.9.3): the accept acknowledgement that stands for the original one.
-_ACCEPT: Final = {
-    _AA: AcknowledgementCode.CA,
-    _AE: AcknowledgementCode.CE,
-    _AR: AcknowledgementCode.CR,
-}
+_NO_MESSAGE: Final = "the batch holds no message"
 
 
 class Messages(Protocol):
     """The use case behind this edge (services.receive_message)."""
 
     def receive(
-        self, message: InboundMessage, events: Sequence[Event], reply: Callable[[Receipt], bytes]
+        self,
+        message: InboundMessage,
+        events: Sequence[Event],
+        reply: Reply,
+        then: Then | None = None,
     ) -> bytes:
         """Apply the events, all or none, and return the reply once committed."""
 
     def refuse(
-        self, message: InboundMessage, error: BridgeError, reply: Callable[[Receipt], bytes]
+        self,
+        message: InboundMessage,
+        error: BridgeError,
+        reply: Reply,
+        events: Sequence[Event] = (),
+        then: Then | None = None,
     ) -> bytes:
         """Journal a message that could not be read, and return the reply."""
 
@@ -72,77 +65,121 @@ class Intake:
         messages: Messages,
         clock: Callable[[], float],
         encoding_override: str | None = None,
+        policy: AnswerPolicy = USUAL_POLICY,
     ) -> None:
         """Take what is known of the sender.
 
         `sender` is asked for each message, since profiles change; `clock` gives Unix time in
-        seconds; `encoding_override` is the character set believed before MSH-18.
+        seconds; `encoding_override` is the character set believed before MSH-18; `policy` says how
+        the sender wants to be answered.
         """
         self._current = sender
         self._messages = messages
         self._clock = clock
         self._encoding_override = encoding_override
+        self._policy = policy
+        self._answering = Answering(policy, clock, lambda: self._sender.site.zone)
 
     @property
     def _sender(self) -> Sender:
         return self._current()
 
-    def handle(self, raw: bytes, peer: Peer) -> bytes:
-        """Answer one payload; never raises.
+    def handle(self, raw: bytes, peer: Peer) -> list[bytes]:
+        """Answer one payload; never raises. Returns what goes back at once, one item a frame.
 
-        A batch is answered by the acknowledgements of all its messages, one after the other.
+        A batch is answered by the answers to all its messages: one after the other, or in a batch.
         """
         batch = split(raw)
         if not batch.messages:
-            error = HeaderMissing("the batch holds no message", location="MSH^1")
-            return self._refuse_unread(raw, peer, error)
-        return b"".join(
-            self._handle_one(message, peer, batch.warnings) for message in batch.messages
-        )
+            return self._handle_empty(batch, raw, peer)
+        if len(batch.messages) == 1 and not batch.is_wrapped:
+            return self._handle_one(raw, peer, ())
+        answers = [self._handle_one(message, peer, batch.warnings) for message in batch.messages]
+        if self._policy.batch_responses and batch.is_wrapped and any(answers):
+            return [write_batch(batch, answers, self._answering.heading().now)]
+        return [part for answer in answers for part in answer]
 
-    def _handle_one(self, raw: bytes, peer: Peer, warnings: tuple[str, ...]) -> bytes:
+    def refuse(self, raw: bytes, error: BridgeError, peer: Peer) -> list[bytes]:
+        """Journal and answer what the link could not take, of which `raw` is the beginning."""
         try:
             message = read(raw, encoding_override=self._encoding_override)
-        except BridgeError as error:
-            return self._refuse_unread(raw, peer, error)
+        except BridgeError:
+            message = None
+        return self._refuse(message, raw, peer, error)
+
+    def _handle_empty(self, batch: Batch, raw: bytes, peer: Peer) -> list[bytes]:
+        """A batch of nothing is fine with who gets a batch of no answers; nobody else asked."""
+        if not (self._policy.batch_responses and batch.is_wrapped) or batch.warnings:
+            error = HeaderMissing(_NO_MESSAGE, location="MSH^1")
+            return self._refuse(None, raw, peer, error)
+        inbound = replace(self._inbound(None, raw, peer, ()), type="BHS")
+        answer = write_batch(batch, (), self._answering.heading().now)
+        try:
+            noted = (Noted(reason=_NO_MESSAGE),)
+            return [self._messages.receive(inbound, noted, lambda _receipt: answer)]
         except Exception as error:
             return self._break_down(error, raw, peer, None)
+
+    def _handle_one(self, raw: bytes, peer: Peer, warnings: tuple[str, ...]) -> list[bytes]:
+        message = None
         try:
-            return self._apply(message, raw, peer, warnings)
+            message = read(raw, encoding_override=self._encoding_override)
+            said = self._apply(message, raw, peer, warnings)
+        except BridgeError as error:
+            return self._refuse(message, raw, peer, error, warnings)
         except Exception as error:
             return self._break_down(error, raw, peer, message)
+        return self._answering.sent_now(said)
 
     def _apply(self, message: Message, raw: bytes, peer: Peer, warnings: tuple[str, ...]) -> bytes:
+        self._policy.check(message)
+        reading = read_message(message, self._sender)
         inbound = self._inbound(message, raw, peer, (*warnings, *message.warnings))
-        try:
-            reading = read_message(message, self._sender)
-        except BridgeError as error:
-            return self._messages.refuse(inbound, error, self._replier(message))
         untold = (*inbound.warnings, *reading.remarks)
         inbound = replace(inbound, warnings=(*untold, *reading.warnings))
-        return self._messages.receive(inbound, reading.events, self._replier(message, untold))
+        reply = self._replier(message, untold)
+        return self._messages.receive(inbound, reading.events, reply, self._then())
 
-    def _refuse_unread(self, raw: bytes, peer: Peer, error: BridgeError) -> bytes:
+    def _refuse(
+        self,
+        message: Message | None,
+        raw: bytes,
+        peer: Peer,
+        error: BridgeError,
+        warnings: tuple[str, ...] = (),
+    ) -> list[bytes]:
+        found = message.warnings if message else ()
         try:
-            return self._messages.refuse(
-                self._inbound(None, raw, peer, ()), error, self._replier(None)
-            )
+            inbound = self._inbound(message, raw, peer, (*warnings, *found))
+            said = self._messages.refuse(inbound, error, self._replier(message), then=self._then())
+            return self._answering.sent_now(said)
         except Exception as failure:
-            return self._break_down(failure, raw, peer, None)
+            return self._break_down(failure, raw, peer, message)
 
     def _break_down(
         self, failure: Exception, raw: bytes, peer: Peer, message: Message | None
-    ) -> bytes:
+    ) -> list[bytes]:
         """Something that nobody foresaw: the sender is told to try again, the log tells us."""
         if not isinstance(failure, BridgeError):
             _LOG.error("hl7 message failed listener=%s", peer.listener, exc_info=failure)
             failure = BridgeError("the message could not be processed", permanent=False)
         reply = self._replier(message)
         try:
-            return self._messages.refuse(self._inbound(message, raw, peer, ()), failure, reply)
+            inbound = self._inbound(message, raw, peer, ())
+            said = self._messages.refuse(inbound, failure, reply, then=self._then())
         except Exception as further:
             _LOG.error("hl7 message not journaled listener=%s", peer.listener, exc_info=further)
-            return self._answer(message, acknowledge_error(failure))
+            said = reply(Receipt(disposition=Disposition.REFUSED, error=failure))
+        return self._answering.sent_now(said)
+
+    def _then(self) -> Then | None:
+        return partial(self._queue, self._policy.returns_to) if self._policy.returns_to else None
+
+    def _queue(self, destination: str, tx: Transaction, pk: int, said: bytes) -> None:
+        """Have the application acknowledgement sent on a connection of our own."""
+        if self._answering.is_returned(said):
+            now, subject = self._clock(), subject_of(pk)
+            tx.deliveries.enqueue(destination, subject, EventKind.ACKNOWLEDGEMENT, "", now)
 
     def _inbound(
         self, message: Message | None, raw: bytes, peer: Peer, warnings: tuple[str, ...]
@@ -165,54 +202,10 @@ class Intake:
         self, message: Message | None, untold: tuple[str, ...] = ()
     ) -> Callable[[Receipt], bytes]:
         """How to answer; `untold` warnings are about form and of no use to the sender."""
-        return lambda receipt: self._answer(message, acknowledge(receipt, untold))
-
-    def _answer(self, message: Message | None, ack: Acknowledgement) -> bytes:
-        if message is not None:
-            ack = _in_mode(message, _without_warnings(message, ack))
-        now = datetime.fromtimestamp(self._clock(), self._sender.site.zone)
-        return encode(ack, message, now=now, control_id=secrets.token_hex(10).upper())
-
-
-def acknowledge(receipt: Receipt, untold: tuple[str, ...] = ()) -> Acknowledgement:
-    """The acknowledgement of what became of a message; warnings of values ride on an AA."""
-    if receipt.error is not None:
-        return acknowledge_error(receipt.error)
-    told = [warning for warning in receipt.warnings if warning not in untold]
-    return Acknowledgement(_AA, tuple(map(_warn, told[:_MOST_WARNINGS])))
-
-
-def _warn(warning: str) -> AckError:
-    location, _, text = warning.rpartition(": ")
-    error = BridgeError(text, location=location)
-    return replace(AckError.from_error(error, Severity.WARNING), code="0")
-
-
-def acknowledge_error(error: BridgeError) -> Acknowledgement:
-    """One error: AE, AR, and where it arose."""
-    rejected = isinstance(error, _REJECTED) or not error.permanent
-    return Acknowledgement(_AR if rejected else _AE, (AckError.from_error(error),), error.message)
+        return lambda receipt: self._answering.write(message, receipt, untold)
 
 
 def source_of(message: Message) -> str:
     """Sending application and facility, `KIS|HAUS`: control IDs are unique within it."""
     header = message.header
     return f"{header.text(3)}|{header.text(4)}"
-
-
-def _without_warnings(message: Message, ack: Acknowledgement) -> Acknowledgement:
-    """Before v2.5 an ERR has no severity, so that a warning would read as an error."""
-    if ack.code is _AA and ack.errors and message.version < _FIRST_WITH_SEVERITY:
-        return Acknowledgement(_AA)
-    return ack
-
-
-def _in_mode(message: Message, ack: Acknowledgement) -> Acknowledgement:
-    """Answer a sender who wants the accept acknowledgement only (MSH-15 valued, MSH-16 NE) with it.
-
-    Who asks for an application acknowledgement gets it at once, on the same link.
-    """
-    wants_accept = message.header.field(15) in ("AL", "SU", "ER")
-    if wants_accept and message.header.field(16) == "NE":
-        return Acknowledgement(_ACCEPT[ack.code], ack.errors, ack.text)
-    return ack

@@ -52,20 +52,13 @@ class Closed:
 
 
 @dataclass(frozen=True, slots=True)
-class BatchWarning:
-    """The trailer of a batch did not agree with what arrived."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class HandlerFailed:
     """The handler raised what it should have answered; the message got an AR."""
 
     error: Exception
 
 
-LinkEvent = FramingEvent | Opened | Closed | BatchWarning | HandlerFailed
+LinkEvent = FramingEvent | Opened | Closed | HandlerFailed
 Observer = Callable[[Peer, LinkEvent], None]
 
 

@@ -11,19 +11,17 @@ import contextlib
 import secrets
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from datetime import UTC, datetime
 from typing import Final, cast
 
 from bridge.domain.errors import BridgeError
-from bridge.hl7.acknowledgement import reject
-from bridge.hl7.batch import split
-from bridge.hl7.errors import Er7Error
+from bridge.hl7.answer_writer import Heading, reject
+from bridge.hl7.errors import MessageTooLarge
 from bridge.hl7.framing import Frame, FrameReader, Oversize, frame
 from bridge.hl7.links import (
     DEFAULT_LIMITS,
-    BatchWarning,
     Closed,
     HandlerFailed,
     Limits,
@@ -36,8 +34,8 @@ from bridge.hl7.links import (
 
 __all__ = ["Handler", "Limits", "MllpListener", "Peer"]
 
-Handler = Callable[[bytes, Peer], bytes | None]
-Reject = Callable[[bytes, BridgeError], bytes]
+Handler = Callable[[bytes, Peer], Sequence[bytes]]
+Reject = Callable[[bytes, BridgeError, Peer], Sequence[bytes]]
 
 _QUICK_ACK: Final = getattr(socket, "TCP_QUICKACK", None)
 _LONGEST_SWEEP: Final = 1.0
@@ -45,9 +43,10 @@ _SWEEPS_PER_TIMEOUT: Final = 4
 _MOST_WAITING: Final = 64
 
 
-def reject_now(raw: bytes, error: BridgeError) -> bytes:
+def reject_now(raw: bytes, error: BridgeError, _peer: Peer) -> list[bytes]:
     """Answer AR with the time of day and a control id of its own."""
-    return reject(raw, error, now=datetime.now(UTC), control_id=secrets.token_hex(10).upper())
+    heading = Heading(now=datetime.now(UTC), control_id=secrets.token_hex(10).upper())
+    return [reject(raw, error, heading)]
 
 
 class MllpListener:
@@ -65,9 +64,10 @@ class MllpListener:
     ) -> None:
         """Prepare a listener; `start` opens its port.
 
-        `handler` takes the bytes of one message, in a thread of `executor`, and returns the answer
-        or None for no answer. Messages of a batch come one by one. An exception becomes the AR that
-        `reject` writes. `observer` is told, in the event loop, what happens on the links.
+        `handler` takes the payload of one frame, in a thread of `executor`, and returns the
+        payloads of the frames that answer it, or none. An exception becomes what `reject` writes,
+        and so does a frame that is too large, of which it gets the beginning. `observer` is told,
+        in the event loop, what happens on the links.
         """
         self.name = name
         self.handler = handler
@@ -288,21 +288,17 @@ class _Connection(asyncio.Protocol):
         """Handle one frame, in a thread of the executor."""
         if isinstance(event, Oversize):
             limit = self._listener.limits.frame_size
-            error = Er7Error(f"message is larger than {limit} bytes")
-            return frame(self._listener.reject(event.head, error))
-        batch = split(event.payload)
-        for warning in batch.warnings:
-            self._loop.call_soon_threadsafe(self._tell, BatchWarning(warning))
-        return b"".join(map(self._answer_message, batch.messages or (event.payload,)))
+            error = MessageTooLarge(f"message is larger than {limit} bytes")
+            return b"".join(map(frame, self._listener.reject(event.head, error, self._peer)))
+        return b"".join(map(frame, self._handle(event.payload)))
 
-    def _answer_message(self, payload: bytes) -> bytes:
+    def _handle(self, payload: bytes) -> Sequence[bytes]:
         try:
-            answer = self._listener.handler(payload, self._peer)
+            return self._listener.handler(payload, self._peer)
         except Exception as error:
             self._loop.call_soon_threadsafe(self._tell, HandlerFailed(error))
             cause = error if isinstance(error, BridgeError) else BridgeError("internal error")
-            answer = self._listener.reject(payload, cause)
-        return b"" if answer is None else frame(answer)
+            return self._listener.reject(payload, cause, self._peer)
 
     def _tell(self, event: LinkEvent) -> None:
         self._listener.observer(self._peer, event)

@@ -14,6 +14,7 @@ from bridge.domain.sender_options import NO_OPTIONS, SenderOptions
 from bridge.services.complete_order import Mode
 from bridge.services.event_handlers import Handlers
 from bridge.services.mentions import mentions
+from bridge.services.order_outcomes import OrderOutcome, order_outcomes
 from bridge.services.origin import Origin
 from bridge.services.transaction import Store, Transaction
 
@@ -41,9 +42,14 @@ class Receipt:
     disposition: Disposition
     error: BridgeError | None = None
     warnings: tuple[str, ...] = ()
+    orders: Callable[[], tuple[OrderOutcome, ...]] = tuple
+    """What became of each order; to be asked while the reply is written."""
 
 
 Reply = Callable[[Receipt], bytes]
+
+Then = Callable[[Transaction, int, bytes], None]
+"""What else a reply entails, in the same transaction: told the message's pk, and the reply."""
 
 
 class ReceiveMessage:
@@ -63,15 +69,21 @@ class ReceiveMessage:
         self._handlers = handlers
         self._default_start = default_start
 
-    def receive(self, message: InboundMessage, events: Sequence[Event], reply: Reply) -> bytes:
+    def receive(
+        self,
+        message: InboundMessage,
+        events: Sequence[Event],
+        reply: Reply,
+        then: Then | None = None,
+    ) -> bytes:
         """Apply the events of a message, all or none, and return the reply once committed.
 
         The same message (source, control ID and content) is answered again and applied once.
         """
         try:
-            return self._store.transact(lambda tx: self._apply(tx, message, events, reply))
+            return self._store.transact(lambda tx: self._apply(tx, message, events, reply, then))
         except BridgeError as error:
-            return self.refuse(message, error, reply, events)
+            return self.refuse(message, error, reply, events, then)
 
     def refuse(
         self,
@@ -79,6 +91,7 @@ class ReceiveMessage:
         error: BridgeError,
         reply: Reply,
         events: Sequence[Event] = (),
+        then: Then | None = None,
     ) -> bytes:
         """Journal a message that could not be applied, and return the reply that says why."""
         answer = reply(Receipt(disposition=Disposition.REFUSED, error=error))
@@ -90,24 +103,37 @@ class ReceiveMessage:
             dedupe_key=None,
         )
         try:
-            self._store.transact(lambda tx: tx.journal.add(entry))
+            self._store.transact(lambda tx: _keep(tx, entry, then))
         except BridgeError as unkept:  # nothing can be written: the sender must keep it and retry
             return reply(Receipt(disposition=Disposition.REFUSED, error=unkept))
         return answer
 
     def _apply(
-        self, tx: Transaction, message: InboundMessage, events: Sequence[Event], reply: Reply
+        self,
+        tx: Transaction,
+        message: InboundMessage,
+        events: Sequence[Event],
+        reply: Reply,
+        then: Then | None,
     ) -> bytes:
         entry = journal_entry(message, events)
         stored = tx.journal.reply_to(entry.dedupe_key or "")
         if stored is not None:
             duplicate = Disposition.DUPLICATE
             tx.journal.add(replace(entry, disposition=duplicate, reply=stored, dedupe_key=None))
+            if then is not None and (first := tx.journal.applied(entry.dedupe_key or "")):
+                then(tx, first, stored)
             return stored
         dispositions = self.apply(tx, message, events)
         disposition = overall(dispositions)
-        answer = reply(Receipt(disposition=disposition, warnings=message.warnings))
-        tx.journal.add(replace(entry, disposition=disposition, reply=answer))
+        answer = reply(
+            Receipt(
+                disposition=disposition,
+                warnings=message.warnings,
+                orders=partial(order_outcomes, tx, events, dispositions),
+            )
+        )
+        _keep(tx, replace(entry, disposition=disposition, reply=answer), then)
         return answer
 
     def apply(
@@ -127,6 +153,12 @@ class ReceiveMessage:
             default_start=partial(self._default_start, message.received_at),
             options=message.options,
         )
+
+
+def _keep(tx: Transaction, entry: JournalEntry, then: Then | None) -> None:
+    pk = tx.journal.add(entry)
+    if then is not None:
+        then(tx, pk, entry.reply)
 
 
 def content_hash(raw: bytes) -> str:

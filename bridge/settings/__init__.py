@@ -14,11 +14,12 @@ from bridge.settings.destinations import (
     Retry,
     WebhookDestination,
 )
+from bridge.settings.hl7 import Hl7, Hl7Listener
 from bridge.settings.inheritance import public_url
 from bridge.settings.listing import Row, rows
 from bridge.settings.loading import FILE_VARIABLE, check, load
 from bridge.settings.problems import ConfigurationError, Origin, Problem, Source, render
-from bridge.settings.tree import Dicom, Hl7, Hl7Listener, Http, Log, Peer, Settings, Site
+from bridge.settings.tree import Dicom, Http, Log, Peer, Settings, Site
 from bridge.settings.values import DatabaseUrl, Secret
 
 __all__ = [

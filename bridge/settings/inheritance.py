@@ -6,7 +6,8 @@ import socket
 from dataclasses import replace
 
 from bridge.settings.addresses import is_everywhere
-from bridge.settings.tree import Hl7, Hl7Listener, Http, Settings, Site
+from bridge.settings.hl7 import Hl7, Hl7Listener
+from bridge.settings.tree import Http, Settings, Site
 from bridge.settings.values import DatabaseUrl
 
 
@@ -42,6 +43,5 @@ def _inherit_hl7(hl7: Hl7, site: Site) -> Hl7:
 def _inherit_listener(listener: Hl7Listener, site: Site) -> Hl7Listener:
     return replace(
         listener,
-        mode=listener.mode or site.mode,
         assigning_authority=listener.assigning_authority or site.assigning_authority,
     )

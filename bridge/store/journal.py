@@ -48,6 +48,16 @@ class Journal:
         reply = _REPLY.scalar(self._connection, {"dedupe_key": dedupe_key})
         return None if reply is None else bytes(reply)
 
+    def applied(self, dedupe_key: str) -> int | None:
+        """The pk of the message applied under this key; None when none was."""
+        query = select(message.c.pk).where(message.c.dedupe_key == dedupe_key)
+        return self._connection.execute(query).scalar()
+
+    def reply(self, pk: int) -> bytes:
+        """What was answered to a message."""
+        query = select(message.c.reply).where(message.c.pk == pk)
+        return bytes(self._connection.execute(query).scalar_one())
+
     def add(self, entry: JournalEntry) -> int:
         """Write a message down. Returns its pk."""
         row = {

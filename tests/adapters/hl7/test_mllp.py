@@ -13,7 +13,7 @@ from bridge.domain.errors import ResourceBusy
 from bridge.hl7.acknowledgement import parse
 from bridge.hl7.errors import LinkError
 from bridge.hl7.framing import FrameReader, Junk, Oversize, Resync, Truncated, frame
-from bridge.hl7.links import BatchWarning, Closed, HandlerFailed, Limits, LinkEvent, Opened
+from bridge.hl7.links import Closed, HandlerFailed, Limits, LinkEvent, Opened
 from bridge.hl7.mllp import Handler, MllpListener, Peer
 from bridge.hl7.mllp_client import MllpClient, send
 
@@ -24,8 +24,8 @@ def message(number: int | str, text: str = "") -> bytes:
     return f"MSH|^~\\&|A|B|C|D|2024||ADT^A08|{number}|P|2.5.1\rNTE|1||{text}\r".encode()
 
 
-def echo(payload: bytes, peer: Peer) -> bytes:
-    return b"answer to " + payload
+def echo(payload: bytes, peer: Peer) -> list[bytes]:
+    return [b"answer to " + payload]
 
 
 class Served:
@@ -181,7 +181,7 @@ def test_given_a_message_over_the_limit_when_sent_then_it_gets_ar_and_the_next_i
 def test_given_a_handler_that_fails_when_a_message_comes_then_ar_and_the_link_lives(
     serve: Serve,
 ) -> None:
-    def fail(payload: bytes, peer: Peer) -> bytes:
+    def fail(payload: bytes, peer: Peer) -> list[bytes]:
         if b"|BUSY|" in payload:
             raise ResourceBusy("the order is locked")
         raise ZeroDivisionError("secret of a patient")
@@ -203,7 +203,7 @@ def test_given_a_handler_that_fails_when_a_message_comes_then_ar_and_the_link_li
 def test_given_a_handler_without_an_answer_when_a_message_comes_then_none_is_sent(
     serve: Serve,
 ) -> None:
-    served = serve(lambda payload, peer: None if b"|NONE|" in payload else payload)
+    served = serve(lambda payload, peer: [] if b"|NONE|" in payload else [payload])
 
     with connected(served) as connection:
         connection.sendall(frame(message("NONE")) + frame(message(2)))
@@ -211,25 +211,22 @@ def test_given_a_handler_without_an_answer_when_a_message_comes_then_none_is_sen
         assert receive(connection, 1) == [message(2)]
 
 
-def test_given_a_batch_when_sent_then_each_message_is_answered(serve: Serve) -> None:
-    served = serve()
-    batch = b"FHS|^~\\&\rBHS|^~\\&\r" + message(1) + message(2) + b"BTS|3\rFTS|1\r"
+def test_given_several_answers_when_handled_then_each_has_its_frame(serve: Serve) -> None:
+    served = serve(lambda payload, peer: [b"accept", b"application"])
 
     with connected(served) as connection:
-        connection.sendall(frame(batch))
+        connection.sendall(frame(message(1)) + frame(message(2)))
 
-        assert receive(connection, 2) == [b"answer to " + message(n) for n in (1, 2)]
-
-    assert served.wait_for(BatchWarning)
+        assert receive(connection, 4) == [b"accept", b"application"] * 2
 
 
 def test_given_a_slow_handler_when_others_send_then_they_are_not_held_up(serve: Serve) -> None:
     release = threading.Event()
 
-    def wait(payload: bytes, peer: Peer) -> bytes:
+    def wait(payload: bytes, peer: Peer) -> list[bytes]:
         if b"|SLOW|" in payload:
             assert release.wait(30)
-        return payload
+        return [payload]
 
     served = serve(wait)
 
@@ -304,7 +301,7 @@ def test_given_a_handler_at_work_when_the_idle_time_passes_then_its_answer_still
     serve: Serve,
 ) -> None:
     served = serve(
-        lambda payload, peer: threading.Event().wait(0.6) or payload,
+        lambda payload, peer: [payload] if not threading.Event().wait(0.6) else [],
         Limits(idle_timeout=0.1, frame_timeout=0.1),
     )
 
@@ -314,7 +311,7 @@ def test_given_a_handler_at_work_when_the_idle_time_passes_then_its_answer_still
 def test_given_a_peer_that_takes_no_answers_when_time_is_up_then_it_is_cut_off(
     serve: Serve,
 ) -> None:
-    served = serve(lambda payload, peer: b"x" * 1_000_000, Limits(frame_timeout=0.3))
+    served = serve(lambda payload, peer: [b"x" * 1_000_000], Limits(frame_timeout=0.3))
 
     with connected(served) as connection:
         connection.sendall(frame(message(1)) * 50)
@@ -357,11 +354,11 @@ def test_given_a_message_in_hand_when_closing_then_it_is_answered_and_the_next_i
     begun, release = threading.Event(), threading.Event()
     handled: list[bytes] = []
 
-    def wait(payload: bytes, peer: Peer) -> bytes:
+    def wait(payload: bytes, peer: Peer) -> list[bytes]:
         begun.set()
         assert release.wait(30)
         handled.append(payload)
-        return payload
+        return [payload]
 
     served = serve(wait)
 
@@ -398,7 +395,7 @@ def test_given_nobody_listening_when_sending_then_the_error_may_pass(serve: Serv
 
 
 def test_given_a_listener_that_never_answers_when_sending_then_time_runs_out(serve: Serve) -> None:
-    served = serve(lambda payload, peer: None)
+    served = serve(lambda payload, peer: [])
 
     with pytest.raises(LinkError, match="no answer"):
         send(HOST, served.port, message(1), timeout=0.2)

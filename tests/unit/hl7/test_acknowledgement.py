@@ -1,25 +1,31 @@
 """Given an answer, when written, then a receiver of the sender's version understands it."""
 
+import importlib
+import pkgutil
 import unicodedata
-from datetime import UTC, datetime, timedelta, timezone
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.domain.errors import RequiredFieldMissing, UnknownKey
+import bridge
+from bridge.domain.errors import BridgeError, RequiredFieldMissing, UnknownKey
 from bridge.hl7.acknowledgement import (
+    ERROR_CONDITIONS,
     AckError,
     Acknowledgement,
     AcknowledgementCode,
     Severity,
-    encode,
     parse,
-    reject,
 )
+from bridge.hl7.answer_writer import Heading, encode, reject
 from bridge.hl7.er7 import Er7Error, Message, read
 
-NOW = datetime(2024, 1, 2, 3, 4, 5, tzinfo=timezone(timedelta(hours=7)))
+HEADING = Heading(
+    now=datetime(2024, 1, 2, 3, 4, 5, tzinfo=timezone(timedelta(hours=7))), control_id="X9"
+)
 MISSING = AckError(
     segment="OBR",
     sequence=1,
@@ -39,13 +45,12 @@ def request(version: str = "2.5.1", delimiters: str = "|^~\\&") -> Message:
 
 
 def written(ack: Acknowledgement, message: Message | None) -> list[str]:
-    return encode(ack, message, now=NOW, control_id="X9").decode().split("\r")
+    return encode(ack, message, HEADING).decode().split("\r")
 
 
 def test_given_a_request_when_accepted_then_the_header_goes_back_to_its_sender() -> None:
     assert written(Acknowledgement(AcknowledgementCode.AA), request()) == [
-        "MSH|^~\\&|BRIDGE|IMG|RIS^1.2^ISO|HOSP|20240102030405+0700||ACK^O23^ACK|X9|T|2.5.1"
-        "||||||UNICODE UTF-8",
+        "MSH|^~\\&|BRIDGE|IMG|RIS^1.2^ISO|HOSP|20240102030405+0700||ACK^O23^ACK|X9|T|2.5.1",
         "MSA|AA|M^1",
         "",
     ]
@@ -76,11 +81,23 @@ def test_given_a_header_nobody_could_read_when_refused_then_msa_2_is_empty() -> 
     assert lines[1] == "MSA|AR||no MSH"
 
 
-def test_given_other_delimiters_when_answered_then_values_are_written_in_the_usual_ones() -> None:
-    lines = written(Acknowledgement(AcknowledgementCode.AA), request(delimiters="*:;!@"))
+def test_given_other_delimiters_when_answered_then_the_answer_is_written_in_them() -> None:
+    ack = Acknowledgement(AcknowledgementCode.AE, (MISSING,), text="a*b|c")
 
-    assert lines[0].startswith("MSH|^~\\&|BRIDGE|IMG|RIS^1.2^ISO|HOSP|")
-    assert lines[1] == "MSA|AA|M^1"
+    assert written(ack, request(delimiters="*:;!@")) == [
+        "MSH*:;!@*BRIDGE*IMG*RIS:1.2:ISO*HOSP*20240102030405+0700**ACK:O23:ACK*X9*T*2.5.1",
+        "MSA*AE*M:1*a!F!b|c",
+        "ERR**OBR:1:18:1:1*101:Required field missing:HL70357*E****no accession number",
+        "",
+    ]
+
+
+def test_given_a_truncation_character_when_answered_then_it_comes_back_and_is_escaped() -> None:
+    message = read(b"MSH|^~\\&#|A|B|C|D|2024||ADT^A08|M1|P|2.7\r")
+    lines = written(Acknowledgement(AcknowledgementCode.AE, text="no #5"), message)
+
+    assert lines[0].startswith("MSH|^~\\&#|C|D|A|B|")
+    assert lines[1] == "MSA|AE|M1|no \\P\\5"
 
 
 def test_given_delimiters_in_a_text_when_written_then_they_are_escaped() -> None:
@@ -92,10 +109,53 @@ def test_given_delimiters_in_a_text_when_written_then_they_are_escaped() -> None
 def test_given_a_narrow_character_set_when_written_then_the_label_agrees() -> None:
     ack = Acknowledgement(AcknowledgementCode.AE, text="Ánh Ậ")
 
-    raw = encode(ack, request(), now=NOW, control_id="X9", charset="8859/1")
+    raw = encode(ack, request(), HEADING, charset="8859/1")
 
     assert b"||||||8859/1\r" in raw
     assert b"\xc1nh ?" in raw
+
+
+@pytest.mark.parametrize(
+    ("label", "text", "echoed", "codec"),
+    [
+        ("8859/1", "Ánh", "8859/1", "latin-1"),
+        ("8859/1", "Ậ", "UNICODE UTF-8", "utf-8"),
+        ("UNICODE UTF-8", "Ậ", "UNICODE UTF-8", "utf-8"),
+        ("GB 18030-2000", "王", "GB 18030-2000", "gb18030"),
+        ("windows-1258", "é", "windows-1258", "cp1258"),
+        ("~ISO IR87", "山田", "~ISO IR87", "iso2022_jp"),
+        ("", "plain", "", "ascii"),
+        ("", "Ậ", "UNICODE UTF-8", "utf-8"),
+        ("NO SUCH SET", "plain", "NO SUCH SET", "ascii"),
+        ("NO SUCH SET", "é", "UNICODE UTF-8", "utf-8"),
+        ("VNI", "é", "UNICODE UTF-8", "utf-8"),
+    ],
+)
+def test_given_a_character_set_when_answered_then_in_it_if_it_can(
+    label: str, text: str, echoed: str, codec: str
+) -> None:
+    message = read(f"MSH|^~\\&|A|B|C|D|2024||ADT^A08|M1|P|2.5.1||||||{label}\r".encode())
+    raw = encode(Acknowledgement(AcknowledgementCode.AE, text=text), message, HEADING)
+
+    header, msa, _ = raw.split(b"\r")
+    assert header.split(b"|")[17:] == ([echoed.encode()] if echoed else [])
+    assert msa == f"MSA|AE|M1|{text}".encode(codec)
+
+
+def test_given_several_errors_when_refused_then_each_has_its_place() -> None:
+    errors = (MISSING, AckError("PID", 1, 3, 2, 4, 1, code="204"))
+    ack = Acknowledgement(AcknowledgementCode.AE, errors)
+
+    assert [line[:20] for line in written(ack, request())[2:4]] == [
+        "ERR||OBR^1^18^1^1|10",
+        "ERR||PID^1^3^2^4^1|2",
+    ]
+    (line,) = written(ack, request("2.3.1"))[2:3]
+    assert line == (
+        "ERR|OBR^1^18^101&Required field missing&HL70357~PID^1^3^204&Unknown key identifier&HL70357"
+    )
+    read_back = parse(encode(ack, request("2.3.1"), HEADING)).acknowledgement.errors
+    assert [error.code for error in read_back] == ["101", "204"]
 
 
 def test_given_warnings_when_accepted_then_they_ride_on_the_aa() -> None:
@@ -110,14 +170,17 @@ def test_given_an_error_of_the_domain_when_described_then_place_and_code_are_kep
     error = RequiredFieldMissing("PID-3 is empty", location="PID^1^3^1^1")
 
     assert AckError.from_error(error) == AckError(
-        "PID", 1, 3, 1, 1, code="101", user_text="PID-3 is empty"
+        "PID", 1, 3, 1, 1, code="101", user_text="PID-3 is empty", diagnostic="RequiredFieldMissing"
+    )
+    assert (
+        AckError.from_error(RequiredFieldMissing("x", location="PID^1^3^2^4^2")).subcomponent == 2
     )
     assert AckError.from_error(UnknownKey("no such order")).segment == ""
 
 
 @pytest.mark.parametrize("raw", [b"", b"MSH", b"\xff\xfeM\x00", b"garbage"])
 def test_given_unreadable_bytes_when_rejected_then_an_ar_can_be_read(raw: bytes) -> None:
-    answer = parse(reject(raw, Er7Error("unreadable"), now=datetime.now(UTC), control_id="1"))
+    answer = parse(reject(raw, Er7Error("unreadable"), HEADING))
 
     assert answer.acknowledgement.code == AcknowledgementCode.AR
     assert answer.control_id == ""
@@ -147,7 +210,7 @@ def test_given_any_answer_when_written_and_read_then_it_is_the_same(
 ) -> None:
     ack = Acknowledgement(code, tuple(errors), "t" + text)
 
-    answer = parse(encode(ack, request(), now=NOW, control_id="X9"))
+    answer = parse(encode(ack, request(), HEADING))
 
     assert answer.control_id == "M^1"
     assert answer.acknowledgement.code == code
@@ -163,3 +226,19 @@ def test_given_any_answer_when_written_and_read_then_it_is_the_same(
 def test_given_no_acknowledgement_when_parsed_then_it_is_an_error(raw: bytes) -> None:
     with pytest.raises(Er7Error):
         parse(raw)
+
+
+def every_error(kind: type[BridgeError] = BridgeError) -> Iterator[type[BridgeError]]:
+    yield kind
+    for each in kind.__subclasses__():
+        yield from every_error(each)
+
+
+def test_given_any_error_there_is_when_told_then_its_code_is_in_the_table() -> None:
+    for module in pkgutil.walk_packages(bridge.__path__, "bridge."):
+        if ".migrations." not in module.name and not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    found = set(every_error())
+
+    assert len(found) > 20
+    assert {kind.__name__ for kind in found if kind.code not in ERROR_CONDITIONS} == set()
