@@ -1,8 +1,6 @@
-"""Character sets of HL7 v2 (v2.5.1 2.15.9.18, table 0211): what MSH-18 says, what the bytes say.
+"""Character sets of HL7 v2 (v2.5.1 2.15.9.18, table 0211): labels, and text in the sets they name.
 
-Senders mislabel. UTF-8 that is valid beats a blank or single-byte label; bytes that nothing fits
-are decoded with replacement characters and a warning, since the journal keeps the original. Text
-is always in Unicode normalisation form C. Decoding comes before splitting, because the second
+Text is always in Unicode normalisation form C. Decoding comes before splitting, because the second
 bytes of several Asian character sets look like delimiters.
 """
 
@@ -11,87 +9,104 @@ from __future__ import annotations
 import codecs
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
-from bridge.hl7 import iso2022
-from bridge.hl7.errors import CharacterSetRefused
-from bridge.hl7.vietnamese import decode_tcvn3, decode_viscii, decode_vni
+from bridge.domain import code_extension
+from bridge.domain.cns11643 import decode_euc_tw, encode_euc_tw
+from bridge.domain.code_extension import GRAPHIC_SETS, REPLACEMENT, Repertoire
+from bridge.domain.names import to_ascii
+from bridge.hl7 import vietnamese
+
+__all__ = ["REPLACEMENT", "CharacterSet", "character_set", "encode", "normalize"]
 
 UTF_8: Final = "utf-8"
 WINDOWS_LATIN: Final = "cp1252"
-REPLACEMENT: Final = "\ufffd"
+SINGLE_BYTE_PARTS: Final = (*range(1, 12), *range(13, 17))
 
-# Table 0211 and what sites write instead, both reduced to capitals and digits.
-_CODECS: Final = {
-    "": "ascii",
-    "ASCII": "ascii",
-    "USASCII": "ascii",
-    "ISOIR6": "ascii",
-    **{f"8859{part}": f"iso8859-{part}" for part in (*range(1, 12), *range(13, 17))},
-    **{f"ISO8859{part}": f"iso8859-{part}" for part in (*range(1, 12), *range(13, 17))},
+_REGISTERED: Final = {
+    **{100: 1, 101: 2, 109: 3, 110: 4, 144: 5, 127: 6, 126: 7, 138: 8, 148: 9},
+    **{157: 10, 166: 11, 179: 13, 199: 14, 203: 15, 226: 16},
+}
+_JAPANESE: Final = {14: "JIS X 0201", 13: "JIS X 0201", 87: "JIS X 0208", 159: "JIS X 0212"}
+
+# Table 0211 and what sites write instead, both reduced to capitals and digits. Asian sets are read
+# as their vendors extended them: nothing else explains the bytes that the extensions use.
+CODECS: Final = {
+    **dict.fromkeys(("", "ASCII", "USASCII", "ISOIR6", "ISO2022IR6"), "ascii"),
+    **{f"8859{part}": f"iso8859-{part}" for part in SINGLE_BYTE_PARTS},
+    **{f"ISO8859{part}": f"iso8859-{part}" for part in SINGLE_BYTE_PARTS},
+    **{f"ISOIR{number}": f"iso8859-{part}" for number, part in _REGISTERED.items()},
+    **{f"ISO2022IR{number}": f"iso8859-{part}" for number, part in _REGISTERED.items()},
     "LATIN1": "iso8859-1",
-    "ISOIR100": "iso8859-1",
-    "ISOIR14": "shift_jis",
-    "ISOIR13": "shift_jis",
-    "ISOIR87": "ascii",
-    "ISOIR159": "ascii",
-    "SHIFTJIS": "cp932",
-    "KSX1001": "euc_kr",
-    "ISOIR149": "euc_kr",
-    "EUCKR": "euc_kr",
-    "GB180302000": "gb18030",
-    "GB18030": "gb18030",
-    "GBK": "gb18030",
-    "GB2312": "gb18030",
-    "BIG5": "big5",
-    "CNS116431992": "big5",
+    **dict.fromkeys(("ISOIR14", "ISOIR13", "ISO2022IR13", "SHIFTJIS", "SJIS"), "cp932"),
+    **dict.fromkeys(("ISOIR87", "ISO2022IR87", "ISOIR159", "ISO2022IR159"), "ascii"),
+    "EUCJP": "euc_jp",
+    **dict.fromkeys(("KSX1001", "KSC5601", "ISOIR149", "ISO2022IR149", "EUCKR"), "cp949"),
+    **dict.fromkeys(("GB180302000", "GB18030", "GBK", "GB2312"), "gb18030"),
+    **dict.fromkeys(("ISOIR58", "ISO2022IR58"), "gb18030"),
+    "BIG5": "cp950",
+    "BIG5HKSCS": "big5hkscs",
+    **dict.fromkeys(("CNS116431992", "CNS11643", "EUCTW"), "euc_tw"),
     "TIS620": "tis_620",
-    "ISOIR166": "tis_620",
-    "UNICODE": UTF_8,
-    "UNICODEUTF8": UTF_8,
-    "UTF8": UTF_8,
-    "ISOIR192": UTF_8,
+    **dict.fromkeys(("UNICODE", "UNICODEUTF8", "UTF8", "ISOIR192"), UTF_8),
     **{f"WINDOWS{page}": f"cp{page}" for page in range(1250, 1259)},
     **{f"CP{page}": f"cp{page}" for page in range(1250, 1259)},
+    "KOI8R": "koi8_r",
     "VISCII": "viscii",
-    "TCVN": "tcvn3",
-    "TCVN3": "tcvn3",
-    "TCVN5712": "tcvn3",
-    "ABC": "tcvn3",
+    **dict.fromkeys(("TCVN", "TCVN3", "TCVN5712", "ABC"), "tcvn3"),
     "VNI": "vni",
 }
-_SWITCHING: Final = frozenset({"ISOIR87", "ISOIR159", "ISOIR149", "KSX1001", "ISOIR14", "ISOIR13"})
-# What senders that announce ISO 2022 write all the same: the 8-bit set their system uses.
-_EIGHT_BIT: Final = {
-    "ISOIR87": "cp932",
-    "ISOIR159": "cp932",
-    "ISOIR149": "euc_kr",
-    "KSX1001": "euc_kr",
-}
-_REFUSED: Final = re.compile(r"(UNICODE)?UTF(16|32)(LE|BE)?$")
 
-# Text in these cannot be valid UTF-8 by accident of any likelihood; text in the others can.
-_MULTI_BYTE: Final = frozenset({"shift_jis", "cp932", "euc_kr", "gb18030", "big5"})
-_OWN: Final[dict[str, Callable[[bytes], str]]] = {
-    "viscii": decode_viscii,
-    "tcvn3": decode_tcvn3,
-    "vni": decode_vni,
+# What a label means under ISO 2022: the graphic set that its escape sequences designate.
+_GRAPHIC: Final = {
+    **{f"8859{part}": f"8859/{part}" for part in SINGLE_BYTE_PARTS},
+    **{f"ISOIR{number}": f"8859/{part}" for number, part in _REGISTERED.items()},
+    **{f"ISO2022IR{number}": f"8859/{part}" for number, part in _REGISTERED.items()},
+    **{f"ISOIR{number}": name for number, name in _JAPANESE.items()},
+    **{f"ISO2022IR{number}": name for number, name in _JAPANESE.items()},
+    **dict.fromkeys(("KSX1001", "KSC5601", "ISOIR149", "ISO2022IR149"), "KS X 1001"),
+    **dict.fromkeys(("ISOIR58", "ISO2022IR58", "GB2312"), "GB 2312"),
+    "CNS116431992": "CNS 11643/1",
 }
+# Labels that speak of ISO 2022 by themselves; two or more labels of any kind do so too.
+SWITCHING: Final = frozenset(
+    {"ISOIR87", "ISOIR159", "ISOIR149", "KSX1001", "ISOIR14", "ISOIR13", "ISOIR58"}
+    | {f"ISO2022IR{number}" for number in (13, 58, 87, 149, 159)}
+)
 
-_LINE_END: Final = re.compile(rb"[\r\n]+")
-_KANJI_RUN: Final = re.compile(rb"\x1b\$[@B].*?\x1b\([BJ]", re.DOTALL)
-_MSH_18: Final = 17
-_TWO_BYTE_MARKS: Final = (b"\xff\xfe", b"\xfe\xff", b"M\0", b"\0M", b"\0\0")
+_Decode = Callable[[bytes], str]
+_Encode = Callable[[str], bytes | None]
+
+# Character sets that Python has no codec for, or one that cannot write them.
+_OWN_DECODERS: Final[dict[str, _Decode]] = {
+    "viscii": vietnamese.decode_viscii,
+    "tcvn3": vietnamese.decode_tcvn3,
+    "vni": vietnamese.decode_vni,
+    "euc_tw": decode_euc_tw,
+}
+_OWN_ENCODERS: Final[dict[str, _Encode]] = {
+    "viscii": vietnamese.encode_viscii,
+    "tcvn3": vietnamese.encode_tcvn3,
+    "vni": vietnamese.encode_vni,
+    "cp1258": vietnamese.encode_windows_1258,
+    "euc_tw": encode_euc_tw,
+}
+_DELIMITERS: Final = b"|^~&"
 
 
 @dataclass(frozen=True, slots=True)
 class CharacterSet:
-    """One way to read bytes: a codec, and whether ISO 2022 escape sequences switch within it."""
+    """One way to read bytes: a codec, and whether ISO 2022 escape sequences switch within it.
+
+    `others` names the graphic sets that may be switched to when writing.
+    """
 
     codec: str
     switching: bool = False
+    others: tuple[str, ...] = ()
 
     def decode(self, raw: bytes) -> str:
         """Decode `raw`, with U+FFFD for what does not fit; the result is in NFC."""
@@ -99,23 +114,71 @@ class CharacterSet:
 
     def decode_as_is(self, raw: bytes) -> str:
         """Decode `raw` without normalisation."""
-        if self.switching and b"\x1b" in raw:
-            return iso2022.decode(raw, CharacterSet(self.codec).decode_as_is)
-        if own := _OWN.get(self.codec):
+        if self.switching and code_extension.ESCAPE in raw:
+            return code_extension.decode(
+                raw,
+                self._decode_plain,
+                delimiters=b"" if self.codec in ("ascii", UTF_8) else _DELIMITERS,
+                field_separator=_DELIMITERS[:1],
+            )
+        return self._decode_plain(raw)
+
+    def fits(self, raw: bytes) -> bool:
+        """True when the codec explains every byte."""
+        if self.codec in _OWN_DECODERS:
+            return REPLACEMENT not in self._decode_plain(raw)
+        try:
+            raw.decode(self.codec)
+        except UnicodeDecodeError:
+            return False
+        return True
+
+    def encode(self, text: str) -> bytes:
+        """Encode `text`; what does not fit is folded to ASCII, or else becomes `?`."""
+        text = normalize(text)
+        whole = self._encode_whole(text)
+        if whole is not None:
+            return whole
+        fitting = (letter if self._carries(letter) else to_ascii(letter) for letter in text)
+        mended = "".join(part if self._carries(part) else "?" for part in fitting)
+        return self._encode_whole(mended) or b""
+
+    def _decode_plain(self, raw: bytes) -> str:
+        if own := _OWN_DECODERS.get(self.codec):
             return own(raw)
         return raw.decode(self.codec, "replace")
 
+    def _carries(self, text: str) -> bool:
+        return text.isascii() or self._encode_whole(text) is not None
 
+    def _encode_whole(self, text: str) -> bytes | None:
+        if self.others or self.switching:
+            return code_extension.encode(text, self._repertoire(), _DELIMITERS.decode("ascii"))
+        if own := _OWN_ENCODERS.get(self.codec):
+            encoded = [own(letter) for letter in text]
+            return None if None in encoded else b"".join(part for part in encoded if part)
+        try:
+            return text.encode(self.codec)
+        except UnicodeEncodeError:
+            return None
+
+    def _repertoire(self) -> Repertoire:
+        initial = _INITIAL_SETS.get(self.codec)
+        return Repertoire(
+            initial=GRAPHIC_SETS[initial] if initial else None,
+            others=tuple(GRAPHIC_SETS[name] for name in self.others if name != initial),
+            home=b"(J" if self.codec == "cp932" else b"(B",
+        )
+
+
+_INITIAL_SETS: Final = {
+    **{f"iso8859-{part}": f"8859/{part}" for part in SINGLE_BYTE_PARTS},
+    "cp932": "JIS X 0201",
+    "cp949": "KS X 1001",
+    "gb18030": "GB 2312",
+    "euc_tw": "CNS 11643/1",
+}
 ASCII: Final = CharacterSet("ascii")
-
-
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """A message as text, the character set that gave it, and what was wrong with the label."""
-
-    text: str
-    character_set: CharacterSet
-    warnings: tuple[str, ...] = ()
 
 
 def normalize(text: str) -> str:
@@ -123,17 +186,37 @@ def normalize(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
+def reduce_label(label: str) -> str:
+    """Return a label as the tables here have it: capitals and digits."""
+    return re.sub("[^A-Z0-9]", "", label.upper())
+
+
+def labelled(labels: Sequence[str]) -> CharacterSet:
+    """Return the character set of the repetitions of MSH-18; an unknown first one is ASCII."""
+    return _labelled(tuple(reduce_label(label) for label in labels))
+
+
+@lru_cache(maxsize=256)
+def _labelled(names: tuple[str, ...]) -> CharacterSet:
+    codec = CODECS.get(names[0], "ascii")
+    switching = len(names) > 1 or not SWITCHING.isdisjoint(names)
+    known = (_GRAPHIC[name] for name in names if name in _GRAPHIC)
+    others = tuple(dict.fromkeys(known)) if switching and codec != UTF_8 else ()
+    return CharacterSet(codec, switching, others)
+
+
 def character_set(label: str) -> CharacterSet:
     """Return the character set for a label of table 0211, a site label or a Python codec name.
 
-    For configuration, not for MSH-18: a Python codec name is accepted here.
+    For configuration, not for MSH-18: a Python codec name is accepted here, and several labels
+    joined by `~`.
 
     Raises:
         LookupError: nobody knows the label, or the codec cannot carry HL7 delimiters.
     """
-    name = _reduce(label)
-    if name in _CODECS:
-        return CharacterSet(_CODECS[name], name in _SWITCHING)
+    labels = label.split("~")
+    if all(reduce_label(each) in CODECS for each in labels):
+        return labelled(labels)
     codec = codecs.lookup(label).name
     if b"MSH|^~\\&".decode(codec) != "MSH|^~\\&":
         raise LookupError(f"character set {label} cannot carry HL7 delimiters")
@@ -141,134 +224,9 @@ def character_set(label: str) -> CharacterSet:
 
 
 def encode(text: str, label: str) -> bytes:
-    """Encode `text` for an MSH-18 of `label`; what does not fit becomes `?`.
+    """Encode `text` for an MSH-18 of `label`; what does not fit is folded or becomes `?`.
 
     Raises:
-        LookupError: the label is unknown, or can be read but not written.
+        LookupError: the label is unknown.
     """
-    return text.encode(character_set(label).codec, "replace")
-
-
-def declared(raw: bytes) -> tuple[str, ...]:
-    """Return the repetitions of MSH-18 as they stand in the bytes; one empty string when blank."""
-    header = _LINE_END.split(raw[:8192].lstrip(b"\x0b\r\n\t "), maxsplit=1)[0]
-    if b"\x1b" in header:
-        header = _KANJI_RUN.sub(b"", header)
-    fields = header.split(header[3:4]) if header[3:4] else []
-    if len(fields) <= _MSH_18 or not fields[_MSH_18]:
-        return ("",)
-    repetition = fields[1][1:2] or b"~"
-    return tuple(part.decode("latin-1") for part in fields[_MSH_18].split(repetition))
-
-
-def decode(raw: bytes, *, override: str | None = None, fallback: str = UTF_8) -> Decoded:
-    """Turn the bytes of one message into text; never fails over bytes that do not fit.
-
-    `override` is the peer's configured character set, believed before MSH-18; `fallback` is the
-    site's, tried when the label says nothing useful.
-
-    Raises:
-        CharacterSetRefused: the message is, or claims to be, in UTF-16 or UTF-32.
-        LookupError: `override` or `fallback` is unknown; a fault of the configuration.
-    """
-    warnings: list[str] = []
-    unmarked = raw.removeprefix(codecs.BOM_UTF8)
-    stated = _stated(unmarked, override, warnings)
-    if len(unmarked) < len(raw):
-        warnings.append("UTF-8 byte order mark before MSH")
-        stated = CharacterSet(UTF_8) if stated == ASCII else stated
-    raw = unmarked
-    if stated.switching:
-        raw = iso2022.restore_sequences(raw)
-    if iso2022.switches(raw):
-        return _read_switching(raw, stated, warnings)
-    if raw.isascii():
-        return Decoded(raw.decode("ascii"), stated, tuple(warnings))
-    chosen = stated if override else _choose(raw, stated, fallback, warnings)
-    text = chosen.decode(raw)
-    if REPLACEMENT in text:
-        warnings.append(f"bytes that are not {chosen.codec} were replaced")
-    return Decoded(text, chosen, tuple(warnings))
-
-
-def _reduce(label: str) -> str:
-    return re.sub("[^A-Z0-9]", "", label.upper())
-
-
-def _stated(raw: bytes, override: str | None, warnings: list[str]) -> CharacterSet:
-    """The character set of the peer's configuration, or else of MSH-18."""
-    if raw.startswith(_TWO_BYTE_MARKS):
-        raise CharacterSetRefused("message is in UTF-16 or UTF-32", location="MSH^1^18")
-    if override:
-        return character_set(override)
-    names = [_reduce(label) for label in declared(raw)]
-    if any(_REFUSED.match(name) for name in names):
-        raise CharacterSetRefused("MSH-18 names UTF-16 or UTF-32", location="MSH^1^18")
-    for position, name in enumerate(names, start=1):
-        if name not in _CODECS:
-            warnings.append(f"MSH-18 repetition {position} is not a known character set")
-    first = _CODECS.get(names[0], "ascii")
-    return CharacterSet(first, not _SWITCHING.isdisjoint(names))
-
-
-def _choose(raw: bytes, stated: CharacterSet, fallback: str, warnings: list[str]) -> CharacterSet:
-    """Weigh the label against 8-bit bytes."""
-    utf_8 = _fits(raw, UTF_8)
-    if stated.codec == UTF_8:
-        if utf_8 or _is_mostly_utf_8(raw):
-            return stated
-        warnings.append("MSH-18 says UTF-8, the bytes are not")
-    elif stated.codec in _MULTI_BYTE and _fits(raw, stated.codec):
-        return stated
-    elif utf_8:
-        warnings.append(f"MSH-18 says {stated.codec}, the bytes are UTF-8")
-        return CharacterSet(UTF_8)
-    elif stated.codec != "ascii":
-        return _mend_latin_1(raw, stated, warnings)
-    elif stated.switching and (own := _eight_bit_set(raw)):
-        warnings.append(f"MSH-18 says ISO 2022, the bytes are {own}")
-        return CharacterSet(own)
-    else:
-        warnings.append("MSH-18 says ASCII, the bytes are not")
-    site = character_set(fallback)
-    return site if _fits(raw, site.codec) else CharacterSet(WINDOWS_LATIN)
-
-
-def _eight_bit_set(raw: bytes) -> str:
-    sets = (_EIGHT_BIT.get(_reduce(label), "") for label in declared(raw))
-    return next((codec for codec in sets if codec and _fits(raw, codec)), "")
-
-
-def _mend_latin_1(raw: bytes, stated: CharacterSet, warnings: list[str]) -> CharacterSet:
-    """8859/1 with bytes in its control range is windows-1252 in truth."""
-    if stated.codec == "iso8859-1" and re.search(rb"[\x80-\x9f]", raw):
-        warnings.append("MSH-18 says 8859/1, the bytes are windows-1252")
-        return CharacterSet(WINDOWS_LATIN)
-    return stated
-
-
-def _fits(raw: bytes, codec: str) -> bool:
-    if codec in _OWN:
-        return True
-    try:
-        raw.decode(codec)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _is_mostly_utf_8(raw: bytes) -> bool:
-    """True when a stray byte, such as a letter cut at a length limit, is the exception."""
-    text = raw.decode(UTF_8, "replace")
-    broken = text.count(REPLACEMENT)
-    return broken < sum(not letter.isascii() for letter in text) - broken
-
-
-def _read_switching(raw: bytes, stated: CharacterSet, warnings: list[str]) -> Decoded:
-    if not stated.switching:
-        warnings.append("ISO 2022 escape sequences that MSH-18 does not announce")
-    switching = CharacterSet(UTF_8 if stated.codec == ASCII.codec else stated.codec, switching=True)
-    text = switching.decode(raw)
-    if REPLACEMENT in text:
-        warnings.append("bytes that do not fit their ISO 2022 character set were replaced")
-    return Decoded(text, switching, tuple(warnings))
+    return character_set(label).encode(text)

@@ -7,10 +7,12 @@ be tolerated is in `Message.warnings`. Only an unreadable MSH is an error.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from bridge.hl7.characters import UTF_8, decode
+from bridge.hl7.characters import UTF_8
+from bridge.hl7.detection import decode
 from bridge.hl7.errors import CharacterSetRefused, Er7Error, HeaderMissing, HeaderUnreadable
 from bridge.hl7.escapes import Encoding, encoding, parse_delimiters
 from bridge.hl7.paths import Path
@@ -32,6 +34,8 @@ __all__ = [
 ]
 
 ORDER_STARTS: Final = ("ORC", "OBR")
+_PATIENT_NAME: Final = 5
+_QUESTION_IN_WORD: Final = re.compile(r"\w\?+\w")
 _BLANK: Final = " \t\0\x0b\x1c"
 _FRAMING: Final = "\r\0\x0b\x1c"
 
@@ -56,6 +60,7 @@ def read(raw: bytes, *, encoding_override: str | None = None, fallback: str = UT
     message_encoding = encoding(delimiters, decoded.character_set)
     segments = _make_segments(_join_continuations(lines, separator, warnings), message_encoding)
     warnings.extend(_missing(segments[0]))
+    warnings.extend(_lost(segments))
     return Message(segments, message_encoding, warnings)
 
 
@@ -154,3 +159,10 @@ def _missing(header: Segment) -> Iterable[str]:
     for number in (9, 10, 12):
         if not header.raw(number):
             yield f"MSH-{number} is empty"
+
+
+def _lost(segments: Iterable[Segment]) -> Iterable[str]:
+    """Name the patients' names in which question marks took the places of letters."""
+    for segment in segments:
+        if segment.name == "PID" and _QUESTION_IN_WORD.search(segment.raw(_PATIENT_NAME)):
+            yield f"PID-5 of patient {segment.sequence} has question marks where letters were lost"
