@@ -123,6 +123,9 @@ class Records(Protocol):
     def found(self, kind: RecordKind, pk: int) -> Found | None:
         """One record; None when there is none of this pk."""
 
+    def newest(self, kind: RecordKind) -> int:
+        """The pk of the newest row of this kind; 0 when there is none."""
+
     def survivor(self, patient_pk: int) -> int | None:
         """Who a patient was merged into; None when nobody."""
 

@@ -11,7 +11,11 @@ from bridge.services.find_records import RecordKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """The newest content of a resource as received, and the row of the domain it stands for."""
+    """The newest content of a resource as received, and the row of the domain it stands for.
+
+    The row has the id of its `primary` resource. `projection` is what the row looked like when the
+    content was written.
+    """
 
     pk: int
     type: str
@@ -24,6 +28,8 @@ class Resource:
     updated_at: float
     record_kind: RecordKind | None = None
     record_pk: int | None = None
+    primary: bool = False
+    projection: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +63,7 @@ class Resources(Protocol):
         """By row."""
 
     def standing_for(self, kind: RecordKind, pk: int) -> Sequence[Resource]:
-        """Those that stand for a row of the domain, the oldest first, none deleted."""
+        """Those that stand for a row of the domain, the oldest first, deleted ones too."""
 
     def put(self, resource: Resource, terms: Iterable[Term]) -> int:
         """Write the newest content and what it is found by; `pk` 0 creates. Returns the pk."""

@@ -22,11 +22,15 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    not_,
     select,
+    true,
 )
 
 from bridge.domain.matching import Outcome
 from bridge.domain.order_state import STATES, OrderState
+from bridge.domain.step_status import StepStatus
+from bridge.domain.visit import VisitStatus
 from bridge.services.find_records import RecordKind
 from bridge.store.tables import (
     imaging_service_request,
@@ -181,6 +185,44 @@ _RESOURCE_FIELDS: Mapping[str, Expression | Many] = {
     "updated_at": resource.c.updated_at,
 }
 
+
+def _unless_deleted(kind: RecordKind, row: Table, is_gone: Condition) -> Condition:
+    """Not what a client deleted, as long as it has not come back by another way since."""
+    deleted = exists(
+        select(literal(1)).where(
+            resource.c.record_kind == literal_column(f"'{kind.value}'"),
+            resource.c.record_pk == row.c.pk,
+            resource.c.primary == true(),
+            resource.c.deleted == true(),
+        )
+    )
+    return not_(and_(is_gone, deleted))
+
+
+def _of_no_study() -> Condition:
+    """Not an ImagingStudy whose images have come since: the study stands for it then."""
+    arrived = resource_term.join(
+        study, study.c.study_instance_uid == func.substr(resource_term.c.value, len(_STUDY_UID) + 1)
+    )
+    return not_(
+        exists(
+            select(literal(1))
+            .select_from(arrived)
+            .where(
+                resource.c.type == literal_column("'ImagingStudy'"),
+                resource_term.c.resource_pk == resource.c.pk,
+                resource_term.c.parameter == literal_column("'identifier'"),
+                resource_term.c.value.like(f"{_STUDY_UID}%"),
+                _MATCHED,
+            )
+        )
+    )
+
+
+_STUDY_UID = "urn:dicom:uid|urn:oid:"
+_MATCHED = study.c.outcome == literal_column(f"'{Outcome.MATCHED.value}'")
+_CANCELED = literal_column(f"'{StepStatus.CANCELED.value}'")
+
 KINDS: Mapping[RecordKind, Kind] = {
     RecordKind.PATIENT: Kind(
         table=patient,
@@ -190,13 +232,20 @@ KINDS: Mapping[RecordKind, Kind] = {
         shown=(patient.c.merged_into.is_(None), patient.c.removed == false()),
     ),
     RecordKind.ORDER: Kind(
-        table=_ORDER, rows=_ORDER, updated_at=_ORDER.c.updated_at, fields=_ORDER_FIELDS
+        table=_ORDER,
+        rows=_ORDER,
+        updated_at=_ORDER.c.updated_at,
+        fields=_ORDER_FIELDS,
+        shown=(
+            _unless_deleted(RecordKind.ORDER, _ORDER, _order_state() == OrderState.CANCELED.value),
+        ),
     ),
     RecordKind.STEP: Kind(
         table=_STEP,
         rows=_STEPS_OF_ORDER.join(_ORDER, _OF_ORDER),
         updated_at=_ORDER.c.updated_at,
         fields=_STEP_FIELDS,
+        shown=(_unless_deleted(RecordKind.STEP, _STEP, _STEP.c.status == _CANCELED),),
     ),
     # Only what is known whose it is: an ImagingStudy needs a patient.
     RecordKind.STUDY: Kind(
@@ -204,17 +253,27 @@ KINDS: Mapping[RecordKind, Kind] = {
         rows=study,
         updated_at=_STUDY_FIELDS["updated_at"],  # type: ignore[arg-type]
         fields=_STUDY_FIELDS,
-        shown=(study.c.outcome == literal_column(f"'{Outcome.MATCHED.value}'"),),
+        shown=(_MATCHED,),
     ),
     RecordKind.VISIT: Kind(
-        table=visit, rows=visit, updated_at=visit.c.updated_at, fields=_VISIT_FIELDS
+        table=visit,
+        rows=visit,
+        updated_at=visit.c.updated_at,
+        fields=_VISIT_FIELDS,
+        shown=(
+            _unless_deleted(RecordKind.VISIT, visit, visit.c.status == VisitStatus.CANCELLED.value),
+        ),
     ),
     RecordKind.RESOURCE: Kind(
         table=resource,
         rows=resource,
         updated_at=resource.c.updated_at,
         fields=_RESOURCE_FIELDS,
-        shown=(resource.c.record_pk.is_(None), resource.c.deleted == false()),
+        shown=(
+            resource.c.record_pk.is_(None),
+            resource.c.deleted == false(),
+            _of_no_study(),
+        ),
     ),
 }
 

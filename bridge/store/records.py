@@ -60,11 +60,17 @@ class Records:
         return int(self._connection.execute(statement).scalar_one())
 
     def found(self, kind: RecordKind, pk: int) -> Found | None:
-        """One record; None when there is none of this pk."""
+        """One record, shown in searches or not; None when there is none of this pk."""
         of = KINDS[kind]
-        statement = of.select(of.table.c.pk, of.updated_at).where(of.table.c.pk == pk)
+        statement = select(of.table.c.pk, of.updated_at).select_from(of.rows)
+        statement = statement.where(of.table.c.pk == pk)
         row = self._connection.execute(statement).first()
         return None if row is None else Found(row[0], row[1])
+
+    def newest(self, kind: RecordKind) -> int:
+        """The pk of the newest row of this kind; 0 when there is none."""
+        pk = KINDS[kind].table.c.pk
+        return int(self._connection.execute(select(func.max(pk))).scalar() or 0)
 
     def survivor(self, patient_pk: int) -> int | None:
         """Who a patient was merged into; None when nobody."""
@@ -177,7 +183,8 @@ def _some_holds(many: Many, test: Test) -> Condition:
         any_value = many.any_of(lambda value: value != "")
         return any_value if test.present else not_(any_value)
     if isinstance(test, Exactly) and test.other:
-        return not_(many.any_of(lambda value: value == test.value))
+        test = Exactly(test.value)
+        return not_(_any_compares(many, test))
     if isinstance(test, Between) and test.outside:
         test = Between(test.low, test.high)
         return not_(_any_compares(many, test))

@@ -34,11 +34,10 @@ class Resources:
         )
 
     def standing_for(self, kind: RecordKind, pk: int) -> Sequence[Resource]:
-        """Those that stand for a row of the domain, the oldest first, none deleted."""
+        """Those that stand for a row of the domain, the oldest first, deleted ones too."""
         query = select(resource).where(
             resource.c.record_kind == kind.value,
             resource.c.record_pk == pk,
-            resource.c.deleted == false(),
         )
         rows = self._connection.execute(query.order_by(resource.c.pk)).all()
         return [_resource(row) for row in rows]
@@ -124,6 +123,8 @@ def _row(kept: Resource) -> dict[str, Any]:
         "release": kept.release,
         "record_kind": kept.record_kind.value if kept.record_kind else "",
         "record_pk": kept.record_pk,
+        "primary": kept.primary,
+        "projection": kept.projection,
         "version": kept.version,
         "deleted": kept.deleted,
         "content": kept.content,
@@ -145,4 +146,6 @@ def _resource(row: Row[Any]) -> Resource:
         updated_at=row.updated_at,
         record_kind=RecordKind(row.record_kind) if row.record_kind else None,
         record_pk=row.record_pk,
+        primary=row.primary,
+        projection=bytes(row.projection),
     )

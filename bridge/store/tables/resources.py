@@ -18,7 +18,9 @@ from sqlalchemy import (
 from bridge.store.tables.columns import PK, TEXT, metadata, pk, text_column
 
 # The newest content of each. `record_kind` and `record_pk` name the row of the domain that the
-# resource stands for, whose state is laid over it on reading; both are empty when there is none.
+# resource stands for; both are empty when there is none. `primary` is the one whose id the row has.
+# `projection` is what the row looked like when the content was written: what of it has changed
+# since is laid over the content on reading.
 resource = Table(
     "resource",
     metadata,
@@ -28,9 +30,11 @@ resource = Table(
     text_column("release"),
     text_column("record_kind"),
     Column("record_pk", PK),
+    Column("primary", Boolean, nullable=False, server_default=false()),
     Column("version", Integer, nullable=False),
     Column("deleted", Boolean, nullable=False, server_default=false()),
     Column("content", LargeBinary, nullable=False),
+    Column("projection", LargeBinary, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
     UniqueConstraint("type", "id"),
