@@ -53,6 +53,10 @@ HL7_CHARACTER_SETS = (
     "VNI",
     "VISCII",
     "TIS-620",
+    "Shift-JIS",
+    "EUC-JP",
+    "EUC-TW",
+    "KOI8-R",
 )
 
 
@@ -107,9 +111,9 @@ def _character_set_fix(wrong: str) -> str:
 
 def _parse_hl7_character_set(text: str) -> str:
     labels = {_reduced(label): label for label in HL7_CHARACTER_SETS} | {"utf8": "UNICODE UTF-8"}
-    label = labels.get(_reduced(parse_text(text)))
-    if label is not None:
-        return label
+    repetitions = [labels.get(_reduced(each)) for each in parse_text(text).split("~")]
+    if all(repetitions):
+        return "~".join(label for label in repetitions if label)
     fix = instead(text, HL7_CHARACTER_SETS, "use one of " + ", ".join(HL7_CHARACTER_SETS))
     raise UnfitValueError(f"{quoted(text)} is not a known HL7 character set", fix)
 
@@ -125,5 +129,6 @@ SPECIFIC_CHARACTER_SET = Term(
     _parse_specific_character_set,
 )
 HL7_CHARACTER_SET = Term(
-    "HL7 table 0211 character set, or a site's label", _parse_hl7_character_set
+    "HL7 table 0211 character set, or a site's label; several are joined by ~",
+    _parse_hl7_character_set,
 )
