@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from bridge.dicom.attributes import attribute, text
 from bridge.dicom.charsets import UTF8, CharacterSet
 from bridge.dicom.elements import LONG_VRS
-from bridge.dicom.worklist_query import STATION_AE_TITLE, Key
+from bridge.dicom.matching_keys import Key
+from bridge.dicom.worklist_query import STATION_AE_TITLE
 from bridge.domain.worklist import WorklistItem
 
 _HEAD = struct.Struct("<4s2sH").unpack_from
@@ -84,8 +85,11 @@ class AnswerForm:
 
     def write(self, item: WorklistItem) -> bytes:
         """Give the data set of one answer."""
-        data = item.encoded
-        if item.ascii_only:
+        return self.cut(item.encoded, ascii_only=item.ascii_only)
+
+    def cut(self, data: bytes, *, ascii_only: bool) -> bytes:
+        """Give what is wanted of a level that is Explicit VR Little Endian in UTF-8."""
+        if ascii_only:
             return self._level(data, 0, len(data), self._root, None)
         chosen = self._configured or self._fitting(data)
         texts = _Text(chosen)
