@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from secrets import SystemRandom
+from typing import TypeVar
 
 from bridge.delivery.worker import LinkState, Pace, Worker
 from bridge.services.deliver import DeliveryQueue, Destination
+
+T = TypeVar("T")
 
 _PACE = Pace()
 _JITTER = SystemRandom().random
@@ -22,8 +25,8 @@ class Dispatcher:
 
     def __init__(
         self,
-        queue: DeliveryQueue,
-        destinations: Iterable[Destination],
+        queue: DeliveryQueue[T],
+        destinations: Iterable[Destination[T]],
         clock: Callable[[], float],
         owner: str,
         *,

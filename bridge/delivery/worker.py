@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Condition, Thread
+from typing import Generic, TypeVar
 
 from bridge.delivery.circuit import Circuit
 from bridge.domain.delivery import (
@@ -20,6 +21,8 @@ from bridge.domain.delivery import (
 from bridge.services.deliver import DeliveryQueue, Destination
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 NOTHING_TO_TELL = Sent(unchanged=True)
 
@@ -49,7 +52,7 @@ class LinkState:
     last_answer: float | None
 
 
-class Worker:
+class Worker(Generic[T]):
     """Sends the due deliveries of one destination, in order per subject, until stopped.
 
     Only as many rows are claimed as there are free lanes: a row claimed is a row being sent, and
@@ -58,8 +61,8 @@ class Worker:
 
     def __init__(
         self,
-        queue: DeliveryQueue,
-        destination: Destination,
+        queue: DeliveryQueue[T],
+        destination: Destination[T],
         *,
         clock: Callable[[], float],
         jitter: Callable[[], float],
@@ -215,8 +218,8 @@ class Worker:
     def _send(self, delivery: Delivery) -> Sent:
         if not self._destination.accepts(delivery.kind):
             return NOTHING_TO_TELL
-        study = self._queue.published_study(delivery)
-        return NOTHING_TO_TELL if study is None else self._destination.send(delivery, study)
+        matter = self._queue.gather(delivery)
+        return NOTHING_TO_TELL if matter is None else self._destination.send(delivery, matter)
 
     def _fail(self, delivery: Delivery, error: TransportError, generation: int) -> None:
         now = self._clock()

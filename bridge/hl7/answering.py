@@ -117,9 +117,9 @@ class Answering:
         parts = _parts(said)
         return [part for part in parts if not (self.policy.returns_to and is_application(part))]
 
-    def is_returned(self, said: bytes) -> bool:
-        """Whether part of an answer goes back on a connection of our own."""
-        return bool(self.policy.returns_to) and any(map(is_application, _parts(said)))
+    def returned(self, said: bytes) -> bytes:
+        """The part of an answer that goes back on a connection of our own, if any."""
+        return application_part(said) if self.policy.returns_to else b""
 
     def heading(self, message_type: str = "") -> Heading:
         """An MSH of this moment."""

@@ -44,7 +44,15 @@ class UnsupportedVersion(UnsupportedMessage):
 
 
 class LinkError(BridgeError):
-    """An MLLP peer was out of reach, fell silent, or hung up before it answered."""
+    """An MLLP peer was out of reach, fell silent, or hung up before it answered.
+
+    `unreachable`: there was no connection at all. `silent`: the peer is there, and says nothing.
+    """
 
     permanent = False
     code = "207"
+
+    def __init__(self, message: str, *, unreachable: bool = False, silent: bool = False) -> None:
+        super().__init__(message)
+        self.unreachable = unreachable
+        self.silent = silent

@@ -16,6 +16,7 @@ from bridge.domain.delivery import EventKind
 from bridge.domain.errors import BridgeError
 from bridge.domain.events import Event, Noted
 from bridge.domain.journal import Disposition
+from bridge.hl7.acknowledgement import parse
 from bridge.hl7.answering import USUAL_POLICY, Answering, AnswerPolicy
 from bridge.hl7.batch import Batch, split
 from bridge.hl7.batch_response import write_batch
@@ -177,9 +178,9 @@ class Intake:
 
     def _queue(self, destination: str, tx: Transaction, pk: int, said: bytes) -> None:
         """Have the application acknowledgement sent on a connection of our own."""
-        if self._answering.is_returned(said):
-            now, subject = self._clock(), subject_of(pk)
-            tx.deliveries.enqueue(destination, subject, EventKind.ACKNOWLEDGEMENT, "", now)
+        if returned := self._answering.returned(said):
+            kind, answered = EventKind.ACKNOWLEDGEMENT, parse(returned).control_id
+            tx.deliveries.enqueue(destination, subject_of(pk), kind, answered, self._clock())
 
     def _inbound(
         self, message: Message | None, raw: bytes, peer: Peer, warnings: tuple[str, ...]

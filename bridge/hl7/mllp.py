@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import secrets
 import socket
+import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
@@ -61,13 +62,14 @@ class MllpListener:
         limits: Limits = DEFAULT_LIMITS,
         observer: Observer = log_event,
         reject: Reject = reject_now,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """Prepare a listener; `start` opens its port.
 
         `handler` takes the payload of one frame, in a thread of `executor`, and returns the
         payloads of the frames that answer it, or none. An exception becomes what `reject` writes,
         and so does a frame that is too large, of which it gets the beginning. `observer` is told,
-        in the event loop, what happens on the links.
+        in the event loop, what happens on the links. With `tls` the port speaks TLS only.
         """
         self.name = name
         self.handler = handler
@@ -75,6 +77,7 @@ class MllpListener:
         self.limits = limits
         self.observer = observer
         self.reject = reject
+        self.tls = tls
         self.connections: set[_Connection] = set()
         self.held = 0
         self._server: asyncio.Server | None = None
@@ -83,7 +86,13 @@ class MllpListener:
     async def start(self, host: str, port: int) -> None:
         """Listen on host and port (0: any free one); raises OSError when that is taken."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Connection(self, loop), host, port)
+        self._server = await loop.create_server(
+            lambda: _Connection(self, loop),
+            host,
+            port,
+            ssl=self.tls,
+            ssl_handshake_timeout=self.limits.frame_timeout if self.tls else None,
+        )
         self._sweeper = loop.create_task(self._sweep(loop))
 
     @property
@@ -182,8 +191,8 @@ class _Connection(asyncio.Protocol):
         self._work()
 
     def eof_received(self) -> bool:
-        """Stay half open while there are answers to send."""
-        if not (self._busy or self._waiting):
+        """Stay half open while there are answers to send; TLS connections cannot."""
+        if not (self._busy or self._waiting) or self._listener.tls is not None:
             return False
         self._finishing = True
         return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections import deque
+from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
@@ -31,24 +32,45 @@ class MllpClient:
             self._socket = socket.create_connection((host, port), timeout)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
-            raise LinkError(f"cannot connect to {host}:{port}: {error}") from error
+            reason = f"cannot connect to {host}:{port}: {error}"
+            raise LinkError(reason, unreachable=True) from error
 
-    def exchange(self, payload: bytes) -> bytes:
+    def write(self, payload: bytes) -> None:
+        """Send one message and wait for nothing.
+
+        Raises:
+            LinkError: the connection is no more.
+        """
+        try:
+            self._socket.settimeout(self._timeout)
+            self._socket.sendall(frame(payload))
+        except OSError as error:
+            raise LinkError(f"cannot send: {error}") from error
+
+    def exchange(
+        self, payload: bytes, is_answer: Callable[[bytes], bool] = lambda _payload: True
+    ) -> bytes:
         """Send one message and return the answer, both without framing.
+
+        Frames that are not its answer, by `is_answer`, are passed over: late ones to earlier ones.
 
         Raises:
             LinkError: the answer did not come in time, or the connection ended first. Whether the
                 message was processed is not known: it may be sent again with the same MSH-10.
         """
         deadline = time.monotonic() + self._timeout
+        self.write(payload)
         try:
-            self._socket.settimeout(self._timeout)
-            self._socket.sendall(frame(payload))
-            while not self._answers:
-                self._receive(deadline - time.monotonic())
+            while True:
+                while not self._answers:
+                    self._receive(deadline - time.monotonic())
+                answer = self._answers.popleft()
+                if is_answer(answer):
+                    return answer
+        except TimeoutError as error:
+            raise LinkError(f"no answer: {error}", silent=True) from error
         except OSError as error:
             raise LinkError(f"no answer: {error}") from error
-        return self._answers.popleft()
 
     def close(self) -> None:
         """Close the connection."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from bridge.domain.delivery import (
     Delivery,
@@ -13,10 +13,13 @@ from bridge.domain.delivery import (
     Sent,
     TransportError,
 )
-from bridge.domain.publication import PublishedStudy
+
+Matter_co = TypeVar("Matter_co", covariant=True)
+Matter_contra = TypeVar("Matter_contra", contravariant=True)
+"""What there is to tell: a study, or an acknowledgement."""
 
 
-class Destination(Protocol):
+class Destination(Protocol[Matter_contra]):
     """Someone to tell. `send` is called from several threads at once, never twice for a subject."""
 
     @property
@@ -30,15 +33,15 @@ class Destination(Protocol):
     def accepts(self, kind: EventKind) -> bool:
         """Whether this destination is told of events of this kind."""
 
-    def send(self, delivery: Delivery, study: PublishedStudy) -> Sent:
-        """Tell the newest state of a study and return what was said both ways.
+    def send(self, delivery: Delivery, matter: Matter_contra, /) -> Sent:
+        """Tell what there is to tell now and return what was said both ways.
 
         Raises:
             TransportError: the destination did not confirm.
         """
 
 
-class DeliveryQueue(Protocol):
+class DeliveryQueue(Protocol[Matter_co]):
     """The delivery rows, as the dispatcher sees them. Times are unix times in seconds."""
 
     def claim(
@@ -50,7 +53,7 @@ class DeliveryQueue(Protocol):
         not. Rows whose lease expired are claimable again.
         """
 
-    def published_study(self, delivery: Delivery) -> PublishedStudy | None:
+    def gather(self, delivery: Delivery) -> Matter_co | None:
         """Gather the newest state to tell; None when there is nothing to tell any more."""
 
     def delivered(self, delivery: Delivery, sent: Sent, now: float) -> None:

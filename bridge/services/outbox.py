@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from bridge.domain.delivery import Delivery, RetryDecision, Sent, TransportError
+from bridge.domain.delivery import Delivery, EventKind, RetryDecision, Sent, TransportError
 from bridge.domain.journal import Direction, Disposition, JournalEntry, Mention
 from bridge.domain.publication import PublishedStudy
 from bridge.services.publish_study import gather
 from bridge.services.transaction import Store, Transaction
 
+_STUDY = Mention.STUDY_INSTANCE_UID
+_CORRELATED = {EventKind.ACKNOWLEDGEMENT: Mention.CONTROL_ID}
+"""What the correlation of a delivery is, where it is no Study Instance UID."""
 
-class Outbox:
-    """Implements `DeliveryQueue`."""
+
+class Claims:
+    """What is alike for everything that is delivered: implements `DeliveryQueue` but `gather`."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -26,16 +30,6 @@ class Outbox:
             return ()  # do not take the writer's place to find that out
         return self._store.transact(
             lambda tx: tx.deliveries.claim(destination, owner, now, lease, limit)
-        )
-
-    def published_study(self, delivery: Delivery) -> PublishedStudy | None:
-        """The newest state of the delivery's study."""
-        return self._store.read(
-            lambda tx: gather(
-                tx,
-                delivery.subject,
-                tx.deliveries.confirmed(delivery.destination, delivery.subject),
-            )
         )
 
     def delivered(self, delivery: Delivery, sent: Sent, now: float) -> None:
@@ -71,6 +65,20 @@ class Outbox:
         return self._store.read(lambda tx: tx.deliveries.next_due(destination, now))
 
 
+class Outbox(Claims):
+    """The queue of what is told of studies."""
+
+    def gather(self, delivery: Delivery) -> PublishedStudy | None:
+        """The newest state of the delivery's study."""
+        return self._store.read(
+            lambda tx: gather(
+                tx,
+                delivery.subject,
+                tx.deliveries.confirmed(delivery.destination, delivery.subject),
+            )
+        )
+
+
 def _entry(
     delivery: Delivery,
     request: bytes,
@@ -91,5 +99,5 @@ def _entry(
         raw=request,
         reply=response,
         error=error,
-        mentions=((Mention.STUDY_INSTANCE_UID, delivery.correlation),),
+        mentions=((_CORRELATED.get(delivery.kind, _STUDY), delivery.correlation),),
     )

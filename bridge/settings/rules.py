@@ -6,10 +6,12 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from bridge.settings.addresses import is_everywhere
+from bridge.settings.hl7 import RETURN_CONNECTION
 from bridge.settings.problems import Origin, Problem, Source, quoted
 from bridge.settings.reader import Found
 
 _LISTENER = re.compile(r"(http|dicom|hl7\.listeners\[\d+\])\.(host|port)")
+_ACKNOWLEDGEMENTS = re.compile(r"hl7\.listeners\[\d+\]\.acknowledgements")
 _LOCAL_NAMES = {"localhost": "127.0.0.1"}
 
 
@@ -84,6 +86,19 @@ def _ordered_limits(found: Sequence[Found]) -> Iterator[Problem]:
             yield Problem(written.origin, written.path, what, fix)
 
 
+def _return_addresses(found: Sequence[Found]) -> Iterator[Problem]:
+    """Find acknowledgements that are to be returned to nowhere."""
+    values = {each.path: each for each in found}
+    for path, each in values.items():
+        if not _ACKNOWLEDGEMENTS.fullmatch(path) or each.value != RETURN_CONNECTION:
+            continue
+        for key in ("host", "port"):
+            place = path.replace(".acknowledgements", f".return_connection.{key}")
+            if place not in values or values[place].value is None:
+                what = f"has no address: return_connection.{key} is missing"
+                yield Problem(each.origin, path, what, f"add {key} to return_connection")
+
+
 def _where(found: Found) -> str:
     origin: Origin = found.origin
     return f"{found.path} ({origin})"
@@ -95,4 +110,5 @@ _RULES: tuple[Callable[[Sequence[Found]], Iterator[Problem]], ...] = (
     _distinct(r"dicom\.peers\[\d+\]\.(ae_title|aliases\[\d+\])", "AE title"),
     _distinct_ports,
     _ordered_limits,
+    _return_addresses,
 )

@@ -14,9 +14,11 @@ from fastapi import FastAPI
 
 from bridge.domain.errors import BridgeError
 from bridge.hl7.mllp import MllpListener
+from bridge.settings import ConfigurationError
 from bridge.wiring.addresses import listening
 from bridge.wiring.core import Core
 from bridge.wiring.edges import build_hl7
+from bridge.wiring.hl7_answers import tls_problems
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +34,9 @@ class AsyncListeners:
         self, core: Core, http_socket: socket.socket, build_application: Callable[[], FastAPI]
     ) -> None:
         """Build the listeners; the HTTP port is taken already, its application built at start."""
+        problems = tls_problems(core.settings)
+        if problems:
+            raise ConfigurationError(problems)
         self._executor = ThreadPoolExecutor(HL7_THREADS, thread_name_prefix="hl7")
         self._settings = core.settings.hl7.listeners
         self.listeners: list[MllpListener] = [

@@ -10,8 +10,10 @@ from dataclasses import replace
 
 from bridge.delivery.dispatcher import Dispatcher
 from bridge.delivery.timekeeper import Timekeeper
+from bridge.delivery.worker import Pace
 from bridge.dicom.server import DicomServer
 from bridge.services.complete_study import SETTLE
+from bridge.services.deliver_acknowledgement import AcknowledgementOutbox
 from bridge.settings import Settings, public_url
 from bridge.store import schema
 from bridge.store.repositories import SqlTransaction
@@ -20,6 +22,7 @@ from bridge.wiring.async_listeners import STOP_GRACE_SECONDS, AsyncListeners
 from bridge.wiring.core import Core, build_core
 from bridge.wiring.destinations import build_destinations, not_delivered, subscriptions
 from bridge.wiring.edges import build_dicom
+from bridge.wiring.hl7_answers import build_return_connections
 from bridge.wiring.http import Checks, build_http
 from bridge.wiring.images import bucket_check
 from bridge.wiring.profile_watch import ProfileWatch
@@ -53,13 +56,19 @@ class Bridge:
             enabled = {each.name for each in settings.destinations if each.enabled}
             active = [each for each in destinations if each.name in enabled]
             self._dispatcher = Dispatcher(self.core.outbox, active, time.time, self._owner)
+            returns = build_return_connections(settings)
+            for link in returns:
+                taken.callback(link.close)
+            # One lane: a sender is told of its messages one by one, on one connection.
+            queue, pace = AcknowledgementOutbox(self.core.store), Pace(lanes=1)
+            self._returns = Dispatcher(queue, returns, time.time, self._owner, pace=pace)
             self._timekeeper = Timekeeper(
                 store=self.core.store,
                 clock=time.time,
                 owner=self._owner,
                 actions={SETTLE: self.core.complete.look},
             )
-            self.core.wakers.deliveries.append(self._dispatcher.wake)
+            self.core.wakers.deliveries += (self._dispatcher.wake, self._returns.wake)
             self.core.wakers.timers.append(self._timekeeper.wake)
             self._profile_watch = ProfileWatch(self.core.profiles)
             self._dicom: DicomServer = build_dicom(self.core)
@@ -97,6 +106,7 @@ class Bridge:
             self._profile_watch.start()
             self._timekeeper.start()
             self._dispatcher.start()
+            self._returns.start()
             self._start_dicom()
             self._listeners.start()
         except BaseException:
@@ -130,6 +140,7 @@ class Bridge:
         self._profile_watch.stop()
         self._timekeeper.stop()
         self._dispatcher.stop(STOP_GRACE_SECONDS)
+        self._returns.stop(STOP_GRACE_SECONDS)
         self._taken.close()
         log.info("bridge.stopped")
 

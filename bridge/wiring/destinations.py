@@ -7,6 +7,7 @@ from typing import Protocol
 from urllib.parse import quote
 
 from bridge.domain.delivery import EventKind, RetryPolicy
+from bridge.domain.publication import PublishedStudy
 from bridge.fhir.bundle import PatientPolicy
 from bridge.fhir.client import Server
 from bridge.fhir.destination import FhirDestination, FhirDestinationConfiguration
@@ -21,7 +22,7 @@ from bridge.settings import Settings
 _FOREVER = 10**9
 
 
-class Adapter(Destination, Protocol):
+class Adapter(Destination[PublishedStudy], Protocol):
     """A destination that holds something open, and can say whether anybody is there."""
 
     def check(self) -> str:
@@ -45,7 +46,7 @@ def not_delivered(settings: Settings) -> tuple[DestinationSettings, ...]:
     return tuple(each for each in settings.destinations if each.kind not in _BUILDERS)
 
 
-def subscriptions(destinations: Iterable[Destination]) -> Mapping[str, frozenset[EventKind]]:
+def subscriptions(destinations: Iterable[Adapter]) -> Mapping[str, frozenset[EventKind]]:
     """Which kinds of event each destination is told of."""
     return {
         each.name: frozenset(kind for kind in EventKind if each.accepts(kind))

@@ -15,6 +15,7 @@ from bridge.hl7.reading import CurrentSender
 from bridge.mapping.source import Site
 from bridge.settings import Hl7Listener, Settings
 from bridge.wiring.core import Core
+from bridge.wiring.hl7_answers import answer_policy, tls_context
 
 
 def build_dicom(core: Core) -> DicomServer:
@@ -58,11 +59,14 @@ def build_hl7(core: Core, listener: Hl7Listener, executor: Executor) -> MllpList
         messages=core.messages,
         encoding_override=listener.character_set,
         clock=time.time,
+        policy=answer_policy(listener),
     )
     return MllpListener(
         intake.handle,
         executor,
         name=listener.name,
+        reject=intake.refuse,
+        tls=tls_context(listener),
         limits=Limits(
             frame_size=listener.max_frame_bytes,
             connections=listener.max_connections,

@@ -8,12 +8,13 @@ from bridge.domain.errors import BridgeError
 from bridge.mapping.errors import ProfileError
 from bridge.mapping.profiles import check_profiles, load_profile
 from bridge.settings import Origin, Problem, Settings, Source
+from bridge.wiring.hl7_answers import tls_problems
 from bridge.wiring.images import is_bucket, open_bucket
 
 
 def unsound(settings: Settings) -> tuple[Problem, ...]:
-    """Every such problem: profiles that are not there or cannot be used, options of a bucket."""
-    return (*_profiles(settings), *_bucket(settings))
+    """Every such problem: profiles and certificates that cannot be used, options of a bucket."""
+    return (*_profiles(settings), *_bucket(settings), *tls_problems(settings))
 
 
 def _bucket(settings: Settings) -> Iterator[Problem]:

@@ -39,7 +39,7 @@ class StudyQueue(MemoryQueue):
 
     one_patient = True
 
-    def published_study(self, delivery: Delivery) -> PublishedStudy:
+    def gather(self, delivery: Delivery) -> PublishedStudy:
         number = delivery.subject.rpartition(":")[2]
         patient = a_patient("P1" if self.one_patient else f"P{number}")
         return published(a_study(a_series(), uid=f"1.2.3.{number}"), patient)

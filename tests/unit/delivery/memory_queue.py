@@ -91,7 +91,7 @@ class MemoryQueue:
                 row.owner, row.lease_until = owner, now + lease
             return [row.delivery for row in claimed]
 
-    def published_study(self, delivery: Delivery) -> PublishedStudy | None:
+    def gather(self, delivery: Delivery) -> PublishedStudy | None:
         return self.study
 
     def delivered(self, delivery: Delivery, sent: Sent, now: float) -> None:

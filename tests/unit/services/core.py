@@ -400,7 +400,7 @@ class Core:
         sent: Counter[str] = Counter()
         while claimed := self.outbox.claim("ehr", "node", self.now, 60.0, 10):
             for each in claimed:
-                found = self.outbox.published_study(each)
+                found = self.outbox.gather(each)
                 assert found is None or found.requests
                 sent[each.kind.value] += 1
                 self.outbox.delivered(each, SENT, self.now)

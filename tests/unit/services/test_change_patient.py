@@ -253,7 +253,7 @@ def test_given_a_merge_then_the_ehr_hears_whose_the_study_is_now(core: Core) -> 
     core.deliver()
     core.place(merge(patient("S"), "R"))
     (delivery,) = core.outbox.claim("ehr", "node", core.now, 60.0, 10)
-    published = core.outbox.published_study(delivery)
+    published = core.outbox.gather(delivery)
     assert published is not None
     assert published.patient.patient_id.value == "S"
 

@@ -100,7 +100,7 @@ def test_given_a_late_instance_then_the_study_opens_again_and_is_told_again(core
     core.settle()
     assert core.told() == [("study.changed", "1.2.1")]
     (delivery,) = core.outbox.claim("ehr", "node", core.now, 60.0, 10)
-    published = core.outbox.published_study(delivery)
+    published = core.outbox.gather(delivery)
     assert published is not None
     assert published.study.instance_uids == {"1.1", "1.2"}
 

@@ -15,7 +15,7 @@ def matched(core: Core) -> None:
 
 def gathered(core: Core) -> PublishedStudy | None:
     (delivery,) = core.outbox.claim("ehr", "node", core.now, 60.0, 10)
-    return core.outbox.published_study(delivery)
+    return core.outbox.gather(delivery)
 
 
 def test_given_a_match_then_each_destination_is_told_what_it_wants(core: Core) -> None:
@@ -105,7 +105,7 @@ def test_given_a_study_that_is_matched_to_nothing_any_more_then_there_is_nothing
     core.image("1.2.1.1.2", performed=["1.9.1"])
     core.end_step("1.9.1", "DISCONTINUED", reason="110514")
     core.settle()
-    assert core.outbox.published_study(delivery) is None
+    assert core.outbox.gather(delivery) is None
 
 
 def test_given_nothing_to_send_then_a_claim_writes_nothing(core: Core) -> None:

@@ -1,0 +1,117 @@
+"""Application acknowledgements on a connection of our own (HL7 v2.5.1 2.9.3.3): one destination.
+
+The sender of the original message listens there. Its accept acknowledgement says that it has ours.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Final
+
+from bridge.domain.delivery import Delivery, EventKind, RetryPolicy, Sent, TransportError
+from bridge.domain.errors import BridgeError
+from bridge.hl7.acknowledgement import AcknowledgementCode, parse
+from bridge.hl7.answering import application_part
+from bridge.hl7.er7 import read
+from bridge.hl7.errors import LinkError
+from bridge.hl7.mllp_client import MllpClient
+
+_ACCEPTED: Final = frozenset({AcknowledgementCode.CA, AcknowledgementCode.AA})
+_REFUSED_FOR_GOOD: Final = frozenset({AcknowledgementCode.CR, AcknowledgementCode.AE})
+
+
+class ReturnConnection:
+    """Implements `services.deliver.Destination` for what was answered to a message."""
+
+    def __init__(self, *, name: str, host: str, port: int, timeout: float, waits: bool) -> None:
+        """`timeout` is the longest wait for an answer, in seconds.
+
+        `waits` is false for senders that never answer there: what is written is delivered.
+        """
+        self.name = name
+        self.retry = RetryPolicy(attempts=20)
+        self._address = host, port
+        self._timeout = timeout
+        self._waits = waits
+        self._client: MllpClient | None = None
+        self._lock = threading.Lock()
+
+    def accepts(self, kind: EventKind) -> bool:
+        """Acknowledgements, and nothing else."""
+        return kind is EventKind.ACKNOWLEDGEMENT
+
+    def send(self, _delivery: Delivery, said: bytes, /) -> Sent:
+        """Send the application acknowledgement among what was said; the same each time.
+
+        Raises:
+            TransportError: the sender does not have it, as far as we know.
+        """
+        payload = application_part(said)
+        with self._lock:
+            try:
+                answer = self._exchange(payload)
+            except LinkError as error:
+                self._hang_up()
+                raise TransportError(
+                    error.message,
+                    permanent=False,
+                    unreachable=error.unreachable,
+                    request=payload,
+                ) from error
+        if self._waits:
+            _check(payload, answer)
+        return Sent(request=payload, response=answer)
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            self._hang_up()
+
+    def _exchange(self, payload: bytes) -> bytes:
+        """A connection kept open may have died since: that is found out by using it, once."""
+        kept = self._client
+        if kept is not None:
+            try:
+                return self._say(kept, payload)
+            except LinkError as error:
+                if error.silent:
+                    raise
+                self._hang_up()
+        self._client = MllpClient(*self._address, self._timeout)
+        return self._say(self._client, payload)
+
+    def _say(self, client: MllpClient, payload: bytes) -> bytes:
+        if not self._waits:
+            client.write(payload)
+            return b""
+        control_id = read(payload).control_id
+        return client.exchange(payload, lambda answer: _answers(answer, control_id))
+
+    def _hang_up(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+
+def _answers(answer: bytes, control_id: str) -> bool:
+    """Whether an answer is about our message: one that comes late is about an earlier one."""
+    try:
+        return parse(answer).control_id in (control_id, "")
+    except BridgeError:
+        return True  # no acknowledgement at all: not to be waited past
+
+
+def _check(payload: bytes, answer: bytes) -> None:
+    try:
+        code = parse(answer).acknowledgement.code
+    except BridgeError as error:
+        raise TransportError(
+            "the answer is no acknowledgement", permanent=False, request=payload, response=answer
+        ) from error
+    if code not in _ACCEPTED:
+        raise TransportError(
+            f"the acknowledgement was answered with {code}",
+            permanent=code in _REFUSED_FOR_GOOD,
+            request=payload,
+            response=answer,
+        )
