@@ -27,12 +27,15 @@ from sqlalchemy import (
     true,
 )
 
+from bridge.domain.appointment import AppointmentAction
 from bridge.domain.matching import Outcome
 from bridge.domain.order_state import STATES, OrderState
 from bridge.domain.step_status import StepStatus
 from bridge.domain.visit import VisitStatus
 from bridge.services.find_records import RecordKind
 from bridge.store.tables import (
+    appointment,
+    appointment_step,
     imaging_service_request,
     instance,
     match_decision,
@@ -146,6 +149,7 @@ _ORDER_FIELDS: Mapping[str, Expression | Many] = {
 }
 _STEP_FIELDS: Mapping[str, Expression | Many] = {
     "pk": _STEP.c.pk,
+    "sps_id": _STEP.c.sps_id,
     "updated_at": _ORDER.c.updated_at,
     "order": _ORDER.c.pk,
     "patient": _ORDER.c.patient_pk,
@@ -177,6 +181,20 @@ _VISIT_FIELDS: Mapping[str, Expression | Many] = {
     "patient": visit.c.patient_pk,
     "status": visit.c.status,
     "patient_class": visit.c.patient_class,
+}
+_APPOINTMENT_STEPS = (
+    appointment_step.join(_STEP, appointment_step.c.step_pk == _STEP.c.pk)
+    .join(_RP, _STEP.c.procedure_pk == _RP.c.pk)
+    .join(_ORDER, _OF_ORDER)
+)
+_OF_APPOINTMENT = appointment_step.c.appointment_pk == appointment.c.pk
+_APPOINTMENT_FIELDS: Mapping[str, Expression | Many] = {
+    "pk": appointment.c.pk,
+    "updated_at": appointment.c.updated_at,
+    "status": appointment.c.action,
+    "patient": Many(_APPOINTMENT_STEPS, _ORDER.c.patient_pk, _OF_APPOINTMENT),
+    "order": Many(_APPOINTMENT_STEPS, _ORDER.c.pk, _OF_APPOINTMENT),
+    "start": Many(_APPOINTMENT_STEPS, _START, _OF_APPOINTMENT),
 }
 _RESOURCE_FIELDS: Mapping[str, Expression | Many] = {
     "pk": resource.c.pk,
@@ -262,6 +280,23 @@ KINDS: Mapping[RecordKind, Kind] = {
         fields=_VISIT_FIELDS,
         shown=(
             _unless_deleted(RecordKind.VISIT, visit, visit.c.status == VisitStatus.CANCELLED.value),
+        ),
+    ),
+    # Only what is known what it is for: an Appointment needs who takes part.
+    RecordKind.APPOINTMENT: Kind(
+        table=appointment,
+        rows=appointment,
+        updated_at=appointment.c.updated_at,
+        fields=_APPOINTMENT_FIELDS,
+        shown=(
+            exists(select(literal(1)).select_from(appointment_step).where(_OF_APPOINTMENT)),
+            _unless_deleted(
+                RecordKind.APPOINTMENT,
+                appointment,
+                appointment.c.action.in_(
+                    (AppointmentAction.CANCEL.value, AppointmentAction.DELETE.value)
+                ),
+            ),
         ),
     ),
     RecordKind.RESOURCE: Kind(

@@ -24,10 +24,10 @@ from bridge.services.find_records import (
 from bridge.store import documents
 from bridge.store.record_fields import KINDS, Condition, Expression, Kind, Many, field_of
 from bridge.store.tables import (
+    appointment_number,
     imaging_service_request,
     patient,
     patient_identifier,
-    scheduled_step,
     study,
     visit,
 )
@@ -83,9 +83,9 @@ class Records:
         finder = {
             RecordKind.PATIENT: self._patients,
             RecordKind.ORDER: self._orders,
-            RecordKind.STEP: self._steps,
             RecordKind.STUDY: self._studies,
             RecordKind.VISIT: self._visits,
+            RecordKind.APPOINTMENT: self._appointments,
         }.get(kind)
         return finder(value) if finder else ()
 
@@ -113,10 +113,6 @@ class Records:
             if each.value == value
         ]
 
-    def _steps(self, value: str) -> Sequence[tuple[int, Identifier]]:
-        query = select(scheduled_step.c.pk).where(scheduled_step.c.sps_id == value)
-        return [(row.pk, Identifier(value)) for row in self._connection.execute(query).all()]
-
     def _studies(self, value: str) -> Sequence[tuple[int, Identifier]]:
         uid = value.removeprefix("urn:oid:")
         query = select(study.c.pk).where(study.c.study_instance_uid == uid)
@@ -127,12 +123,20 @@ class Records:
 
     def _visits(self, value: str) -> Sequence[tuple[int, Identifier]]:
         keys = (visit.c.number_key, visit.c.account_key)
-        query = select(visit.c.pk, visit.c.number_key, visit.c.account_key)
+        query = select(visit.c.pk, visit.c.numbers).where(_with_value(keys, value))
         return [
-            (row.pk, Identifier(value, Authority(key.partition("^")[2])))
-            for row in self._connection.execute(query.where(_with_value(keys, value))).all()
-            for key in (row.number_key, row.account_key)
-            if key is not None and key.startswith(f"{value}^")
+            (row.pk, each)
+            for row in self._connection.execute(query).all()
+            for each in map(documents.load_identifier, row.numbers)
+            if each is not None and each.value == value
+        ]
+
+    def _appointments(self, value: str) -> Sequence[tuple[int, Identifier]]:
+        key = appointment_number.c.key
+        query = select(appointment_number).where(_with_value((key,), value))
+        return [
+            (row.appointment_pk, Identifier(value, Authority(row.key.removeprefix(f"{value}^"))))
+            for row in self._connection.execute(query).all()
         ]
 
 
@@ -142,8 +146,9 @@ def _with_value(keys: Sequence[Expression], value: str) -> Condition:
 
 
 def _numbers(numbers: OrderNumbers) -> list[Identifier]:
-    said = (numbers.accession, numbers.placer, numbers.filler)
-    return [number for number in said if number is not None]
+    """The numbers of an order, typed by what they are here (HL7 table 0203)."""
+    typed = (("ACSN", numbers.accession), ("PLAC", numbers.placer), ("FILL", numbers.filler))
+    return [Identifier(n.value, n.authority, code) for code, n in typed if n is not None]
 
 
 def _beyond(window: Window, kind: Kind, position: Position) -> Condition:
