@@ -18,6 +18,7 @@ from bridge.mapping.errors import ProfileError, instead
 from bridge.mapping.source import Scope
 from bridge.mapping.tables import find_column
 from bridge.mapping.transforms import Tables
+from bridge.mapping.words import read_words
 
 
 class Sign(StrEnum):
@@ -166,9 +167,8 @@ def _compile_test(
         column = table.default_column()
         return lambda value, scheme: table.get(value, column, scheme) is not None
     if "words" in entries:
-        words = tables(entries["words"])
-        patterns = words.patterns(words.default_column())
-        return lambda value, _scheme: any(found.search(value) for found, _ in patterns)
+        words = read_words(tables(entries["words"]))
+        return lambda value, _scheme: words.decide(value)
     raise node.error("a path and nothing to hold it against", "add match, table or words")
 
 

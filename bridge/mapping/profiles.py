@@ -18,6 +18,7 @@ from bridge.mapping.source import Site
 from bridge.mapping.targets import TARGETS, Level
 
 DEFAULT = "ihe-swf"
+LANGUAGE = "hl7"
 _KEYS = frozenset(
     (
         "profile",
@@ -152,7 +153,7 @@ def _is_control(row: Row) -> bool:
 def check_profiles(directory: Path | None = None) -> list[ProfileError]:
     """Load every profile of a directory and return what is wrong with them."""
     problems = []
-    for name in Shelf.of(directory).profiles():
+    for name in Shelf.of(directory).profiles(LANGUAGE):
         try:
             load_profile(name, directory)
         except ProfileError as error:

@@ -87,12 +87,12 @@ def _compile_row(node: Node, level: Level, profile: str, number: int, tables: Ta
         evaluate: Evaluate = lambda _scope, _run: constant  # noqa: E731
         return Row(target, number, profile, node.line, frozenset(), _guard(evaluate, when))
     sources = _parse_sources(node, entries, target, tables)
-    labelled = [(source, f"{path} {where}") for path, source in sources]
+    labelled = [(source, f"{label} {where}") for label, source in sources]
     refuse = _parse_unfit(entries.get("unfit"))
     evaluate = _first_that_yields(labelled)
     if refuse:
         evaluate = _refuse_unfit(evaluate)
-    reads = frozenset(path.split("-")[0] for path, _ in sources)
+    reads = frozenset(label.split("-")[0] for label, _ in sources)
     return Row(target, number, profile, node.line, reads, _guard(evaluate, when))
 
 
@@ -130,8 +130,24 @@ def _parse_sources(
         where = parse_where(where_node, place.segment) if where_node else None
         read, whole = _compile_chain(chain, place, target, tables, item)
         make = _every if target.joined else _first
-        sources.append((own["path"].text, make(place, read, where, target, whole)))
+        label = own["path"].text + _by_what(chain)
+        sources.append((label, make(place, read, where, target, whole)))
     return sources
+
+
+def _by_what(chain: Node | None) -> str:
+    """Which tables a value went through, for who asks where it came from."""
+    said = ""
+    for item in chain.items if chain else ():
+        for name, argument in item.content.items() if isinstance(item.content, dict) else ():
+            if name in _LOOK_UP:
+                options = argument.content
+                table = options.get("name") if isinstance(options, dict) else argument
+                said += f" {_LOOK_UP[name]} {table.text}" if table else ""
+    return said
+
+
+_LOOK_UP = {"table": "by table", "words": "by words of"}
 
 
 def _compile_chain(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 TESTS = ".tests.yaml"
 NO_PROFILES = ("order-control",)
 """How files are called that lie beside the profiles and are none."""
+
+_SAID = re.compile(r"^(language|extends): *['\"]?([\w.-]+)", re.MULTILINE)
 
 State = frozenset[tuple[str, int, int]]
 
@@ -35,10 +38,28 @@ class Shelf:
         """The file of that name."""
         return next((path for folder in self.folders if (path := folder / file).is_file()), None)
 
-    def profiles(self) -> tuple[str, ...]:
-        """The names of all profiles."""
+    def profiles(self, language: str = "") -> tuple[str, ...]:
+        """The names of all profiles, or of those in a `language`: `hl7` or `fhir`."""
         names = {path.stem for path in self._files("*.yaml") if not path.name.endswith(TESTS)}
-        return tuple(sorted(name for name in names if not name.startswith(NO_PROFILES)))
+        return tuple(
+            sorted(
+                name
+                for name in names
+                if not name.startswith(NO_PROFILES)
+                if language in ("", self.language(name))
+            )
+        )
+
+    def language(self, name: str) -> str:
+        """What a profile reads: `language` of it or of one that it extends, else HL7 v2."""
+        seen: set[str] = set()
+        while name not in seen and (path := self.find(f"{name}.yaml")):
+            seen.add(name)
+            said: dict[str, str] = dict(_SAID.findall(path.read_text("utf-8", errors="replace")))
+            if "language" in said:
+                return said["language"]
+            name = said.get("extends", "")
+        return "hl7"
 
     def tables(self) -> tuple[str, ...]:
         """The names of all code tables."""

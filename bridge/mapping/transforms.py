@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from bridge.domain.errors import TableValueNotFound
@@ -21,6 +22,7 @@ from bridge.mapping.source import Components, Place, Run, Segment, Site
 from bridge.mapping.tables import CodeTable, find_column
 from bridge.mapping.targets import Kind, allowed_length, is_usable
 from bridge.mapping.times import parse_date, parse_time_stamp
+from bridge.mapping.words import read_words
 
 Reader = Callable[[Segment, Run, int], Any]
 Mapper = Callable[[str, Segment, Place, Run], Any]
@@ -362,13 +364,20 @@ def make_table(use: Use, _place: Place, tables: Tables) -> Mapper:
 
 
 def make_words(use: Use, _place: Place, tables: Tables) -> Mapper:
-    """Search the text for the patterns of a table; the first that is found decides."""
+    """Search the text for the patterns of a table; the first that is found decides.
+
+    Words that speak for different things leave it open, with a warning.
+    """
     use.allow("name", "column")
     table, column = _find_table(use, tables)
-    patterns = table.patterns(column)
+    # Descriptions come from a catalogue: the same ones over and over.
+    find = lru_cache(maxsize=4096)(read_words(table, column).find)
 
-    def search(value: str, _segment: Segment, _place: Place, _run: Run) -> str | None:
-        return next((cell for pattern, cell in patterns if pattern.search(value)), None) or None
+    def search(value: str, segment: Segment, place: Place, run: Run) -> str | None:
+        found = find(value)
+        if found.is_doubtful:
+            run.warn(place.location(segment), f"its words speak for {found.spoken}; none is taken")
+        return found.cell or None
 
     return search
 

@@ -13,12 +13,14 @@ from bridge.domain.delivery import EventKind
 from bridge.domain.identifiers import Authority
 from bridge.mapping.library import Profiles
 from bridge.mapping.order_control import load_order_control
+from bridge.mapping.profiles import Profile, load_profile
 from bridge.services.complete_study import CompleteStudy
 from bridge.services.event_handlers import event_handlers
 from bridge.services.outbox import Outbox
 from bridge.services.project_worklist import ProjectWorklist
 from bridge.services.publish_study import PublishStudy
 from bridge.services.query_worklist import QueryWorklist
+from bridge.services.read_images import ReadImages
 from bridge.services.receive_instance import ReceiveInstance
 from bridge.services.receive_message import ReceiveMessage
 from bridge.services.reconcile import Reconcile
@@ -52,7 +54,7 @@ class Core:
     """The use cases, over one database and one image store."""
 
     settings: Settings
-    profiles: Profiles
+    profiles: Profiles[Profile]
     database: Database
     store: SqlStore
     objects: ImageObjects
@@ -61,6 +63,7 @@ class Core:
     messages: ReceiveMessage
     worklist: QueryWorklist
     instances: ReceiveInstance
+    images: ReadImages
     performed_steps: RecordPerformedStep
     complete: CompleteStudy
 
@@ -90,7 +93,9 @@ def build_core(settings: Settings, destinations: Mapping[str, frozenset[EventKin
     return Core(
         settings=settings,
         profiles=Profiles(
-            (each.profile for each in settings.hl7.listeners), directory=settings.mappings
+            load_profile,
+            (each.profile for each in settings.hl7.listeners),
+            directory=settings.mappings,
         ),
         database=database,
         store=store,
@@ -101,6 +106,7 @@ def build_core(settings: Settings, destinations: Mapping[str, frozenset[EventKin
             store=store, handlers=handlers, default_start=_default_start(settings)
         ),
         worklist=QueryWorklist(store),
+        images=ReadImages(store=store, objects=objects),
         instances=ReceiveInstance(store=store, objects=objects, complete=complete, clock=time.time),
         performed_steps=RecordPerformedStep(
             store=store, worklist=worklist, complete=complete, clock=time.time

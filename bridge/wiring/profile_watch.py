@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from typing import Any
 
 from bridge.mapping.library import Profiles
 
@@ -15,7 +16,7 @@ LOOK_EVERY_SECONDS = 2.0
 class ProfileWatch:
     """One thread that looks at the files; `reload` may be called from any other."""
 
-    def __init__(self, profiles: Profiles, every: float = LOOK_EVERY_SECONDS) -> None:
+    def __init__(self, *profiles: Profiles[Any], every: float = LOOK_EVERY_SECONDS) -> None:
         self._profiles = profiles
         self._every = every
         self._stopping = threading.Event()
@@ -33,24 +34,29 @@ class ProfileWatch:
 
     def reload(self) -> None:
         """Read all profiles again, whether or not anything changed."""
-        self._profiles.reload()
+        for profiles in self._profiles:
+            profiles.reload()
         self._report()
 
     def problem(self) -> str:
         """Why the newest files are not in use; "" when they are."""
-        found = self._profiles.problem
+        found = "; ".join(self._problems())
         return f"the profiles as they were are still in use: {found}" if found else ""
+
+    def _problems(self) -> list[str]:
+        return [each.problem for each in self._profiles if each.problem]
 
     def _run(self) -> None:
         while not self._stopping.wait(self._every):
             try:
-                if self._profiles.reload_if_changed():
+                if any([each.reload_if_changed() for each in self._profiles]):
                     self._report()
             except OSError as error:  # the folder is away for a moment, on a network share
                 log.warning("profiles.not_looked_at", extra={"error": str(error)})
 
     def _report(self) -> None:
-        if self._profiles.problem:
-            log.error("profiles.refused", extra={"error": self._profiles.problem})
-        else:
+        problems = self._problems()
+        for problem in problems:
+            log.error("profiles.refused", extra={"error": problem})
+        if not problems:
             log.info("profiles.reloaded")

@@ -39,11 +39,19 @@ REFUSED = {
     "ord_mesa_100_112_sched_rad4.hl7": "OBR^1^18",
     "ord_orthanc_assistovet.hl7": "OBR^1^20",
 }
+# By IPC-5, OBR-24 or an observation, and by the words of a description that speak for one.
 MODALITIES = {
     "ord_ans_tlr_orm_nw.hl7": "MR",
     "ord_orthanc_avignon_rad_long_addr.hl7": "CT",
     "ord_orthanc_avignon_v231.hl7": "CT",
     "ord_tw_nhi_omi_dcm4chee.hl7": "US",
+    "ord_cosyte_philips_vue_orm.hl7": "CT",
+    "ord_de_kis_omg_ctthorax.hl7": "CT",
+    "ord_dk_carestream_orm_mammo.hl7": "MG",
+    "ord_kr_infinitt_orm.hl7": "DX",
+    "ord_ms_orm_o01_02.hl7": "CT",
+    "ord_nz_sectra_orm.hl7": "DX",
+    "ord_vn_nhapi213_orm.hl7": "DX",
 }
 
 pytestmark = pytest.mark.skipif(not FILES, reason="the corpus is not beside this checkout")

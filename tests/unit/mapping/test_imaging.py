@@ -11,9 +11,11 @@ from bridge.mapping.imaging import Verdict
 from bridge.mapping.profiles import load_profile
 from bridge.mapping.shelf import default_directory
 from bridge.mapping.tables import read_table
+from bridge.mapping.words import read_words
 
 PROFILE = load_profile()
 SECTIONS = read_table(default_directory() / "diagnostic-sections.csv")
+WORDS = read_words(read_table(default_directory() / "imaging-words.csv"))
 
 
 def judge(
@@ -96,6 +98,14 @@ def test_letters_within_a_word_are_no_sign(receiver: str) -> None:
         "SCANNER DE 3 TERRITOIRES",
         "Échographie abdominale",
         "Röntgen Thorax",
+        "Røntgen av thorax",
+        "NM Bone scan whole body",
+        "PET/CT whole body",
+        "RX TORACE",
+        "TAC de cráneo",
+        "Đo mật độ xương",
+        "Chụp X quang tuyến vú",
+        "Barium swallow",
     ],
 )
 def test_words_tell_imaging(words: str) -> None:
@@ -118,10 +128,95 @@ def test_words_tell_imaging(words: str) -> None:
         "MRSA screening",
         "Factor VIII",
         "Electrolytes",
+        "NMR LipoProfile",
+        "Barium, serum",
+        "PET bloods",
+        "TAC level (tacrolimus)",
+        "USG urine",
+        "Ultrasonic nebulizer treatment",
+        "Therapeutic ultrasound, shoulder",
+        "Stone analysis by X-ray diffraction",
+        "Rx refill request",
+        "CT value, SARS-CoV-2",
+        "CT and GC amplification",
+        "CT",
+        "MR",
+        "Pre-CT creatinine",
+        "Echovirus antibody",
+        "Optical coherence",
+        "Radiographer consultation",
+        "Referral to cardiology",
+        "Holter 24h",
+        "Khám tim mạch",
+        "Xét nghiệm máu",
     ],
 )
 def test_words_of_other_departments_tell_nothing(words: str) -> None:
     assert judge({4: f"A^{words}^L"}).category is Category.OTHER
+
+
+@pytest.mark.parametrize(
+    ("words", "modality"),
+    [
+        ("CT angiography of the aorta", "CT"),
+        ("MR angiography neck", "MR"),
+        ("PET/CT whole body", "PT"),
+        ("FDG PET CT", "PT"),
+        ("SPECT/CT bone", "NM"),
+        ("US abdomen", "US"),
+        ("Mammo ultrasound left", ""),
+        ("X-ray orbits for MRI", "DX"),
+        ("CT abdomen, MRI liver", ""),
+        ("X-ray mammogram", "MG"),
+        ("Barium swallow X-ray", "RF"),
+        ("DXA x-ray absorptiometry spine", "BMD"),
+        ("Chụp X quang tuyến vú", "MG"),
+        ("Chụp mạch máu số hóa xóa nền", "XA"),
+        ("Chụp cắt lớp vi tính động mạch vành", "CT"),
+        ("Siêu âm Doppler tim", "US"),
+        ("Rö Thorax in 2 Ebenen", "DX"),
+        ("Echocardiography transthoracic", "US"),
+        ("Knee right", ""),
+        ("Consultation", ""),
+    ],
+)
+def test_words_tell_a_modality_where_they_speak_for_one(words: str, modality: str) -> None:
+    assert WORDS.find(words).cell == modality
+
+
+def test_words_for_several_modalities_are_told_and_none_is_taken() -> None:
+    found = WORDS.find("CT abdomen, MRI liver")
+    assert found.is_doubtful
+    assert found.spoken == "CT, MR"
+
+
+# HL7 table 0074 (v2.8), each with the answer we mean to give.
+TABLE_0074 = {
+    "imaging": "RAD IMG CT CTH CUS NMR NMS OUS RUS RX VUS XRC",
+    "other": "AU BG BLB CG CH CP EC EN GE HM ICU IMM LAB MB MCB MYC NRS OSL OTH PAR PAT PF PHR PHY"
+    " RC RT SP SR TX URN VR",
+    "": "OT PT",
+}
+
+
+@pytest.mark.parametrize(
+    ("code", "category"),
+    [(code, category) for category, codes in TABLE_0074.items() for code in codes.split()],
+)
+def test_every_code_of_table_0074_has_the_answer_we_mean(code: str, category: str) -> None:
+    assert SECTIONS.get(code, "category") == category
+
+
+@pytest.mark.parametrize(("code", "value"), [("113014", "1.2.3"), ("110180", "1.2.4")])
+def test_a_study_instance_uid_among_the_observations_tells_imaging(code: str, value: str) -> None:
+    obx = f"OBX|1|HD|{code}^DICOM Study^DCM||{value}||||||F"
+    assert judge({4: "A^Something"}, obx).category is Category.IMAGING
+    assert judge({4: "A^Something"}, obx.replace("DCM||1", "DCM||none")).category is Category.OTHER
+
+
+@pytest.mark.parametrize("receiver", ["RAD ONC", "RAD_ONC"])
+def test_radiation_oncology_is_not_radiology(receiver: str) -> None:
+    assert judge({4: "A^Something"}, receiver=receiver).category is Category.OTHER
 
 
 @pytest.mark.parametrize("code", ["PT", "OT", "ECG", "SM"])

@@ -6,7 +6,7 @@ import pytest
 
 from bridge.mapping.errors import ProfileError
 from bridge.mapping.library import Profiles
-from bridge.mapping.profiles import Profile, check_profiles
+from bridge.mapping.profiles import Profile, check_profiles, load_profile
 from bridge.mapping.shelf import Shelf
 
 SITE = "profile: site\nextends: ihe-swf\ntables: {procedures: site-procedures.csv}\n"
@@ -21,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_sites_own_profile_extends_the_one_that_is_shipped(folder: Path) -> None:
-    profiles = Profiles(["site"], folder)
+    profiles = Profiles(load_profile, ["site"], folder)
     assert profiles.get("site").name == "site"
     assert profiles.get("ihe-swf").name == "ihe-swf"  # not named before, loaded when asked for
 
@@ -35,14 +35,14 @@ def test_a_sites_file_hides_the_shipped_one_of_that_name(folder: Path) -> None:
 
 
 def test_nothing_is_read_again_while_nothing_changes(folder: Path) -> None:
-    profiles = Profiles(["site"], folder)
+    profiles = Profiles(load_profile, ["site"], folder)
     before = profiles.get("site")
     assert not profiles.reload_if_changed()
     assert profiles.get("site") is before
 
 
 def test_a_changed_table_is_taken_up(folder: Path) -> None:
-    profiles = Profiles(["site"], folder)
+    profiles = Profiles(load_profile, ["site"], folder)
     before = profiles.get("site")
     (folder / "site-procedures.csv").write_text(HEADER + "A1,,MR,,,\nA2,,US,,,\n")
     assert profiles.reload_if_changed()
@@ -61,7 +61,7 @@ def test_a_changed_table_is_taken_up(folder: Path) -> None:
 def test_a_broken_file_is_refused_whole_and_the_old_one_stays(
     folder: Path, file: str, content: str, problem: str
 ) -> None:
-    profiles = Profiles(["site", "his-vn"], folder)
+    profiles = Profiles(load_profile, ["site", "his-vn"], folder)
     before = {name: profiles.get(name) for name in ("site", "his-vn")}
     (folder / file).write_bytes(content.encode(errors="surrogateescape"))
     assert profiles.reload_if_changed()
@@ -73,7 +73,7 @@ def test_a_broken_file_is_refused_whole_and_the_old_one_stays(
 
 
 def test_a_mended_file_is_taken_up_and_nothing_is_wrong_any_more(folder: Path) -> None:
-    profiles = Profiles(["site"], folder)
+    profiles = Profiles(load_profile, ["site"], folder)
     (folder / "site-procedures.csv").write_text("code\nA1,B\n")
     assert profiles.reload()
     (folder / "site-procedures.csv").write_text(HEADER + "A1,,MR,,,\n")
@@ -83,4 +83,4 @@ def test_a_mended_file_is_taken_up_and_nothing_is_wrong_any_more(folder: Path) -
 
 def test_a_profile_that_is_not_there_is_named_at_once(folder: Path) -> None:
     with pytest.raises(ProfileError, match="did you mean site"):
-        Profiles(["sit"], folder)
+        Profiles(load_profile, ["sit"], folder)
