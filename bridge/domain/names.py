@@ -6,38 +6,14 @@ import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
-# Letters that have no canonical decomposition and yet are only a stroke away from ASCII.
-_UNDECOMPOSED = str.maketrans(
-    {
-        "đ": "d",
-        "Đ": "D",
-        "ð": "d",
-        "Ð": "D",
-        "ø": "o",
-        "Ø": "O",
-        "ł": "l",
-        "Ł": "L",
-        "ı": "i",
-        "ß": "ss",
-        "æ": "ae",
-        "Æ": "AE",
-        "œ": "oe",
-        "Œ": "OE",
-        "þ": "th",
-        "Þ": "TH",
-        "\u2019": "'",
-        "\u2013": "-",
-        "\u2014": "-",
-        "\u00a0": " ",
-    }
-)
+from bridge.domain.transliteration import transliterate
 
 
 def to_ascii(text: str) -> str:
-    """Fold Latin letters to ASCII (NGUYỄN VĂN ÁNH → NGUYEN VAN ANH); other scripts stay."""
+    """Fold letters to ASCII (NGUYỄN VĂN ÁNH → NGUYEN VAN ANH); what cannot be written so stays."""
     if text.isascii():
         return text
-    decomposed = unicodedata.normalize("NFD", text.translate(_UNDECOMPOSED))
+    decomposed = unicodedata.normalize("NFD", transliterate(unicodedata.normalize("NFC", text)))
     return unicodedata.normalize("NFC", "".join(_without_accents(decomposed)))
 
 
@@ -69,10 +45,14 @@ def same_name(left: str, right: str) -> bool:
     """Whether two PN values name the same person once folded; components may be run together.
 
     A HIS that sends a whole Vietnamese name in one component and a modality that splits it again
-    must not look like two patients, so the words are compared, not the carets.
+    must not look like two patients, so the words are compared, not the carets. Of a name in several
+    scripts one group that agrees is enough: many devices keep or show only one.
     """
-    return _words(left) == _words(right)
+    mine, yours = _groups(left), _groups(right)
+    return not mine.isdisjoint(yours) or not (mine or yours)
 
 
-def _words(name: str) -> tuple[str, ...]:
-    return tuple(fold(name.split("=", maxsplit=1)[0].replace("^", " ")).split())
+def _groups(name: str) -> frozenset[tuple[str, ...]]:
+    """The words of each component group that has any."""
+    groups = (tuple(fold(group.replace("^", " ")).split()) for group in name.split("="))
+    return frozenset(group for group in groups if group)
