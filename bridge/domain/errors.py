@@ -83,6 +83,12 @@ class ResourceBusy(BridgeError):
     code = "206"
 
 
+class RecordInUse(BridgeError):
+    """What was to be dropped has something hanging on it (HL7 table 0357: 206)."""
+
+    code = "206"
+
+
 class StorageFull(BridgeError):
     """No room to keep what arrived: DICOM A700, HTTP 503, HL7 AR."""
 

@@ -6,14 +6,14 @@ performed step. The patient never picks an order; it confirms or forbids what a 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bridge.domain.identifiers import Identifier, is_placeholder
 from bridge.domain.names import same_name
 from bridge.domain.order import Order, Procedure
-from bridge.domain.patient import Patient
+from bridge.domain.patient import Attributes, Patient
 from bridge.domain.study import Study
 
 
@@ -38,12 +38,14 @@ class Key(StrEnum):
 class PatientAgreement(StrEnum):
     """How the patient of the images compares with the patient of the order.
 
-    `ALIKE`: the Patient ID is missing or nobody's, but name and birth date agree.
+    `ALIKE`: the Patient ID is missing or nobody's, but name and birth date agree. `LINKED`: it is
+    that of a record which a sender linked to the order's patient (ADT^A24) and did not merge.
     """
 
     SAME = "same"
     ALIKE = "alike"
     UNKNOWN = "unknown"
+    LINKED = "linked"
     OTHER = "other"
 
 
@@ -59,12 +61,18 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """An order and procedure that some key of the study led to."""
+    """An order and procedure that some key of the study led to.
+
+    `formerly` is what records said that were merged into the patient's, `linked` the identifiers
+    of records that are linked to it.
+    """
 
     order: Order
     procedure: Procedure
     patient: Patient
     keys: frozenset[Key]
+    formerly: tuple[Attributes, ...] = ()
+    linked: tuple[Identifier, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +95,8 @@ class _Rule:
 
 
 _MATCH, _QUEUE, _CONFLICT = Outcome.MATCHED, Outcome.CANDIDATES, Outcome.CONFLICT
-_SAME, _ALIKE, _UNKNOWN, _OTHER = PatientAgreement
+_SAME, _ALIKE, _UNKNOWN, _LINKED, _OTHER = PatientAgreement
+_ACROSS_LINK = "the images name a patient who is linked to the order's, not merged"
 
 # The strongest key that found the order × how the patient compares. A clinician can proof-read it.
 DECISIONS: dict[tuple[Key, PatientAgreement], _Rule] = {
@@ -96,22 +105,26 @@ DECISIONS: dict[tuple[Key, PatientAgreement], _Rule] = {
         _MATCH, "Study Instance UID, name and birth date agree; the Patient ID is unknown"
     ),
     (Key.STUDY_INSTANCE_UID, _UNKNOWN): _Rule(_QUEUE, "the images do not identify the patient"),
+    (Key.STUDY_INSTANCE_UID, _LINKED): _Rule(_QUEUE, _ACROSS_LINK),
     (Key.STUDY_INSTANCE_UID, _OTHER): _Rule(_CONFLICT, "Study Instance UID of another patient"),
     (Key.REQUEST_ATTRIBUTES, _SAME): _Rule(
         _MATCH, "requested procedure, step and patient agree; the modality gave its own Study UID"
     ),
     (Key.REQUEST_ATTRIBUTES, _ALIKE): _Rule(_QUEUE, "only name and birth date confirm the patient"),
     (Key.REQUEST_ATTRIBUTES, _UNKNOWN): _Rule(_QUEUE, "the images do not identify the patient"),
+    (Key.REQUEST_ATTRIBUTES, _LINKED): _Rule(_QUEUE, _ACROSS_LINK),
     (Key.REQUEST_ATTRIBUTES, _OTHER): _Rule(_CONFLICT, "requested procedure of another patient"),
     (Key.ACCESSION_NUMBER, _SAME): _Rule(
         _MATCH, "accession number and patient agree; the modality gave its own Study UID"
     ),
     (Key.ACCESSION_NUMBER, _ALIKE): _Rule(_QUEUE, "only name and birth date confirm the patient"),
     (Key.ACCESSION_NUMBER, _UNKNOWN): _Rule(_QUEUE, "the images do not identify the patient"),
+    (Key.ACCESSION_NUMBER, _LINKED): _Rule(_QUEUE, _ACROSS_LINK),
     (Key.ACCESSION_NUMBER, _OTHER): _Rule(_CONFLICT, "accession number of another patient"),
     (Key.PERFORMED_STEP, _SAME): _Rule(_MATCH, "performed step and patient agree"),
     (Key.PERFORMED_STEP, _ALIKE): _Rule(_QUEUE, "only name and birth date confirm the patient"),
     (Key.PERFORMED_STEP, _UNKNOWN): _Rule(_QUEUE, "the images do not identify the patient"),
+    (Key.PERFORMED_STEP, _LINKED): _Rule(_QUEUE, _ACROSS_LINK),
     (Key.PERFORMED_STEP, _OTHER): _Rule(_CONFLICT, "performed step of another patient"),
 }
 
@@ -130,8 +143,18 @@ class _Case:
     study: Study
     patient_is_known: bool
 
-    def agreement(self, patient: Patient) -> PatientAgreement:
-        return patient_agreement(self.study, patient, patient_is_known=self.patient_is_known)
+    def agreement(self, candidate: Candidate) -> PatientAgreement:
+        """As `patient_agreement`; images of an order that was moved carry whom it was made for."""
+        identifier, former = self.study.patient_id, candidate.order.former_patient_ids
+        if identifier is not None and any(identifier.agrees_with(each) for each in former):
+            return PatientAgreement.SAME
+        return patient_agreement(
+            self.study,
+            candidate.patient,
+            patient_is_known=self.patient_is_known,
+            formerly=candidate.formerly,
+            linked=candidate.linked,
+        )
 
 
 def decide(
@@ -164,18 +187,35 @@ def decide(
 
 
 def patient_agreement(
-    study: Study, patient: Patient, *, patient_is_known: bool
+    study: Study,
+    patient: Patient,
+    *,
+    patient_is_known: bool,
+    formerly: Sequence[Attributes] = (),
+    linked: Sequence[Identifier] = (),
 ) -> PatientAgreement:
-    """Compare by Patient ID and issuer, aliases of merges included; by name and birth date else."""
+    """Compare by Patient ID and issuer, aliases of merges included; by name and birth date else.
+
+    Images under the number of a merged record (a John Doe) show what that record said: `formerly`.
+    `linked` are the identifiers of records that are linked to the patient's.
+    """
     identifier = study.patient_id
-    differing = [e for e in _demographics(study, patient) if e.study and e.order and not e.agrees]
     if identifier is not None and patient.is_called(identifier):
-        return PatientAgreement.OTHER if len(differing) > 1 else PatientAgreement.SAME
+        records = (patient, *(replace(patient, attributes=each) for each in formerly))
+        differs = all(_differs(study, each) for each in records)
+        return PatientAgreement.OTHER if differs else PatientAgreement.SAME
     if identifier is not None and patient_is_known and not is_placeholder(identifier.value):
-        return PatientAgreement.OTHER
+        across = any(identifier.agrees_with(each) for each in linked)
+        return PatientAgreement.LINKED if across else PatientAgreement.OTHER
     name, birth_date, _ = _demographics(study, patient)
     alike = name.study and birth_date.study and name.agrees and birth_date.agrees
     return PatientAgreement.ALIKE if alike else PatientAgreement.UNKNOWN
+
+
+def _differs(study: Study, patient: Patient) -> bool:
+    """Whether more than one of name, birth date and sex is another: one may be a typing error."""
+    told = [e for e in _demographics(study, patient) if e.study and e.order]
+    return sum(not e.agrees for e in told) > 1
 
 
 def _demographics(study: Study, patient: Patient) -> tuple[Evidence, Evidence, Evidence]:
@@ -199,7 +239,7 @@ def _of_one_issuer(case: _Case, found: list[Candidate]) -> list[Candidate]:
     strangers = [
         c
         for c in found
-        if c.keys == {Key.ACCESSION_NUMBER} and case.agreement(c.patient) is PatientAgreement.OTHER
+        if c.keys == {Key.ACCESSION_NUMBER} and case.agreement(c) is PatientAgreement.OTHER
     ]
     others = [c for c in found if c not in strangers]
     return others or found
@@ -210,7 +250,11 @@ def _names_several(study: Study, found: list[Candidate]) -> bool:
     if not study.further_patient_ids or study.patient_id is None:
         return False
     named = (study.patient_id, *study.further_patient_ids)
-    return any(not c.patient.is_called(each) for c in found for each in named)
+    return any(
+        not (c.patient.is_called(each) or each in c.order.former_patient_ids)
+        for c in found
+        for each in named
+    )
 
 
 def _of_one_accession(found: list[Candidate]) -> list[Candidate]:
@@ -232,7 +276,7 @@ def _contradiction(case: _Case, found: list[Candidate]) -> MatchDecision | None:
     others = {c.order.pk for c in found if c.keys - {Key.STUDY_INSTANCE_UID}}
     if not by_uid or others <= by_uid:
         return None
-    if any(case.agreement(c.patient) is PatientAgreement.OTHER for c in found):
+    if any(case.agreement(c) is PatientAgreement.OTHER for c in found):
         return _conflict(case, found, "its identifiers name orders of different patients")
     evidence = tuple(e for c in found for e in _evidence(case.study, c))
     return MatchDecision(
@@ -290,7 +334,7 @@ def _narrowed(study: Study, found: list[Candidate]) -> list[Candidate]:
 
 def _several(case: _Case, found: list[Candidate]) -> MatchDecision:
     evidence = tuple(e for c in found for e in _evidence(case.study, c))
-    agreements = {case.agreement(c.patient) for c in found}
+    agreements = {case.agreement(c) for c in found}
     other = PatientAgreement.OTHER in agreements
     return MatchDecision(
         outcome=Outcome.CONFLICT if other else Outcome.CANDIDATES,
@@ -301,7 +345,7 @@ def _several(case: _Case, found: list[Candidate]) -> MatchDecision:
 
 
 def _by_table(case: _Case, key: Key, found: list[Candidate]) -> MatchDecision:
-    agreements = [case.agreement(c.patient) for c in found]
+    agreements = [case.agreement(c) for c in found]
     worst = max(agreements, key=list(PatientAgreement).index)
     rule = DECISIONS[key, worst]
     linked = rule.outcome is not Outcome.CONFLICT

@@ -33,12 +33,16 @@ class PatientDetails:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patient:
-    """A patient as held: identifiers of every authority, aliases of merged records included."""
+    """A patient as held: identifiers of every authority, aliases of merged records included.
+
+    `removed` says that its senders dropped the record and nobody has named it since.
+    """
 
     pk: int
     identifiers: tuple[Identifier, ...]
     attributes: Attributes
     aliases: tuple[Identifier, ...] = ()
+    removed: bool = False
 
     @property
     def patient_id(self) -> Identifier:

@@ -1,15 +1,19 @@
-"""Patients: found or created, updated and merged, with the worklist and the EHR kept in step."""
+"""Patients: found or created, updated and dropped, with the worklist and the EHR kept in step."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
-from bridge.domain.errors import DuplicateKey, RequiredFieldMissing
+from bridge.domain.errors import RecordInUse, RequiredFieldMissing, UnknownKey
 from bridge.domain.identifiers import Identifier
 from bridge.domain.journal import Disposition
+from bridge.domain.order import Order
 from bridge.domain.patient import Patient, PatientDetails, merged
-from bridge.domain.patient_events import PatientsMerged, PatientUpdated
+from bridge.domain.patient_events import PatientRemoved, PatientUpdated
 from bridge.domain.scheduling import held_reason
+from bridge.domain.step_status import FINAL
+from bridge.domain.visit import Visit, VisitNumbers
 from bridge.services.origin import Origin
 from bridge.services.performed_orders import catch_up
 from bridge.services.project_worklist import ProjectWorklist
@@ -32,96 +36,162 @@ class ChangePatient:
         now: float,
         *,
         in_passing: bool = False,
+        warnings: list[str] | None = None,
     ) -> tuple[Patient, bool]:
         """The patient a message is about, created or brought up to date.
 
         Returns the patient and whether it is new. An identifier of a merged record leads to the
         survivor. An older message (`occurred_at`) adds identifiers but changes no attribute. One
         about something else (`in_passing`) that knows the patient by retired identifiers only adds
-        attributes and changes none: its sender has not heard of the merge.
+        attributes and changes none: its sender has not heard of the merge. Further identifiers
+        that are another patient's merge nobody; `warnings` takes a word of them.
         """
         if not details.identifiers:
             raise RequiredFieldMissing("the patient has no identifier", location="PID^1^3")
-        patient = self._find(tx, details)
+        patient = find_patient(tx, details)
         if patient is None:
-            return tx.patients.add(details, occurred_at), True
-        new_identifiers = tuple(
-            each for each in details.identifiers if tx.patients.find(each) is None
-        )
+            return self._add(tx, details, occurred_at, warnings), True
+        new_identifiers = self._identify(tx, patient, details, warnings)
         if new_identifiers:
-            tx.patients.add_identifiers(patient.pk, new_identifiers)
             patient = tx.patients.get(patient.pk)
         attributes = merged(patient.attributes, details.attributes)
         if in_passing and not _names_itself(patient, details):
             attributes = merged(details.attributes, patient.attributes)
         newest = tx.patients.occurred_at(patient.pk)
-        older = bool(occurred_at and newest and occurred_at < newest)
+        older = bool(occurred_at and newest and occurred_at < newest) and not patient.removed
         changed = attributes != dict(patient.attributes) and not older
-        if changed:
+        if changed or patient.removed:
             tx.patients.change(patient.pk, attributes, occurred_at or newest)
-            patient = replace(patient, attributes=attributes)
+            patient = replace(patient, attributes=attributes, removed=False)
         if changed or new_identifiers:
-            self._follow(tx, patient, now)
+            self.follow(tx, patient, now)
         return patient, False
 
     def update(self, tx: Transaction, event: PatientUpdated, origin: Origin) -> Disposition:
         """ADT^A08 and its kin: create or update."""
-        self.resolve(tx, event.patient, event.occurred_at, origin.received_at)
+        self.resolve(
+            tx, event.patient, event.occurred_at, origin.received_at, warnings=origin.warnings
+        )
         return Disposition.APPLIED
 
-    def merge(self, tx: Transaction, event: PatientsMerged, origin: Origin) -> Disposition:
-        """ADT^A40: everything of the retired record belongs to the survivor from now on.
+    def remove(self, tx: Transaction, event: PatientRemoved, origin: Origin) -> Disposition:
+        """ADT^A23 and A29: drop the visit or the record, unless something hangs on it.
 
-        A retired identifier nobody knows becomes an alias at once: merges often precede the first
-        order. Raises DuplicateKey when survivor and retired are one identifier.
+        Raises RecordInUse for one with an order that is open or a study, UnknownKey for one that
+        is not known.
         """
-        retired = tuple(event.retired)
-        if not retired:
-            raise RequiredFieldMissing("no prior patient identifier", location=event.location)
-        if any(each.agrees_with(mine) for each in retired for mine in event.survivor.identifiers):
-            raise DuplicateKey("a patient cannot be merged into itself", location=event.location)
-        survivor, _ = self.resolve(tx, event.survivor, event.occurred_at, origin.received_at)
-        for identifier in retired:
-            self._retire(tx, identifier, tx.patients.get(survivor.pk), event.location)
-        self._follow(tx, tx.patients.get(survivor.pk), origin.received_at)
+        patient = find_patient(tx, event.patient)
+        if patient is None:
+            raise UnknownKey("no such patient", location=event.location)
+        visits = [v for v in tx.visits.of_patient(patient.pk) if v.is_called(event.visit)]
+        orders = tx.orders.of_patient(patient.pk)
+        if visits:
+            orders = tuple(o for o in orders if _is_of_any(o, visits))
+        if any(is_open(order) for order in orders):
+            raise RecordInUse("an open order hangs on the record", location=event.location)
+        if tx.studies.of_procedures([p.pk for order in orders for p in order.procedures]):
+            raise RecordInUse("a study hangs on the record", location=event.location)
+        for visit in visits or tx.visits.of_patient(patient.pk):
+            tx.visits.remove(visit.pk)
+        if not visits:
+            if patient.removed:
+                return Disposition.NOTED
+            tx.patients.remove(patient.pk)
         return Disposition.APPLIED
 
-    def _retire(
-        self, tx: Transaction, identifier: Identifier, survivor: Patient, location: str
-    ) -> None:
-        retired = tx.patients.find(identifier)
-        if retired is None:
-            tx.patients.add_identifiers(survivor.pk, (identifier,), alias=True)
-        elif retired.pk != survivor.pk:
-            self._absorb(tx, retired, survivor)
-        elif len(survivor.identifiers) > 1:
-            tx.patients.retire_identifier(survivor.pk, identifier)
-        elif identifier.key == survivor.patient_id.key:
-            raise DuplicateKey("the prior identifier is the survivor's own", location=location)
-
-    def _absorb(self, tx: Transaction, retired: Patient, survivor: Patient) -> None:
-        """Join two records of one person: what the survivor's does not tell the other may."""
-        tx.patients.merge(retired.pk, survivor.pk)
-        attributes = merged(retired.attributes, survivor.attributes)
-        if attributes != dict(survivor.attributes):
-            newest = tx.patients.occurred_at(survivor.pk)
-            tx.patients.change(survivor.pk, attributes, newest)
-
-    def _find(self, tx: Transaction, details: PatientDetails) -> Patient | None:
-        for identifier in details.identifiers:
-            if (patient := tx.patients.find(identifier)) is not None:
-                return patient
-        return None
-
-    def _follow(self, tx: Transaction, patient: Patient, now: float) -> None:
+    def follow(self, tx: Transaction, patient: Patient, now: float) -> None:
         """Bring every order, waiting study and published study of the patient up to date."""
-        orders = [catch_up(tx, order, patient) for order in tx.orders.of_patient(patient.pk)]
-        for order in orders:
+        orders = self.show(tx, patient, tx.orders.of_patient(patient.pk), now)
+        self._reconcile.changed(tx, orders, patient, now)
+
+    def follow_split(self, tx: Transaction, patient: Patient, now: float) -> None:
+        """The same, where the patient may no longer be whom its matched studies were taken for."""
+        orders = self.show(tx, patient, tx.orders.of_patient(patient.pk), now)
+        self._reconcile.again(tx, orders, patient, now)
+
+    def show(
+        self, tx: Transaction, patient: Patient, orders: Iterable[Order], now: float
+    ) -> list[Order]:
+        """Bring orders of a patient and their worklist entries up to date."""
+        shown = [catch_up(tx, order, patient) for order in orders]
+        for index, order in enumerate(shown):
             reason = held_reason(patient, order)
             if reason != order.held_reason:
-                tx.orders.change(replace(order, held_reason=reason), now)
-            self._worklist.project(tx, order, patient)
-        self._reconcile.changed(tx, orders, patient, now)
+                shown[index] = replace(order, held_reason=reason)
+                tx.orders.change(shown[index], now)
+            self._worklist.project(tx, shown[index], patient)
+        return shown
+
+    def _add(
+        self,
+        tx: Transaction,
+        details: PatientDetails,
+        occurred_at: str,
+        warnings: list[str] | None,
+    ) -> Patient:
+        patient = tx.patients.add(details, occurred_at)
+        if details.aliases:
+            self._identify(tx, patient, details, warnings)
+            patient = tx.patients.get(patient.pk)
+        return patient
+
+    def _identify(
+        self,
+        tx: Transaction,
+        patient: Patient,
+        details: PatientDetails,
+        warnings: list[str] | None,
+    ) -> bool:
+        """Give a patient the identifiers nobody has; returns whether there were any."""
+        new: dict[bool, list[Identifier]] = {False: [], True: []}
+        known = {each.key for each in (*patient.identifiers, *patient.aliases)}
+        values = {each.value for each in details.identifiers}
+        said = [(each, False) for each in details.identifiers]
+        said += [(each, True) for each in details.aliases if each.value not in values]
+        for identifier, is_alias in said:
+            if identifier.key in known:
+                continue
+            known.add(identifier.key)
+            owner = tx.patients.find(identifier)
+            if owner is None:
+                new[is_alias].append(identifier)
+            elif owner.pk != patient.pk and warnings is not None:
+                place = "PID^1^3" if not is_alias else "PID^1^2"
+                warnings.append(f"{place}: a further identifier belongs to another patient")
+        for is_alias, identifiers in new.items():
+            if identifiers:
+                tx.patients.add_identifiers(patient.pk, identifiers, alias=is_alias)
+        return bool(new[False] or new[True])
+
+
+def find_patient(tx: Transaction, details: PatientDetails) -> Patient | None:
+    """Whom a message is about, by the first identifier that somebody has; locked.
+
+    What came as PID-2 or PID-4 beside PID-3 once may come alone: then it is all there is.
+    """
+    for identifier in details.identifiers:
+        if (patient := tx.patients.find(identifier)) is not None:
+            return patient
+    values = {each.value for each in details.identifiers}
+    for alias in details.aliases:
+        if alias.value in values and (patient := tx.patients.find(alias)) is not None:
+            return patient
+    return None
+
+
+def is_open(order: Order) -> bool:
+    """Whether something of an order is still to be done."""
+    steps = [step for procedure in order.procedures for step in procedure.steps]
+    return not steps or any(step.status not in FINAL for step in steps)
+
+
+def _is_of_any(order: Order, visits: Iterable[Visit]) -> bool:
+    return any(belongs(order.visit, visit) for visit in visits)
+
+
+def belongs(numbers: VisitNumbers, visit: Visit) -> bool:
+    """Whether an order with these visit numbers is of the visit; without any, of one without."""
+    return visit.is_called(numbers) or not (numbers or visit.numbers)
 
 
 def _names_itself(patient: Patient, details: PatientDetails) -> bool:

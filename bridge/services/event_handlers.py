@@ -10,8 +10,19 @@ from bridge.domain.identifiers import Authority
 from bridge.domain.journal import Disposition
 from bridge.domain.order import OrderReceived
 from bridge.domain.order_control import OrderControlTable
-from bridge.domain.patient_events import PatientsMerged, PatientUpdated
+from bridge.domain.patient_events import (
+    IdentifierChanged,
+    IdentifiersMoved,
+    PatientRemoved,
+    PatientsLinked,
+    PatientsMerged,
+    PatientUpdated,
+)
+from bridge.domain.visit import VisitChanged, VisitRenumbered, VisitsMoved
 from bridge.services.change_patient import ChangePatient
+from bridge.services.change_visit import ChangeVisit
+from bridge.services.merge_patients import MergePatients
+from bridge.services.move_patients import MovePatients
 from bridge.services.origin import Origin
 from bridge.services.project_worklist import ProjectWorklist
 from bridge.services.receive_order import ReceiveOrder
@@ -38,9 +49,24 @@ def event_handlers(
     )
     return {
         OrderReceived: orders.apply,
-        PatientUpdated: patients.update,
-        PatientsMerged: patients.merge,
+        **_of_patients(patients, reconcile),
         Noted: note,
+    }
+
+
+def _of_patients(patients: ChangePatient, reconcile: Reconcile) -> Handlers:
+    merges, visits = MergePatients(patients, reconcile), ChangeVisit(patients)
+    moves = MovePatients(patients, merges)
+    return {
+        PatientUpdated: patients.update,
+        PatientRemoved: patients.remove,
+        PatientsMerged: merges.merge,
+        PatientsLinked: merges.link,
+        IdentifiersMoved: moves.move_identifiers,
+        IdentifierChanged: moves.change_identifier,
+        VisitChanged: visits.change,
+        VisitRenumbered: visits.renumber,
+        VisitsMoved: moves.move_visits,
     }
 
 

@@ -29,7 +29,7 @@ def find_steps(
             of_patient = {
                 order.pk
                 for order, _ in steps
-                if tx.patients.get(order.patient_pk).is_called(patient_id)
+                if is_of(order, tx.patients.get(order.patient_pk), patient_id)
             }
         else:  # an accession number without issuer may be two patients'
             patients = {order.patient_pk for order, _ in steps}
@@ -45,8 +45,8 @@ def catch_up(tx: Transaction, order: Order, patient: Patient) -> Order:
             named = {pk for ref in performed.scheduled for _, pk in _by_study([order], ref)} - set(
                 performed.step_pks
             )
-            theirs = performed.patient_id is not None and not patient.is_called(
-                performed.patient_id
+            theirs = performed.patient_id is not None and not is_of(
+                order, patient, performed.patient_id
             )
             if not named or theirs:
                 continue
@@ -54,6 +54,13 @@ def catch_up(tx: Transaction, order: Order, patient: Patient) -> Order:
             for event in performed.events:
                 order = move_steps(tx, order, named, event)
     return order
+
+
+def is_of(order: Order, patient: Patient, identifier: Identifier) -> bool:
+    """Whether the patient of an order is, or was when it was placed, known by an identifier."""
+    if patient.is_called(identifier):
+        return True
+    return any(identifier.agrees_with(each) for each in order.former_patient_ids)
 
 
 def _by_study(orders: Iterable[Order], ref: ScheduledReference) -> list[tuple[Order, int]]:

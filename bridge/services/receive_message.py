@@ -10,12 +10,14 @@ from functools import partial
 from bridge.domain.errors import BridgeError
 from bridge.domain.events import Event, Noted
 from bridge.domain.journal import Direction, Disposition, JournalEntry, Mention
+from bridge.domain.order_control import OrderControlTable
 from bridge.domain.sender_options import NO_OPTIONS, SenderOptions
 from bridge.services.complete_order import Mode
 from bridge.services.event_handlers import Handlers
 from bridge.services.mentions import mentions
 from bridge.services.order_outcomes import OrderOutcome, order_outcomes
 from bridge.services.origin import Origin
+from bridge.services.parking import resume
 from bridge.services.transaction import Store, Transaction
 
 
@@ -33,6 +35,7 @@ class InboundMessage:
     warnings: tuple[str, ...] = ()
     mode: str = Mode.HIS_ONLY.value
     options: SenderOptions = NO_OPTIONS
+    control: OrderControlTable | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,41 +127,57 @@ class ReceiveMessage:
             if then is not None and (first := tx.journal.applied(entry.dedupe_key or "")):
                 then(tx, first, stored)
             return stored
-        dispositions = self.apply(tx, message, events)
-        disposition = overall(dispositions)
+        found: list[str] = []
+        dispositions = self.apply(tx, message, events, found)
+        disposition, warnings = overall(dispositions), (*message.warnings, *found)
         answer = reply(
             Receipt(
                 disposition=disposition,
-                warnings=message.warnings,
+                warnings=warnings,
                 orders=partial(order_outcomes, tx, events, dispositions),
             )
         )
-        _keep(tx, replace(entry, disposition=disposition, reply=answer), then)
+        kept = replace(entry, disposition=disposition, reply=answer, warnings=warnings)
+        pk = _keep(tx, kept, then)
+        if Disposition.PARKED in dispositions:
+            tx.parked.attach(pk)
         return answer
 
     def apply(
-        self, tx: Transaction, message: InboundMessage, events: Sequence[Event]
+        self,
+        tx: Transaction,
+        message: InboundMessage,
+        events: Sequence[Event],
+        warnings: list[str] | None = None,
     ) -> list[Disposition]:
-        """Apply events of a message in a transaction that is journaled by who opened it."""
+        """Apply events of a message in a transaction that is journaled by who opened it.
+
+        `warnings` takes what use cases find odd, each as `LOCATION: text`.
+        """
         if any(not isinstance(event, Noted) for event in events):
             tx.orders.begin_change()
-        origin = self._origin(message)
-        return [self._handlers[type(event)](tx, event, origin) for event in events]
+        origin = self._origin(message, [] if warnings is None else warnings)
+        dispositions = [self._handlers[type(event)](tx, event, origin) for event in events]
+        resume(tx, events, self._handlers, origin)
+        return dispositions
 
-    def _origin(self, message: InboundMessage) -> Origin:
+    def _origin(self, message: InboundMessage, warnings: list[str]) -> Origin:
         return Origin(
             source=message.source,
             mode=Mode(message.mode),
             received_at=message.received_at,
             default_start=partial(self._default_start, message.received_at),
             options=message.options,
+            control=message.control,
+            warnings=warnings,
         )
 
 
-def _keep(tx: Transaction, entry: JournalEntry, then: Then | None) -> None:
+def _keep(tx: Transaction, entry: JournalEntry, then: Then | None) -> int:
     pk = tx.journal.add(entry)
     if then is not None:
         then(tx, pk, entry.reply)
+    return pk
 
 
 def content_hash(raw: bytes) -> str:
@@ -175,7 +194,7 @@ def dedupe_key(message: InboundMessage, content: str) -> str:
 def overall(dispositions: Iterable[Disposition]) -> Disposition:
     """What became of a message, by what became of its events."""
     found = set(dispositions)
-    for each in (Disposition.APPLIED, Disposition.STALE):
+    for each in (Disposition.APPLIED, Disposition.PARKED, Disposition.STALE):
         if each in found:
             return each
     return Disposition.NOTED

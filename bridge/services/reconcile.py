@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 
 from bridge.domain.delivery import EventKind
 from bridge.domain.matching import Candidate, Key, MatchDecision, Outcome, decide
+from bridge.domain.identifiers import Identifier
 from bridge.domain.order import Order, Procedure
 from bridge.domain.patient import Patient
 from bridge.domain.performed_step import PerformedStep
 from bridge.domain.study import RequestAttributes, Study, StudyState
+from bridge.services.performed_orders import is_of
 from bridge.services.publish_study import PublishStudy
 from bridge.services.surrogates import as_carried, of_study
 from bridge.services.transaction import Transaction
@@ -79,6 +81,19 @@ class Reconcile:
             self._publish.announce(tx, study_instance_uid, EventKind.STUDY_CHANGED, now)
 
 
+    def again(
+        self, tx: Transaction, orders: Sequence[Order], patient: Patient, now: float
+    ) -> None:
+        """Decide anew on what waits and on what was matched, where the patient may be another.
+
+        """
+        told = self.waiting(tx, orders, patient, now)
+        procedures = [p.pk for order in orders for p in order.procedures]
+        for study_instance_uid in tx.studies.of_procedures(procedures):
+            if study_instance_uid not in told:
+                self.study(tx, study_instance_uid, now)
+
+
 def candidates(tx: Transaction, study: Study) -> tuple[Candidate, ...]:
     """Every procedure that some key of the study leads to, each with all the keys that do."""
     patient_of = _Patients(tx)
@@ -86,9 +101,22 @@ def candidates(tx: Transaction, study: Study) -> tuple[Candidate, ...]:
     for key, order, procedure in _led_to(tx, study, patient_of):
         found.setdefault(procedure.pk, (order, procedure, set()))[2].add(key)
     return tuple(
-        Candidate(order=order, procedure=procedure, patient=patient_of(order), keys=frozenset(keys))
+        Candidate(
+            order=order,
+            procedure=procedure,
+            patient=patient_of(order),
+            keys=frozenset(keys),
+            formerly=tx.patients.formerly(order.patient_pk),
+            linked=_linked(tx, order.patient_pk),
+        )
         for order, procedure, keys in found.values()
     )
+
+
+def _linked(tx: Transaction, patient_pk: int) -> tuple[Identifier, ...]:
+    """Every identifier of the records that are linked to a patient's."""
+    patients = [tx.patients.get(pk) for pk in tx.merges.linked_to(patient_pk)]
+    return tuple(each for p in patients for each in (*p.identifiers, *p.aliases))
 
 
 class _Patients:
@@ -154,7 +182,7 @@ def _requested(
             elif item.study_instance_uid:
                 named = procedure.study_instance_uid == item.study_instance_uid
             else:
-                same = study.patient_id and patient_of(order).is_called(study.patient_id)
+                same = study.patient_id and is_of(order, patient_of(order), study.patient_id)
                 named = bool(same) and item.sps_id in {s.sps_id for s in procedure.steps}
             if named:
                 yield order, procedure

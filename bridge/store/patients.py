@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, false, select, update
 from sqlalchemy.dialects import postgresql
 
 from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.names import fold_name
 from bridge.domain.patient import Attributes, Patient, PatientDetails
 from bridge.store.statement import Statement, insert
-from bridge.store.tables import imaging_service_request, patient, patient_identifier
+from bridge.store.tables import patient, patient_identifier
 
 _INSERT = insert(
     patient, ("attributes", "name_folded", "occurred_at", "updated_at"), returning_pk=True
@@ -38,19 +39,34 @@ _OWNER = Statement(
         patient_identifier.c.authority_key == bindparam("authority_key"),
     )
 )
+_OWNER_BY_UNIVERSAL_ID = Statement(
+    select(patient_identifier.c.patient_pk).where(
+        patient_identifier.c.value == bindparam("value"),
+        patient_identifier.c.universal_id == bindparam("universal_id"),
+    )
+)
 _OWNERS_OF_VALUE = (
     select(patient_identifier.c.patient_pk)
-    .where(patient_identifier.c.value == bindparam("value"))
+    .join(patient, patient.c.pk == patient_identifier.c.patient_pk)
+    .where(patient_identifier.c.value == bindparam("value"), patient.c.removed == false())
     .distinct()
+)
+_HOLDERS_OF_VALUE = Statement(
+    select(
+        patient_identifier.c.patient_pk,
+        patient_identifier.c.alias,
+        patient_identifier.c.rank,
+        patient_identifier.c.authority_key,
+    ).where(patient_identifier.c.value == bindparam("value"))
 )
 _LOCK = Statement(
     select(patient.c.merged_into)
     .where(patient.c.pk == bindparam("pk"))
     .with_for_update(key_share=True)
 )
-_PATIENT = select(patient.c.pk, patient.c.attributes, patient.c.occurred_at).where(
-    patient.c.pk == bindparam("pk")
-)
+_PATIENT = select(
+    patient.c.pk, patient.c.attributes, patient.c.occurred_at, patient.c.removed
+).where(patient.c.pk == bindparam("pk"))
 _IDENTIFIERS = (
     select(patient_identifier)
     .where(patient_identifier.c.patient_pk == bindparam("pk"))
@@ -69,18 +85,27 @@ class Patients:
 
         Locked until the transaction ends: nobody merges away whom somebody gives an order to.
         """
-        key = {"value": identifier.value, "authority_key": identifier.authority.key}
-        pk = _OWNER.scalar(self._connection, key)
+        pk = self._owner(identifier)
         if self._connection.dialect.name == postgresql.dialect.name:
             while pk is not None and _LOCK.scalar(self._connection, {"pk": pk}) is not None:
-                pk = _OWNER.scalar(self._connection, key)  # merged while we waited for the lock
+                pk = self._owner(identifier)  # merged while we waited for the lock
         return None if pk is None else self.get(pk)
+
+    def _owner(self, identifier: Identifier) -> int | None:
+        """Who has it; an authority known by name and by universal ID may be named by either."""
+        authority = identifier.authority
+        key = {"value": identifier.value, "authority_key": authority.key}
+        pk = _OWNER.scalar(self._connection, key)
+        if pk is None and authority.universal_id:
+            named = {"value": identifier.value, "universal_id": authority.universal_id}
+            pk = _OWNER_BY_UNIVERSAL_ID.scalar(self._connection, named)
+        return None if pk is None else int(pk)
 
     def is_known(self, identifier: Identifier) -> bool:
         """Whether any patient answers to this identifier; with no authority, by value alone."""
         if identifier.authority:
-            parameters = {"value": identifier.value, "authority_key": identifier.authority.key}
-            return _OWNER.scalar(self._connection, parameters) is not None
+            pk = self._owner(identifier)
+            return pk is not None and not self.get(pk).removed
         found = self._connection.execute(_OWNERS_OF_VALUE, {"value": identifier.value})
         return found.first() is not None
 
@@ -93,6 +118,7 @@ class Patients:
             identifiers=tuple(_identifier(each) for each in rows if not each.alias),
             aliases=tuple(_identifier(each) for each in rows if each.alias),
             attributes=row.attributes,
+            removed=row.removed,
         )
 
     def occurred_at(self, pk: int) -> str:
@@ -116,15 +142,12 @@ class Patients:
 
     def change(self, pk: int, attributes: Attributes, occurred_at: str) -> None:
         """Set the attributes of a patient."""
-        self._connection.execute(
-            update(patient)
-            .where(patient.c.pk == pk)
-            .values(
-                attributes=dict(attributes),
-                name_folded=fold_name(attributes.get("PatientName", "")),
-                occurred_at=occurred_at,
-                updated_at=time.time(),
-            )
+        self._set(
+            pk,
+            attributes=dict(attributes),
+            name_folded=fold_name(attributes.get("PatientName", "")),
+            occurred_at=occurred_at,
+            removed=False,
         )
 
     def add_identifiers(
@@ -145,39 +168,68 @@ class Patients:
             update(patient).where(patient.c.pk.in_(pks)).values(updated_at=time.time())
         )
 
-    def merge(self, retired_pk: int, survivor_pk: int) -> None:
-        """Move identifiers and orders of the retired record to the survivor; keep the pointer."""
-        self._connection.execute(
-            update(patient_identifier)
-            .where(patient_identifier.c.patient_pk == retired_pk)
-            .values(patient_pk=survivor_pk, alias=True)
-        )
-        self._connection.execute(
-            update(imaging_service_request)
-            .where(imaging_service_request.c.patient_pk == retired_pk)
-            .values(patient_pk=survivor_pk)
-        )
-        self._connection.execute(
-            update(patient)
-            .where(or_(patient.c.pk == retired_pk, patient.c.merged_into == retired_pk))
-            .values(merged_into=survivor_pk)
-        )
-        self._touch(retired_pk, survivor_pk)
-
-    def retire_identifier(self, pk: int, identifier: Identifier) -> None:
-        """Turn one of a patient's identifiers into an alias."""
-        self._connection.execute(
-            update(patient_identifier)
-            .where(
-                and_(
-                    patient_identifier.c.patient_pk == pk,
-                    patient_identifier.c.value == identifier.value,
-                    patient_identifier.c.authority_key == identifier.authority.key,
-                )
+    def retire_identifiers(self, pk: int, identifiers: Iterable[Identifier]) -> None:
+        """Turn identifiers of a patient into aliases."""
+        for each in identifiers:
+            self._connection.execute(
+                update(patient_identifier).where(_is(pk, each)).values(alias=True)
             )
-            .values(alias=True)
+
+    def rename_identifier(self, pk: int, previous: Identifier, current: Identifier) -> None:
+        """Put `current` in the place of `previous`, which stays as an alias."""
+        query = select(patient_identifier.c.rank).where(_is(pk, previous))
+        rank = int(self._connection.execute(query).scalar_one())
+        self.retire_identifiers(pk, (previous,))
+        known = select(patient_identifier.c.pk).where(_is(pk, current))
+        if self._connection.execute(known).first() is None:
+            _INSERT_IDENTIFIERS.run(self._connection, _identifier_row(pk, current, rank))
+        self._connection.execute(
+            update(patient_identifier).where(_is(pk, current)).values(alias=False, rank=rank)
         )
-        self._touch(pk)
+
+    def move_identifiers(
+        self, source_pk: int, target_pk: int, identifiers: Iterable[Identifier]
+    ) -> None:
+        """Identifiers of one patient are another's from now on, after those it has."""
+        rank = len(self._connection.execute(_IDENTIFIERS, {"pk": target_pk}).all())
+        for offset, each in enumerate(identifiers):
+            self._connection.execute(
+                update(patient_identifier)
+                .where(_is(source_pk, each))
+                .values(patient_pk=target_pk, assigned_to=target_pk, rank=rank + offset)
+            )
+
+    def remove(self, pk: int) -> None:
+        """Drop what a record says; who names its identifiers again begins anew."""
+        self._set(pk, attributes={}, name_folded="", removed=True)
+
+    def formerly(self, pk: int) -> tuple[Attributes, ...]:
+        """What the records said that were merged into this patient's."""
+        query = select(patient.c.attributes).where(patient.c.merged_into == pk)
+        return tuple(self._connection.execute(query.order_by(patient.c.pk)).scalars())
+
+    def shown_as(self, value: str, issuer: str) -> tuple[Identifier, ...]:
+        """The Patient IDs of those who are called `value` by another identifier than that.
+
+        An `issuer` leaves out identifiers of others.
+        """
+        rows = _HOLDERS_OF_VALUE.rows(self._connection, {"value": value})
+        holders = [pk for pk, alias, rank, key in rows if alias or rank if issuer in ("", key)]
+        named = (self.get(pk).patient_id for pk in dict.fromkeys(holders))
+        return tuple(each for each in named if (each.value, issuer) != (value, each.authority.key))
+
+    def _set(self, pk: int, **values: Any) -> None:
+        self._connection.execute(
+            update(patient).where(patient.c.pk == pk).values(updated_at=time.time(), **values)
+        )
+
+
+def _is(pk: int, identifier: Identifier) -> ColumnElement[bool]:
+    return and_(
+        patient_identifier.c.patient_pk == pk,
+        patient_identifier.c.value == identifier.value,
+        patient_identifier.c.authority_key == identifier.authority.key,
+    )
 
 
 def _unique(identifiers: Iterable[Identifier]) -> tuple[Identifier, ...]:

@@ -16,8 +16,8 @@ from bridge.store.images import Images
 from bridge.store.journal import Journal
 from bridge.store.orders import Orders
 from bridge.store.overview import Overviews
-from bridge.store.patient_merges import PatientMerges
 from bridge.store.parked import Parked
+from bridge.store.patient_merges import PatientMerges
 from bridge.store.patients import Patients
 from bridge.store.performed_steps import PerformedSteps
 from bridge.store.records import Records

@@ -23,6 +23,7 @@ from bridge.store.database import Database
 from bridge.store.deliveries import Deliveries
 from bridge.store.journal import Journal
 from bridge.store.orders import Orders
+from bridge.store.patient_merges import PatientMerges
 from bridge.store.patients import Patients
 from bridge.store.studies import Studies
 from bridge.store.timers import Timers
@@ -233,7 +234,7 @@ def test_an_order_for_a_patient_who_is_merged_away_is_the_survivors(
     assert core.entry()["patient_id"] == "S"
 
 
-@pytest.mark.parametrize("point", [(Patients, "merge"), (Orders, "of_patient")])
+@pytest.mark.parametrize("point", [(PatientMerges, "merge"), (Orders, "of_patient")])
 def test_an_order_that_arrives_during_the_merge_is_the_survivors(
     core: Core, race: Race, point: tuple[type, str]
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -94,6 +95,8 @@ def candidate(
     patient: Patient = BINH,
     modality: str = "CT",
     accession: str = "A1",
+    former: tuple[Identifier, ...] = (),
+    **more: Any,
 ) -> Candidate:
     wanted = procedure(pk, modality)
     order = Order(
@@ -104,8 +107,9 @@ def candidate(
         procedures=(wanted,),
         source="",
         occurred_at="",
+        former_patient_ids=former,
     )
-    return Candidate(order=order, procedure=wanted, patient=patient, keys=frozenset(keys))
+    return Candidate(order=order, procedure=wanted, patient=patient, keys=frozenset(keys), **more)
 
 
 def decided(study: Study, *candidates: Candidate, known: bool = True) -> MatchDecision:
@@ -120,6 +124,7 @@ COLUMNS = {
         replace(STUDY, patient_id=None, patient_name="UNKNOWN", attributes={}),
         False,
     ),
+    PatientAgreement.LINKED: (replace(STUDY, patient_id=Identifier("P3", HOSP)), True),
     PatientAgreement.OTHER: (replace(STUDY, patient_id=Identifier("P2", HOSP)), True),
 }
 
@@ -128,9 +133,10 @@ COLUMNS = {
 @pytest.mark.parametrize("key", Key)
 def test_each_cell_of_the_decision_table(key: Key, agreement: PatientAgreement) -> None:
     study, known = COLUMNS[agreement]
-    assert patient_agreement(study, BINH, patient_is_known=known) is agreement
+    linked = (Identifier("P3", HOSP),)
+    assert patient_agreement(study, BINH, patient_is_known=known, linked=linked) is agreement
 
-    decision = decided(study, candidate(key), known=known)
+    decision = decided(study, candidate(key, linked=linked), known=known)
 
     rule = DECISIONS[key, agreement]
     assert (decision.outcome, decision.reason) == (rule.outcome, rule.reason)
@@ -140,6 +146,37 @@ def test_each_cell_of_the_decision_table(key: Key, agreement: PatientAgreement) 
 
 def test_the_table_has_every_cell() -> None:
     assert set(DECISIONS) == {(key, each) for key in Key for each in PatientAgreement}
+
+
+@pytest.mark.parametrize("key", Key)
+def test_a_match_across_a_link_is_suggested_and_never_made(key: Key) -> None:
+    assert DECISIONS[key, PatientAgreement.LINKED].outcome is Outcome.CANDIDATES
+
+
+JOHN_DOE = {"PatientName": "DOE^JOHN", "PatientBirthDate": "19000101", "PatientSex": "O"}
+UNDER_JOHN_DOE = replace(
+    STUDY,
+    patient_id=Identifier("TEMP"),
+    patient_name="DOE^JOHN",
+    attributes={"PatientBirthDate": "19000101", "PatientSex": "O"},
+)
+
+
+def test_images_of_a_merged_john_doe_show_what_his_record_said() -> None:
+    patient = replace(BINH, aliases=(Identifier("TEMP", HOSP),))
+    wanted = candidate(UID, patient=patient, formerly=(JOHN_DOE,))
+    assert decided(UNDER_JOHN_DOE, wanted).outcome is Outcome.MATCHED
+    wanted = candidate(UID, patient=patient)
+    assert decided(UNDER_JOHN_DOE, wanted).outcome is Outcome.CONFLICT
+
+
+def test_images_of_an_order_that_was_moved_name_whom_it_was_made_for() -> None:
+    study = replace(STUDY, patient_id=Identifier("P2", HOSP), patient_name="LE^LAN")
+    moved = candidate(UID, former=LAN.identifiers)
+    assert decided(study, moved).outcome is Outcome.MATCHED
+    assert decided(study, candidate(UID)).outcome is Outcome.CONFLICT
+    several = replace(study, further_patient_ids=(Identifier("P1", HOSP),))
+    assert decided(several, moved).outcome is Outcome.MATCHED
 
 
 @pytest.mark.parametrize("key", Key)

@@ -44,9 +44,7 @@ def _create_visit() -> None:
         sa.Column("attributes", sa.JSON(), nullable=False),
         sa.Column("occurred_at", TEXT, server_default="", nullable=False),
         sa.Column("updated_at", sa.Double(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["patient_pk"], ["patient.pk"], name=op.f("fk_visit_patient_pk")
-        ),
+        sa.ForeignKeyConstraint(["patient_pk"], ["patient.pk"], name=op.f("fk_visit_patient_pk")),
         sa.PrimaryKeyConstraint("pk", name=op.f("pk_visit")),
     )
     for column in ("patient_pk", "number_key", "account_key"):
