@@ -45,6 +45,11 @@ def status_of(history: History) -> StepStatus:
     return status
 
 
+def is_late(history: History, at: str) -> bool:
+    """Whether something newer than this time happened already."""
+    return bool(at) and any(when > at for when, _ in history)
+
+
 def recorded(history: History, at: str, event: StepEvent) -> History | None:
     """The history with one more event at its place; None when something newer stands against it.
 

@@ -1,7 +1,8 @@
 """Lay a newer message over an order: which procedure and step it means, and what it changes.
 
 A message is a snapshot of the procedures it describes (STANDARDS 2.8); a cancel or a status names
-some of them. Both are found the same way, one to one: by identifier, by code, by place.
+some of them. Each procedure, and the schedule of each step, follows the newest message that tells
+of it: so messages on different procedures of an order may overtake each other.
 """
 
 from __future__ import annotations
@@ -22,51 +23,136 @@ from bridge.domain.order import (
 )
 from bridge.domain.patient import merged
 from bridge.domain.scheduling import with_step_ids
-from bridge.domain.step_status import FINAL, StepStatus
+from bridge.domain.step_history import (
+    History,
+    cancelled_at,
+    history_of,
+    is_unscheduled,
+    recorded,
+    status_of,
+)
+from bridge.domain.step_status import FINAL, StepEvent, StepStatus
 from bridge.services.complete_order import Mode, completed
+from bridge.services.move_steps import steps_of
+from bridge.services.pair_procedures import is_named, paired, paired_steps, same_procedure
 from bridge.services.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
-class _Additions:
-    """How procedures and steps that a message adds begin."""
+class Birth:
+    """How what a message adds begins: in which mode, when the message was written, as what."""
 
     mode: Mode
-    start: Callable[[], str]
-    status: StepStatus
+    at: str
+    history: History = ()
+
+    @property
+    def status(self) -> StepStatus:
+        """The status that the steps begin with."""
+        return status_of(self.history)
+
+
+@dataclass(frozen=True, slots=True)
+class Overlaid:
+    """An order with a message laid over it.
+
+    `steps` are those the message is about, None for all; `is_newer` says that it told something
+    that nothing newer had told.
+    """
+
+    order: Order
+    steps: frozenset[int] | None
+    is_newer: bool
+
+
+def is_older(at: str, held: str) -> bool:
+    """Whether a message is surely older than what is held."""
+    return bool(at and held and at < held)
 
 
 def overlay(
     tx: Transaction, event: OrderReceived, order: Order, mode: Mode, start: Callable[[], str]
-) -> tuple[Order, frozenset[int] | None]:
+) -> Overlaid:
     """Lay a snapshot over what is held: what it says wins, what it leaves out stays.
 
     Steps of a procedure the snapshot describes, which it no longer lists, are removed unless
-    they were performed. Returns the order and the steps the event is about, None for all.
+    they were performed. What is older than what is held changes nothing of it.
 
     Raises DuplicateKey when it gives a procedure another Study Instance UID.
     """
-    order = replace(order, attributes=merged(order.attributes, event.attributes))
+    newer = not is_older(event.occurred_at, order.occurred_at)
+    if newer:
+        attributes = merged(order.attributes, event.attributes)
+        occurred_at = event.occurred_at or order.occurred_at
+        order = replace(order, attributes=attributes, occurred_at=occurred_at)
+        _refuse_other_study_uid(order, event)
     if not event.procedures:
-        return order, None
-    _refuse_other_study_uid(order, event)
-    additions = _Additions(mode, start, _status_of_additions(order, event))
-    procedures = list(order.procedures)
-    touched: set[int] = set()
-    new = []
+        return Overlaid(order, None, newer)
+    return _overlay_procedures(tx, event, order, Birth(mode, event.occurred_at), start)
+
+
+def _overlay_procedures(
+    tx: Transaction, event: OrderReceived, order: Order, birth: Birth, start: Callable[[], str]
+) -> Overlaid:
+    birth = replace(birth, history=_history_of_additions(order, event))
+    procedures, touched = list(order.procedures), set[int]()
+    newer, new = False, []
     for details, index in zip(
         event.procedures, paired(order.procedures, event.procedures), strict=True
     ):
         if index is None:
             new.append(details)
             continue
-        procedures[index] = _overlaid(tx, procedures[index], details, additions)
+        if not is_older(event.occurred_at, procedures[index].occurred_at):
+            newer = True
+            procedures[index] = _overlaid(tx, procedures[index], details, birth)
         touched.update(step.pk for step in procedures[index].steps)
-    taken = _numbered(tx, order) if new else 0
-    for details in completed(new, order, mode, start, taken) if new else ():
-        procedures.append(add_procedure(tx, order, details, additions.status))
-        touched.update(step.pk for step in procedures[-1].steps)
-    return replace(order, procedures=tuple(procedures)), frozenset(touched)
+    added = add_procedures(tx, order, new, birth, start, _numbered(tx, order)) if new else ()
+    touched.update(step.pk for procedure in added for step in procedure.steps)
+    order = replace(order, procedures=(*procedures, *added))
+    return Overlaid(order, frozenset(touched), newer or bool(new))
+
+
+def add_procedures(
+    tx: Transaction,
+    order: Order,
+    said: Sequence[ProcedureDetails],
+    birth: Birth,
+    start: Callable[[], str],
+    taken: int,
+) -> tuple[Procedure, ...]:
+    """Create procedures with their steps, completed by what the site and its filler give.
+
+    `taken` procedures of the accession number are numbered already.
+    """
+    complete = completed(said, order, birth.mode, start, taken)
+    return tuple(
+        _add_procedure(tx, order, details, birth, said[place].steps if said else ())
+        for place, details in enumerate(complete)
+    )
+
+
+def _add_procedure(
+    tx: Transaction,
+    order: Order,
+    details: ProcedureDetails,
+    birth: Birth,
+    said: Sequence[StepDetails],
+) -> Procedure:
+    procedure = tx.orders.add_procedure(order.pk, details, birth.at)
+    steps = tuple(
+        _add_step(tx, procedure.pk, each, birth, place < len(said) and bool(said[place].start_date))
+        for place, each in enumerate(details.steps)
+    )
+    return replace(procedure, steps=steps)
+
+
+def _add_step(
+    tx: Transaction, procedure_pk: int, details: StepDetails, birth: Birth, has_start: bool
+) -> Step:
+    """A start that the site filled in gives way to any that a message tells, however old."""
+    scheduled_at = birth.at if has_start else ""
+    return tx.orders.add_step(procedure_pk, details, birth.status, birth.history, scheduled_at)
 
 
 def _numbered(tx: Transaction, order: Order) -> int:
@@ -85,27 +171,28 @@ def _numbered(tx: Transaction, order: Order) -> int:
 def named_steps(event: OrderReceived, order: Order) -> frozenset[int] | None:
     """The steps a cancel or a status is about; None when it names none, which means all of them.
 
-    Raises UnknownKey when it names a procedure that an order of several does not have.
+    Raises UnknownKey when it names a procedure or steps that an order of several does not have.
     """
     found: set[int] = set()
     for details, index in zip(
         event.procedures, paired(order.procedures, event.procedures), strict=True
     ):
         if index is not None:
-            found.update(step.pk for step in _named_of(order.procedures[index], details))
-        elif len(order.procedures) > 1 and (
-            details.study_instance_uid or details.rp_id or details.code
-        ):
+            found.update(step.pk for step in _named_of(order.procedures[index], details, event))
+        elif len(order.procedures) > 1 and is_named(details):
             raise UnknownKey("the order has no such procedure", location=event.location)
         else:
             return None
     return frozenset(found) or None
 
 
-def _named_of(held: Procedure, said: ProcedureDetails) -> Sequence[Step]:
-    """The steps of a procedure whose IDs are listed; all of them when no listed ID is known."""
+def _named_of(held: Procedure, said: ProcedureDetails, event: OrderReceived) -> Sequence[Step]:
+    """The steps of a procedure whose IDs are listed; all of them when none is listed."""
     listed = {step.sps_id for step in said.steps if step.sps_id}
-    return [step for step in held.steps if step.sps_id in listed] or held.steps
+    found = [step for step in held.steps if step.sps_id in listed]
+    if listed and not found and len(held.steps) > 1:
+        raise UnknownKey("the procedure has no such step", location=event.location)
+    return found or held.steps
 
 
 def joined(held: OrderNumbers, said: OrderNumbers) -> OrderNumbers:
@@ -121,62 +208,6 @@ def joined(held: OrderNumbers, said: OrderNumbers) -> OrderNumbers:
     )
 
 
-def add_procedure(
-    tx: Transaction, order: Order, details: ProcedureDetails, status: StepStatus
-) -> Procedure:
-    """Create a procedure with its steps, all in this state."""
-    procedure = tx.orders.add_procedure(order.pk, details)
-    steps = tuple(tx.orders.add_step(procedure.pk, each, status) for each in details.steps)
-    return replace(procedure, steps=steps)
-
-
-def paired(held: Sequence[Procedure], said: Sequence[ProcedureDetails]) -> tuple[int | None, ...]:
-    """For each procedure of a message the index of the held one it means, no two the same.
-
-    By Study Instance UID or ID, then by code, then, when the message lists as many as are held,
-    by place; never against an identifier that both have.
-    """
-    found: list[int | None] = [None] * len(said)
-    free = list(range(len(held)))
-
-    def pair(agrees: Callable[[Procedure, ProcedureDetails], bool]) -> None:
-        for place, details in enumerate(said):
-            if found[place] is None:
-                index = next((i for i in free if agrees(held[i], details)), None)
-                if index is not None:
-                    found[place] = index
-                    free.remove(index)
-
-    pair(_same_identity)
-    pair(_same_code)
-    if len(held) == len(said):
-        rest = [place for place, index in enumerate(found) if index is None]
-        for place, index in zip(rest, free, strict=True):
-            if not _contradicts(held[index], said[place]):
-                found[place] = index
-    return tuple(found)
-
-
-def _same_identity(held: Procedure, said: ProcedureDetails) -> bool:
-    if held.study_instance_uid and said.study_instance_uid:
-        return held.study_instance_uid == said.study_instance_uid
-    return bool(said.rp_id) and held.rp_id == said.rp_id
-
-
-def _same_code(held: Procedure, said: ProcedureDetails) -> bool:
-    return _same_procedure(held, said) and not _contradicts(held, said)
-
-
-def _contradicts(held: Procedure, said: ProcedureDetails) -> bool:
-    return any(
-        ours and theirs and ours != theirs
-        for ours, theirs in (
-            (held.study_instance_uid, said.study_instance_uid),
-            (held.rp_id, said.rp_id),
-        )
-    )
-
-
 def _refuse_other_study_uid(order: Order, event: OrderReceived) -> None:
     """A Study Instance UID, once given, never changes: modalities may have it (RAD-13).
 
@@ -185,9 +216,7 @@ def _refuse_other_study_uid(order: Order, event: OrderReceived) -> None:
     alone = len(order.procedures) == len(event.procedures) == 1
     for held in order.procedures:
         for said in event.procedures:
-            named = (
-                said.rp_id == held.rp_id if said.rp_id else alone and _same_procedure(held, said)
-            )
+            named = said.rp_id == held.rp_id if said.rp_id else alone and same_procedure(held, said)
             ours, theirs = held.study_instance_uid, said.study_instance_uid
             if named and ours and theirs and ours != theirs:
                 raise DuplicateKey(
@@ -196,23 +225,20 @@ def _refuse_other_study_uid(order: Order, event: OrderReceived) -> None:
                 )
 
 
-def _same_procedure(held: Procedure, said: ProcedureDetails) -> bool:
-    return bool(held.code and said.code and held.code.value == said.code.value)
-
-
-def _status_of_additions(order: Order, event: OrderReceived) -> StepStatus:
+def _history_of_additions(order: Order, event: OrderReceived) -> History:
     """What is added to a cancelled order is cancelled too, unless the message is surely newer.
 
     So a cancel that overtook its order is never undone by it, however little the cancel named.
     """
-    steps = [step for procedure in order.procedures for step in procedure.steps]
+    steps = steps_of(order)
     ended = bool(steps) and all(step.status is StepStatus.CANCELED for step in steps)
-    newer = order.occurred_at != "" and event.occurred_at > order.occurred_at
-    return StepStatus.CANCELED if ended and not newer else StepStatus.SCHEDULED
+    cancelled = max((cancelled_at(step.history) for step in steps), default="")
+    newer = cancelled != "" and event.occurred_at > cancelled
+    return history_of(StepStatus.CANCELED, cancelled) if ended and not newer else ()
 
 
 def _overlaid(
-    tx: Transaction, held: Procedure, details: ProcedureDetails, additions: _Additions
+    tx: Transaction, held: Procedure, details: ProcedureDetails, birth: Birth
 ) -> Procedure:
     procedure = replace(
         held,
@@ -220,18 +246,19 @@ def _overlaid(
         study_instance_uid=held.study_instance_uid or details.study_instance_uid,
         code=details.code or held.code,
         attributes=merged(held.attributes, details.attributes),
-        steps=_overlaid_steps(tx, held, details.steps, additions),
+        steps=_overlaid_steps(tx, held, details.steps, birth),
+        occurred_at=birth.at or held.occurred_at,
     )
     tx.orders.change_procedure(procedure)
     return procedure
 
 
 def _overlaid_steps(
-    tx: Transaction, held: Procedure, said: tuple[StepDetails, ...], additions: _Additions
+    tx: Transaction, held: Procedure, said: tuple[StepDetails, ...], birth: Birth
 ) -> tuple[Step, ...]:
     if not said:
         return held.steps
-    pairs = _paired_steps(held.steps, said)
+    pairs = paired_steps(held.steps, said)
     listed = {step.pk for step in pairs if step is not None}
     stay = []
     for step in held.steps:
@@ -243,37 +270,20 @@ def _overlaid_steps(
     changed: dict[int, Step] = {}
     for details, match in zip(said, pairs, strict=True):
         if match is not None:
-            changed[match.pk] = _overlaid_step(match, details)
+            changed[match.pk] = _overlaid_step(match, details, birth.at)
             tx.orders.change_step(changed[match.pk])
     new = tuple(details for details, match in zip(said, pairs, strict=True) if match is None)
-    if additions.mode is Mode.HIS_ONLY:
+    has_start = [bool(details.start_date) for details in new]
+    if birth.mode is Mode.HIS_ONLY:
         new = with_step_ids(new, [step.sps_id for step in held.steps])
-    added = (tx.orders.add_step(held.pk, each, additions.status) for each in new)
+    added = (
+        _add_step(tx, held.pk, each, birth, known)
+        for each, known in zip(new, has_start, strict=True)
+    )
     return (*(changed.get(step.pk, step) for step in stay), *added)
 
 
-def _paired_steps(held: Sequence[Step], said: Sequence[StepDetails]) -> tuple[Step | None, ...]:
-    """For each step of a message the held one it means: by ID, else the next one without a name.
-
-    A step that the message does not number is the next of the held ones; one that it numbers may
-    be one that had no number until now.
-    """
-    free = list(held)
-    found: dict[int, Step] = {}
-    for by_id in (True, False):
-        for place, details in enumerate(said):
-            if place in found:
-                continue
-            for step in free:
-                same = details.sps_id == step.sps_id != ""
-                if same or (not by_id and "" in (details.sps_id, step.sps_id)):
-                    found[place] = step
-                    free.remove(step)
-                    break
-    return tuple(found.get(place) for place in range(len(said)))
-
-
-def _overlaid_step(held: Step, said: StepDetails) -> Step:
+def _overlaid_step(held: Step, said: StepDetails, at: str) -> Step:
     """A step that has begun keeps its schedule; its texts still follow the order."""
     held = replace(
         held,
@@ -282,11 +292,24 @@ def _overlaid_step(held: Step, said: StepDetails) -> Step:
     )
     if held.status is StepStatus.STARTED or held.status in FINAL:
         return held
-    return replace(
+    held = replace(
         held,
         modality=said.modality or held.modality,
+        protocol_codes=said.protocol_codes or held.protocol_codes,
+    )
+    return held if is_older(at, held.scheduled_at) else rescheduled(held, said, at)
+
+
+def rescheduled(held: Step, said: StepDetails, at: str) -> Step:
+    """A step with the time and the stations that are said; one that waited for a time has it."""
+    step = replace(
+        held,
         station_ae_titles=said.station_ae_titles or held.station_ae_titles,
         start_date=said.start_date or held.start_date,
         start_time=said.start_time if said.start_date else held.start_time,
-        protocol_codes=said.protocol_codes or held.protocol_codes,
+        scheduled_at=at or held.scheduled_at if said.start_date else held.scheduled_at,
     )
+    if not said.start_date or not is_unscheduled(step.history):
+        return step
+    history = recorded(step.history, at, StepEvent.RELEASE) or step.history
+    return replace(step, history=history, status=status_of(history))

@@ -5,31 +5,51 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bridge.domain.errors import (
+    BridgeError,
     DuplicateKey,
     InvalidTransition,
     RequiredFieldMissing,
     TableValueNotFound,
-    UnknownKey,
+    UnsupportedEvent,
 )
-from bridge.domain.identifiers import Authority, Identifier
+from bridge.domain.identifiers import Authority
 from bridge.domain.journal import Disposition
 from bridge.domain.order import Category, Order, OrderNumbers, OrderReceived
-from bridge.domain.order_control import Action, OrderControlRule, OrderControlTable
+from bridge.domain.order_control import Action, OrderControlRule, OrderControlTable, Unknown
 from bridge.domain.patient import Patient, merged
 from bridge.domain.scheduling import held_reason
+from bridge.domain.sender_options import TooLateToCancel
+from bridge.domain.step_history import can_be_ordered_again, history_of, is_late
 from bridge.domain.step_status import StepEvent, StepStatus, after
 from bridge.services.change_patient import ChangePatient
-from bridge.services.complete_order import Mode, completed, with_minted_accession
-from bridge.services.move_steps import move_steps
+from bridge.services.complete_order import Mode, with_minted_accession
+from bridge.services.find_order import find_order, find_order_by_value, find_order_of_patient
+from bridge.services.move_steps import move_steps, steps_of
 from bridge.services.origin import Origin
-from bridge.services.overlay_order import add_procedure, joined, named_steps, overlay
+from bridge.services.overlay_order import (
+    Birth,
+    add_procedures,
+    joined,
+    named_steps,
+    overlay,
+)
+from bridge.services.pair_procedures import names_only_held, paired
+from bridge.services.parking import park
 from bridge.services.performed_orders import catch_up
 from bridge.services.project_worklist import ProjectWorklist
 from bridge.services.reconcile import Reconcile
 from bridge.services.transaction import Transaction
 
-_TOO_LATE_TO_CANCEL = frozenset({StepStatus.STARTED, StepStatus.COMPLETED, StepStatus.DISCONTINUED})
+_BEGUN = frozenset({StepStatus.STARTED, StepStatus.DEPARTED})
+_TOO_LATE_TO_CANCEL = _BEGUN | {StepStatus.COMPLETED, StepStatus.DISCONTINUED}
 _CHANGES_DATA = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE})
+_ENDS_ORDER = frozenset({Action.CANCEL, Action.REPLACE})
+_REFUSALS: dict[str, type[BridgeError]] = {
+    "101": RequiredFieldMissing,
+    "103": TableValueNotFound,
+    "201": UnsupportedEvent,
+    "205": DuplicateKey,
+}
 
 
 class ReceiveOrder:
@@ -52,64 +72,43 @@ class ReceiveOrder:
 
     def apply(self, tx: Transaction, event: OrderReceived, origin: Origin) -> Disposition:
         """Apply one event. Raises a BridgeError that names its place in the message."""
+        rule = (origin.control or self._control).rule(event.control, event.status)
         if event.category is not Category.IMAGING:
-            return Disposition.NOTED
-        rule = self._control.rule(event.control, event.status)
+            return self._apply_to_known(tx, event, rule, origin)
         if rule.action is Action.REFUSE:
-            raise TableValueNotFound(rule.reason, location=f"{event.location}^1")
+            raise _refusal(rule, event)
         if rule.action is Action.NOTE:
             return Disposition.NOTED
-        order, neighbours = self._find(tx, event)
+        order, neighbours = find_order(tx, event.numbers, f"{event.location}^2")
         if order is None and rule.action is not Action.CREATE:
-            order = self._find_by_value(tx, event)
-        if order is not None and _is_older(event, order):
-            return Disposition.STALE
-        if order is None and rule.action is Action.STATUS:
-            raise UnknownKey("no such order", location=f"{event.location}^2")
-        patient = self._patient(tx, event, order, origin.received_at)
-        if order is None:
-            _refuse_foreign_accession(event, neighbours, patient)
-            return self._create(tx, event, rule, patient, origin, neighbours)
-        return self._change(tx, event, rule, order, patient, origin)
+            order = find_order_by_value(tx, event.numbers, event.patient)
+        if order is not None:
+            return self._change(tx, event, rule, order, origin)
+        if self._waits(event, rule, origin):
+            return park(tx, event, origin, f"{event.location}^2", rule)
+        return self._create(tx, event, rule, origin, neighbours)
 
-    def _find(
-        self, tx: Transaction, event: OrderReceived
-    ) -> tuple[Order | None, tuple[Order, ...]]:
-        """By filler order number, else placer order number, else accession number.
+    def _apply_to_known(
+        self, tx: Transaction, event: OrderReceived, rule: OrderControlRule, origin: Origin
+    ) -> Disposition:
+        """What shows no sign of imaging is about an imaging order when it names one by number.
 
-        Numbers that lead to different orders are a conflict, never a guess. Also gives the other
-        orders of the same accession number: several may share one, each with its own number.
+        A new order is what it says it is, whatever number it has.
         """
-        sharing = tx.orders.with_numbers(event.numbers)
-        found = [o for o in sharing if _may_be(o.numbers, event.numbers)]
-        neighbours = tuple(
-            o
-            for o in sharing
-            if o not in found and _same(o.numbers.accession, event.numbers.accession)
-        )
-        elsewhere = neighbours and any(
-            _differ(o.numbers.accession, event.numbers.accession) for o in found
-        )
-        if len(found) > 1 or elsewhere:
-            raise DuplicateKey(
-                "the order numbers of the message belong to different orders",
-                location=f"{event.location}^2",
-            )
-        return (found[0] if found else None), neighbours
+        if rule.action in (Action.REFUSE, Action.NOTE, Action.CREATE):
+            return Disposition.NOTED
+        order = find_order_of_patient(tx, event.numbers, event.patient)
+        if order is None or not names_only_held(order.procedures, event.procedures):
+            return Disposition.NOTED
+        return self._change(tx, event, rule, order, origin)
 
-    def _find_by_value(self, tx: Transaction, event: OrderReceived) -> Order | None:
-        """The one order of the patient whose number is the same but for a silent authority.
-
-        Senders name the authority in the order and not in its cancel, or the other way round.
-        """
-        said = event.numbers
-        values = [each.value for each in (said.filler, said.placer) if each]
-        found = [o for o in tx.orders.with_order_numbers(values) if _is_alike(o.numbers, said)]
-        if event.patient.identifiers and found:
-            patients = [tx.patients.find(each) for each in event.patient.identifiers]
-            known = {patient.pk for patient in patients if patient}
-            found = [o for o in found if o.patient_pk in known]
-        return found[0] if len(found) == 1 else None
+    def _waits(self, event: OrderReceived, rule: OrderControlRule, origin: Origin) -> bool:
+        """Whether an event for an order that is not known waits for it instead of creating it."""
+        if rule.unknown is not Unknown.CREATE:
+            return True
+        nameless = rule.action is not Action.CREATE and not event.patient.identifiers
+        changes = rule.action is Action.UPDATE and not origin.options.xo_creates
+        return nameless or changes
 
     def _patient(
         self, tx: Transaction, event: OrderReceived, order: Order | None, now: float
@@ -131,38 +130,52 @@ class ReceiveOrder:
         tx: Transaction,
         event: OrderReceived,
         rule: OrderControlRule,
-        patient: Patient,
         origin: Origin,
         neighbours: tuple[Order, ...],
     ) -> Disposition:
+        patient = self._patient(tx, event, None, origin.received_at)
+        _refuse_foreign_accession(event, neighbours, patient)
         _refuse_foreign_study(tx, event, patient)
         if not event.numbers:
             raise RequiredFieldMissing("the order has no number", location=f"{event.location}^2")
-        pk = tx.orders.add(event, patient.pk, origin.source, origin.received_at)
-        numbers = event.numbers
-        if origin.mode is Mode.HIS_ONLY:
-            numbers = with_minted_accession(numbers, pk, self._site)
-        order = Order(
-            pk=pk,
-            patient_pk=patient.pk,
-            numbers=numbers,
-            attributes=merged({}, event.attributes),
-            procedures=(),
-            source=origin.source,
-            occurred_at=event.occurred_at,
+        order = self._new_order(tx, event, patient, origin)
+        birth = Birth(
+            origin.mode,
+            event.occurred_at,
+            history_of(after(StepStatus.SCHEDULED, rule.event), event.occurred_at),
         )
         taken = sum(len(each.procedures) for each in neighbours)
-        details = completed(event.procedures, order, origin.mode, origin.default_start, taken)
-        status = after(StepStatus.SCHEDULED, rule.event)
-        procedures = tuple(add_procedure(tx, order, each, status) for each in details)
+        procedures = add_procedures(tx, order, event.procedures, birth, origin.default_start, taken)
         order = replace(order, procedures=procedures)
         order = replace(order, held_reason=held_reason(patient, order))
-        if numbers is not event.numbers or order.held_reason:
+        if order.numbers is not event.numbers or order.held_reason or order.replaces:
             tx.orders.change(order, origin.received_at)
         order = catch_up(tx, order, patient)
         self._worklist.project(tx, order, patient, new=True)
         self._reconcile.waiting(tx, [order], patient, origin.received_at)
         return Disposition.APPLIED
+
+    def _new_order(
+        self, tx: Transaction, event: OrderReceived, patient: Patient, origin: Origin
+    ) -> Order:
+        pk = tx.orders.add(event, patient.pk, origin.source, origin.received_at)
+        return Order(
+            pk=pk,
+            patient_pk=patient.pk,
+            numbers=self._completed_numbers(event.numbers, pk, origin),
+            attributes=merged({}, event.attributes),
+            procedures=(),
+            source=origin.source,
+            occurred_at=event.occurred_at,
+            replaces=_replaced(tx, event),
+            visit=event.visit,
+            named_as=next(iter(event.patient.identifiers), None),
+        )
+
+    def _completed_numbers(self, numbers: OrderNumbers, pk: int, origin: Origin) -> OrderNumbers:
+        if origin.mode is Mode.HIS_ONLY:
+            return with_minted_accession(numbers, pk, self._site)
+        return numbers
 
     def _change(
         self,
@@ -170,28 +183,158 @@ class ReceiveOrder:
         event: OrderReceived,
         rule: OrderControlRule,
         order: Order,
-        patient: Patient,
         origin: Origin,
     ) -> Disposition:
-        touched: frozenset[int] | None
+        patient = self._patient(tx, event, order, origin.received_at)
         if rule.action in _CHANGES_DATA:
             _refuse_foreign_study(tx, event, patient)
-            numbers = joined(order.numbers, event.numbers)
-            if origin.mode is Mode.HIS_ONLY:
-                numbers = with_minted_accession(numbers, order.pk, self._site)
-            order = replace(order, numbers=numbers)
-            order, touched = overlay(tx, event, order, origin.mode, origin.default_start)
+            changed, touched, newer = self._overlay(tx, event, rule, order, origin)
         else:
-            touched = named_steps(event, order)
-        if rule.action is Action.CANCEL:
-            _refuse_too_late(order, touched, rule.event, event)
-        order = catch_up(tx, move_steps(tx, order, touched, rule.event), patient)
-        occurred_at = event.occurred_at or order.occurred_at
-        order = replace(order, occurred_at=occurred_at, held_reason=held_reason(patient, order))
-        tx.orders.change(order, origin.received_at)
-        self._worklist.project(tx, order, patient)
-        self._reconcile.changed(tx, [order], patient, origin.received_at)
+            changed, touched, newer = order, named_steps(event, order), False
+        step_event = _step_event(changed, touched, rule, event, origin)
+        moved = move_steps(tx, changed, touched, step_event, event.occurred_at)
+        if not newer and _is_stale(changed, moved, touched, step_event, event.occurred_at):
+            return Disposition.STALE
+        changed = catch_up(tx, moved, patient)
+        changed = replace(changed, held_reason=held_reason(patient, changed))
+        tx.orders.change(changed, origin.received_at)
+        self._worklist.project(tx, changed, patient)
+        self._reconcile.changed(tx, [changed], patient, origin.received_at)
         return Disposition.APPLIED
+
+    def _overlay(
+        self,
+        tx: Transaction,
+        event: OrderReceived,
+        rule: OrderControlRule,
+        order: Order,
+        origin: Origin,
+    ) -> tuple[Order, frozenset[int] | None, bool]:
+        """The order with what the message says, its steps, and whether it said anything newer."""
+        numbers = joined(order.numbers, event.numbers)
+        held = replace(order, numbers=self._completed_numbers(numbers, order.pk, origin))
+        if rule.action is Action.CREATE:
+            held = _ordered_again(tx, event, held)
+            held = replace(held, replaces=held.replaces or _replaced(tx, event, held.pk))
+        laid = overlay(tx, event, held, origin.mode, origin.default_start)
+        again = held.procedures != order.procedures
+        if rule.action is Action.CREATE and not origin.options.nw_is_upsert and not again:
+            _refuse_other_content(held, laid.order, event)
+        if rule.action is Action.UPDATE and laid.is_newer and _is_cancelled(laid.order):
+            origin.warn(
+                f"{event.location}^1", "the order is cancelled and stays so; order it anew (NW)"
+            )
+        return laid.order, laid.steps, laid.is_newer or again or numbers != order.numbers
+
+
+def _refusal(rule: OrderControlRule, event: OrderReceived) -> BridgeError:
+    kind = _REFUSALS.get(rule.code, TableValueNotFound)
+    return kind(rule.reason, location=f"{event.location}^{rule.field}")
+
+
+def _ordered_again(tx: Transaction, event: OrderReceived, order: Order) -> Order:
+    """Steps that an older message cancelled are wanted again (decision 0015).
+
+    So are those that the same message replaces by themselves (RP, then RO of the same numbers).
+    """
+    named = paired(order.procedures, event.procedures)
+    procedures = [order.procedures[index] for index in named if index is not None]
+    itself = any(_shares_number(order.numbers, each) for each in event.replaces)
+    wanted = [
+        step.pk
+        for procedure in (procedures if event.procedures else order.procedures)
+        for step in procedure.steps
+        if itself or can_be_ordered_again(step.history, event.occurred_at)
+    ]
+    return move_steps(tx, order, wanted, StepEvent.REORDER, event.occurred_at)
+
+
+def _shares_number(held: OrderNumbers, said: OrderNumbers) -> bool:
+    """Whether any number of an order is among these."""
+    pairs = (
+        (held.filler, said.filler),
+        (held.placer, said.placer),
+        (held.accession, said.accession),
+    )
+    return any(ours and theirs and ours.agrees_with(theirs) for ours, theirs in pairs)
+
+
+def _replaced(tx: Transaction, event: OrderReceived, own: int = 0) -> tuple[int, ...]:
+    """The orders that this one takes the place of (RP or RU before RO)."""
+    found = (order.pk for numbers in event.replaces for order in tx.orders.with_numbers(numbers))
+    return tuple(dict.fromkeys(pk for pk in found if pk != own))
+
+
+def _refuse_other_content(before: Order, laid: Order, event: OrderReceived) -> None:
+    """A sender whose new orders are new: the same one again is known, another one is an error."""
+
+    def content(order: Order) -> object:
+        return (
+            order.attributes,
+            [
+                replace(
+                    procedure,
+                    occurred_at="",
+                    steps=tuple(replace(s, scheduled_at="", history=()) for s in procedure.steps),
+                )
+                for procedure in order.procedures
+            ],
+        )
+
+    if content(before) != content(laid):
+        raise DuplicateKey(
+            "an order of this number exists with other content", location=f"{event.location}^2"
+        )
+
+
+def _is_cancelled(order: Order) -> bool:
+    steps = steps_of(order)
+    return bool(steps) and all(step.status is StepStatus.CANCELED for step in steps)
+
+
+def _is_stale(
+    order: Order,
+    moved: Order,
+    touched: frozenset[int] | None,
+    step_event: StepEvent,
+    at: str,
+) -> bool:
+    """Whether a message without newer data is older than all that is held, and moved nothing."""
+    if step_event is StepEvent.SCHEDULE:
+        return True
+    steps = steps_of(order, touched)
+    late = bool(steps) and all(is_late(step.history, at) for step in steps)
+    return late and [s.status for s in steps] == [s.status for s in steps_of(moved, touched)]
+
+
+def _step_event(
+    order: Order,
+    touched: frozenset[int] | None,
+    rule: OrderControlRule,
+    event: OrderReceived,
+    origin: Origin,
+) -> StepEvent:
+    """What happens to the steps: what the table says, unless a cancel comes too late.
+
+    A cancel of what has begun changes nothing, and is not acknowledged as if it did (UC), unless
+    the sender is the master of its orders.
+    """
+    if rule.action not in _ENDS_ORDER:
+        return rule.event
+    steps = steps_of(order, touched)
+    wanted = after(StepStatus.SCHEDULED, rule.event)
+    served = any(s.status is wanted or after(s.status, rule.event) is not s.status for s in steps)
+    late = all(is_late(step.history, event.occurred_at) for step in steps)
+    begun = all(step.status in _TOO_LATE_TO_CANCEL for step in steps)
+    if served or late or not begun:
+        return rule.event
+    if origin.options.too_late_to_cancel is TooLateToCancel.REFUSE:
+        raise InvalidTransition(
+            "the procedure has begun and cannot be cancelled; discontinue it (DC)",
+            location=f"{event.location}^1",
+        )
+    origin.warn(f"{event.location}^1", "the procedure had begun; it may have images")
+    return StepEvent.WITHDRAW
 
 
 def _refuse_foreign_study(tx: Transaction, event: OrderReceived, patient: Patient) -> None:
@@ -203,38 +346,6 @@ def _refuse_foreign_study(tx: Transaction, event: OrderReceived, patient: Patien
             )
 
 
-def _may_be(held: OrderNumbers, said: OrderNumbers) -> bool:
-    """Whether an order that shares a number can be the one meant.
-
-    Several orders may share a placer order number, and several an accession number: another filler
-    order number says that it is another order, another accession number does, and another placer
-    order number under the same accession number.
-    """
-    if _same(held.filler, said.filler):
-        return True
-    if _same(held.accession, said.accession):
-        pairs = ((held.filler, said.filler), (held.placer, said.placer))
-        return not any(ours and theirs and ours.contradicts(theirs) for ours, theirs in pairs)
-    return not (_differ(held.filler, said.filler) or _differ(held.accession, said.accession))
-
-
-def _is_alike(held: OrderNumbers, said: OrderNumbers) -> bool:
-    """Whether every order number both have agrees, and the accession numbers but for the issuer."""
-    if held.accession and said.accession and held.accession.value != said.accession.value:
-        return False
-    pairs = [(held.filler, said.filler), (held.placer, said.placer)]
-    both = [ours.agrees_with(theirs) for ours, theirs in pairs if ours and theirs]
-    return bool(both) and all(both)
-
-
-def _same(ours: Identifier | None, theirs: Identifier | None) -> bool:
-    return ours is not None and theirs is not None and ours.key == theirs.key
-
-
-def _differ(ours: Identifier | None, theirs: Identifier | None) -> bool:
-    return ours is not None and theirs is not None and ours.key != theirs.key
-
-
 def _refuse_foreign_accession(
     event: OrderReceived, neighbours: tuple[Order, ...], patient: Patient
 ) -> None:
@@ -244,23 +355,3 @@ def _refuse_foreign_accession(
             "the accession number belongs to an order of another patient",
             location=f"{event.location}^2",
         )
-
-
-def _refuse_too_late(
-    order: Order, touched: frozenset[int] | None, end: StepEvent, event: OrderReceived
-) -> None:
-    """A cancel of what has begun changes nothing, and is not acknowledged as if it did (UC)."""
-    steps = [s for p in order.procedures for s in p.steps if touched is None or s.pk in touched]
-    wanted = after(StepStatus.SCHEDULED, end)
-    served = any(
-        step.status is wanted or after(step.status, end) is not step.status for step in steps
-    )
-    if steps and not served and all(step.status in _TOO_LATE_TO_CANCEL for step in steps):
-        raise InvalidTransition(
-            "the procedure has begun and cannot be cancelled; discontinue it (DC)",
-            location=f"{event.location}^1",
-        )
-
-
-def _is_older(event: OrderReceived, order: Order) -> bool:
-    return bool(event.occurred_at and order.occurred_at and event.occurred_at < order.occurred_at)

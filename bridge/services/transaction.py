@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 from bridge.domain.appointment import Appointment, AppointmentAction
 from bridge.domain.delivery import Delivery, EventKind, RetryDecision
 from bridge.domain.identifiers import Identifier
-from bridge.domain.journal import JournalEntry
+from bridge.domain.journal import Disposition, JournalEntry
 from bridge.domain.matching import MatchDecision
 from bridge.domain.order import (
     Order,
@@ -201,6 +201,7 @@ class Journal(Protocol):
     def reply_to(self, dedupe_key: str) -> bytes | None: ...
     def applied(self, dedupe_key: str) -> int | None: ...
     def reply(self, pk: int) -> bytes: ...
+    def settle(self, pk: int, disposition: Disposition, error: str) -> None: ...
     def add(self, entry: JournalEntry) -> int: ...
 
 

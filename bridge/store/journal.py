@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, desc, select
+from sqlalchemy import Connection, Row, bindparam, desc, select, update
 
-from bridge.domain.journal import JournalEntry
+from bridge.domain.journal import Disposition, JournalEntry
 from bridge.store.statement import Statement, insert
 from bridge.store.tables import mention, message
 
@@ -57,6 +57,14 @@ class Journal:
         """What was answered to a message."""
         query = select(message.c.reply).where(message.c.pk == pk)
         return bytes(self._connection.execute(query).scalar_one())
+
+    def settle(self, pk: int, disposition: Disposition, error: str) -> None:
+        """Say what became of a message that was parked."""
+        self._connection.execute(
+            update(message)
+            .where(message.c.pk == pk, message.c.disposition == Disposition.PARKED.value)
+            .values(disposition=disposition.value, error=error)
+        )
 
     def add(self, entry: JournalEntry) -> int:
         """Write a message down. Returns its pk."""

@@ -6,13 +6,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, case, desc, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    bindparam,
+    case,
+    desc,
+    literal,
+    select,
+    update,
+)
 
 from bridge.domain.parked import ParkedEvent, ParkedState, WaitingEvent
 from bridge.store import event_documents
+from bridge.store.statement import Statement
 from bridge.store.tables import parked_event, parked_key
 
 _EVENT = parked_event.c
+_WITH_KEY = Statement(select(parked_key.c.parked_pk).where(parked_key.c.key == bindparam("key")))
 _WAITING = ParkedState.WAITING.value
 
 
@@ -70,8 +82,9 @@ class Parked:
 
         What this transaction itself has parked is left out.
         """
-        wanted = tuple(keys)
-        found = select(parked_key.c.parked_pk).where(parked_key.c.key.in_(wanted))
+        found = {pk for key in dict.fromkeys(keys) for pk in self._with_key(key)}
+        if not found:
+            return ()
         query = (
             select(_EVENT.pk, _EVENT.message_pk, _EVENT.event, _EVENT.origin)
             .where(_EVENT.pk.in_(found), _EVENT.state == _WAITING, _EVENT.expires_at > now)
@@ -80,6 +93,9 @@ class Parked:
             .with_for_update()
         )
         return tuple(_waiting(row) for row in self._connection.execute(query).all())
+
+    def _with_key(self, key: str) -> list[int]:
+        return [pk for (pk,) in _WITH_KEY.rows(self._connection, {"key": key})]
 
     def finish(self, pk: int, state: ParkedState, reason: str = "") -> None:
         """Write down what became of a parked event."""

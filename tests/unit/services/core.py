@@ -28,9 +28,11 @@ from bridge.domain.order import (
     ProcedureDetails,
     StepDetails,
 )
+from bridge.domain.order_control import OrderControlTable
 from bridge.domain.patient import PatientDetails
 from bridge.domain.patient_events import PatientsMerged, PatientUpdated
 from bridge.domain.performed_step import PerformedStepReport, ScheduledReference
+from bridge.domain.sender_options import NO_OPTIONS, SenderOptions
 from bridge.domain.study import InstanceHeader, RequestAttributes
 from bridge.domain.study import Receipt as Stored
 from bridge.domain.worklist import WorklistEntry, WorklistItem, WorklistQuery
@@ -287,7 +289,14 @@ class Core:
 
     # --- what happens
 
-    def send(self, *events: Event, raw: bytes = b"", mode: str = "") -> Answer:
+    def send(
+        self,
+        *events: Event,
+        raw: bytes = b"",
+        mode: str = "",
+        options: SenderOptions = NO_OPTIONS,
+        control: OrderControlTable | None = None,
+    ) -> Answer:
         """One message of these events; another one each time unless `raw` is given."""
         number = next(self._numbers)
         message = InboundMessage(
@@ -299,12 +308,15 @@ class Core:
             raw=raw or f"{self.node} message {number}".encode(),
             received_at=self.now,
             mode=mode or self.mode,
+            options=options,
+            control=control,
         )
         return read_answer(self.messages.receive(message, events, write_answer))
 
-    def place(self, *events: Event, mode: str = "") -> None:
+    def place(self, *events: Event, mode: str = "", options: SenderOptions = NO_OPTIONS) -> None:
         """A message that has to be applied."""
-        assert self.send(*events, mode=mode).disposition is Disposition.APPLIED
+        answer = self.send(*events, mode=mode, options=options)
+        assert answer.disposition is Disposition.APPLIED, answer
 
     def image(self, *args: Any, content: bytes = b"pixels", **kwargs: Any) -> Stored:
         digest = hashlib.sha256(content).hexdigest()

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from bridge.domain.errors import BridgeError, ResourceBusy
 from bridge.domain.events import Noted
 from bridge.domain.journal import Disposition
+from bridge.domain.sender_options import SenderOptions, UnknownOrder
 from bridge.services.receive_message import InboundMessage
 from bridge.store.database import Database
 from tests.unit.services.core import (
@@ -20,6 +21,8 @@ from tests.unit.services.core import (
     updated,
     write_answer,
 )
+
+REFUSING = SenderOptions(unknown_order=UnknownOrder.REFUSE)
 
 
 def mentioning(core: Core, value: str) -> list[str]:
@@ -73,7 +76,7 @@ def test_given_a_control_id_used_twice_for_other_content_then_both_are_applied(c
 def test_given_an_error_in_one_event_then_all_of_the_message_is_undone_and_it_is_journaled(
     core: Core,
 ) -> None:
-    answer = core.send(order(), order("SC", status="IP", accession="NONE"))
+    answer = core.send(order(), order("SC", status="IP", accession="NONE"), options=REFUSING)
 
     assert (answer.disposition, answer.code) == (Disposition.REFUSED, "204")
     assert core.worklist() == []
@@ -83,7 +86,8 @@ def test_given_an_error_in_one_event_then_all_of_the_message_is_undone_and_it_is
 
 def test_given_a_refused_message_again_then_it_is_tried_again(core: Core) -> None:
     late = order("SC", status="IP")
-    assert core.send(late, raw=b"MSH|1").disposition is Disposition.REFUSED
+    refused = core.send(late, raw=b"MSH|1", options=REFUSING)
+    assert refused.disposition is Disposition.REFUSED
     core.place(order())
     assert core.send(late, raw=b"MSH|1").disposition is Disposition.APPLIED
     assert core.statuses() == {"S1": "STARTED"}

@@ -11,6 +11,7 @@ from bridge.domain.journal import Disposition
 from bridge.domain.order import Category, OrderNumbers, OrderReceived, ProcedureDetails, StepDetails
 from bridge.domain.patient import PatientDetails
 from bridge.domain.patient_events import PatientUpdated
+from bridge.domain.sender_options import SenderOptions, UnknownOrder
 from bridge.mapping.order_control import load_order_control
 from tests.unit.services.core import (
     Core,
@@ -262,10 +263,11 @@ def test_given_a_release_then_a_held_step_is_on_the_worklist_again(core: Core) -
     assert core.entry()["status"] == "SCHEDULED"
 
 
-def test_given_a_status_of_an_unknown_order_then_it_is_refused_and_nothing_is_made(
+def test_given_a_sender_whose_messages_do_not_wait_then_a_status_of_an_unknown_order_is_refused(
     core: Core,
 ) -> None:
-    answer = core.send(order("SC", status="IP"))
+    options = SenderOptions(unknown_order=UnknownOrder.REFUSE)
+    answer = core.send(order("SC", status="IP"), options=options)
     assert (answer.code, answer.location) == ("204", "ORC^1^2")
     assert core.store.read(lambda tx: tx.patients.find(patient().identifiers[0])) is None
 
@@ -601,6 +603,7 @@ def test_every_control_with_every_status_has_an_answer_in_every_state_of_a_step(
             assert answer.disposition in (
                 Disposition.APPLIED,
                 Disposition.NOTED,
+                Disposition.PARKED,
                 Disposition.REFUSED,
             ), (name, status)
             assert (answer.disposition is Disposition.REFUSED) == (answer.code != "")
