@@ -105,10 +105,11 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A record, and when it changed last (unix time)."""
+    """A record, when it changed last and, where that is kept, when it came (unix time)."""
 
     pk: int
     updated_at: float
+    received_at: float = 0.0
 
 
 class Records(Protocol):

@@ -78,6 +78,7 @@ class Kind:
     rows: FromClause
     updated_at: Expression
     fields: Mapping[str, Expression | Many]
+    received_at: Expression = field(default_factory=lambda: literal(0.0))
     shown: tuple[Condition, ...] = field(default=())
 
     def select(self, *columns: Expression) -> Select[Any]:
@@ -253,6 +254,7 @@ KINDS: Mapping[RecordKind, Kind] = {
         table=_ORDER,
         rows=_ORDER,
         updated_at=_ORDER.c.updated_at,
+        received_at=_ORDER.c.created_at,
         fields=_ORDER_FIELDS,
         shown=(
             _unless_deleted(RecordKind.ORDER, _ORDER, _order_state() == OrderState.CANCELED.value),
@@ -262,6 +264,7 @@ KINDS: Mapping[RecordKind, Kind] = {
         table=_STEP,
         rows=_STEPS_OF_ORDER.join(_ORDER, _OF_ORDER),
         updated_at=_ORDER.c.updated_at,
+        received_at=_ORDER.c.created_at,
         fields=_STEP_FIELDS,
         shown=(_unless_deleted(RecordKind.STEP, _STEP, _STEP.c.status == _CANCELED),),
     ),

@@ -46,12 +46,12 @@ class Records:
         kind = KINDS[selection.kind]
         pk, changed = kind.table.c.pk, kind.updated_at
         order = (changed, pk) if window.by_update else (pk,)
-        statement = kind.select(pk, changed).where(*_conditions(selection))
+        statement = kind.select(pk, changed, kind.received_at).where(*_conditions(selection))
         if window.beyond is not None:
             statement = statement.where(_beyond(window, kind, window.beyond))
         directed = [key.desc() if window.backwards else key.asc() for key in order]
         rows = self._connection.execute(statement.order_by(*directed).limit(window.limit)).all()
-        return [Found(row[0], row[1]) for row in rows]
+        return [Found(*row) for row in rows]
 
     def count(self, selection: Selection) -> int:
         """How many there are."""
@@ -62,10 +62,10 @@ class Records:
     def found(self, kind: RecordKind, pk: int) -> Found | None:
         """One record, shown in searches or not; None when there is none of this pk."""
         of = KINDS[kind]
-        statement = select(of.table.c.pk, of.updated_at).select_from(of.rows)
-        statement = statement.where(of.table.c.pk == pk)
+        columns = (of.table.c.pk, of.updated_at, of.received_at)
+        statement = select(*columns).select_from(of.rows).where(of.table.c.pk == pk)
         row = self._connection.execute(statement).first()
-        return None if row is None else Found(row[0], row[1])
+        return None if row is None else Found(*row)
 
     def newest(self, kind: RecordKind) -> int:
         """The pk of the newest row of this kind; 0 when there is none."""
