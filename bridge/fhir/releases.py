@@ -39,6 +39,23 @@ def _body_structure(coding: Json) -> Json:
     return _reference_to(_concept(coding))
 
 
+def _detail(concept: Json) -> Json:
+    """A CodeableConcept of orderDetail → a parameter of that name."""
+    return {"parameter": [{"code": {"text": "procedure"}, "valueCodeableConcept": concept}]}
+
+
+def _participant(participant: Json) -> Json:
+    return {"actor" if name == "individual" else name: v for name, v in participant.items()}
+
+
+_ENCOUNTER_STATUS = {
+    "arrived": "in-progress",
+    "triaged": "in-progress",
+    "onleave": "on-hold",
+    "finished": "completed",
+}
+
+
 def _series(series: Json) -> Json:
     return _convert(series, _SERIES)
 
@@ -62,6 +79,21 @@ _R5: Mapping[str, Mapping[str, Change]] = {
         "payloadMimeType": Change(),
     },
     "Patient": {},
+    "ServiceRequest": {
+        "code": Change("code", _reference_to),
+        "orderDetail": Change("orderDetail", _detail),
+        "reasonCode": Change("reason", _reference_to),
+        "locationCode": Change("location", _reference_to),
+    },
+    "Task": {"reasonCode": Change("reason", _reference_to)},
+    "Encounter": {
+        "class": Change("class", lambda coding: [_concept(coding)]),
+        "status": Change("status", lambda code: _ENCOUNTER_STATUS.get(code, code)),
+        "participant": Change("participant", _participant),
+        "period": Change("actualPeriod"),
+        "reasonCode": Change("reason", lambda concept: {"value": [_reference_to(concept)]}),
+    },
+    "Appointment": {"reasonCode": Change("reason", _reference_to)},
 }
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, Row, delete, select, update
 
 from bridge.domain.appointment import Appointment, AppointmentAction
+from bridge.domain.identifiers import Authority, Identifier
 from bridge.store.tables import appointment, appointment_number, appointment_step
 
 
@@ -23,8 +25,22 @@ class Appointments:
         )
         query = select(appointment).where(appointment.c.pk.in_(known)).order_by(appointment.c.pk)
         row = self._connection.execute(query.limit(1).with_for_update()).first()
-        if row is None:
-            return None
+        return None if row is None else self._load(row)
+
+    def get(self, pk: int) -> Appointment | None:
+        """The appointment of this row, for reading."""
+        query = select(appointment).where(appointment.c.pk == pk)
+        row = self._connection.execute(query).first()
+        return None if row is None else self._load(row)
+
+    def numbers_of(self, pk: int) -> tuple[Identifier, ...]:
+        """The numbers its scheduler gave it."""
+        query = select(appointment_number.c.key).where(appointment_number.c.appointment_pk == pk)
+        keys = self._connection.execute(query.order_by(appointment_number.c.key)).scalars()
+        parts = (key.rpartition("^") for key in keys)
+        return tuple(Identifier(value, Authority(name)) for value, _, name in parts)
+
+    def _load(self, row: Row[Any]) -> Appointment:
         steps = select(appointment_step.c.step_pk).where(
             appointment_step.c.appointment_pk == row.pk
         )
