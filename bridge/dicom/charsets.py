@@ -6,32 +6,54 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 
-from pydicom.charset import (
-    CODES_TO_ENCODINGS,
-    ENCODINGS_TO_CODES,
-    STAND_ALONE_ENCODINGS,
-    python_encoding,
-)
-
+from bridge.domain import code_extension
+from bridge.domain.code_extension import GRAPHIC_SETS, REPLACEMENT, GraphicSet, Repertoire
 from bridge.domain.names import to_ascii
 
-UNICODE = "ISO_IR 192"
+UNICODE: Final = "ISO_IR 192"
 
-# What is sent of a text of which the receiver's character set can carry no letter at all: a type 1
-# attribute must not be empty, and question marks would look like a name.
-UNREPRESENTABLE = "NOT REPRESENTABLE"
+# What stands alone, and the codec of it.
+_ALONE: Final = {UNICODE: "utf-8", "GB18030": "gb18030", "GBK": "gbk"}
+_DEFAULT_REPERTOIRE: Final = ("", "ISO_IR 6", "ISO 2022 IR 6")
+# Sets of one byte a letter, which may be the first or only value, and those of two.
+_SINGLE_BYTE: Final = {
+    number: GRAPHIC_SETS[f"8859/{part}"]
+    for number, part in {
+        **{100: 1, 101: 2, 109: 3, 110: 4, 144: 5, 127: 6, 126: 7, 138: 8, 148: 9},
+        **{166: 11, 203: 15},
+    }.items()
+} | {13: GRAPHIC_SETS["JIS X 0201"]}
+_MULTI_BYTE: Final = {
+    87: GRAPHIC_SETS["JIS X 0208"],
+    159: GRAPHIC_SETS["JIS X 0212"],
+    149: GRAPHIC_SETS["KS X 1001"],
+    58: GRAPHIC_SETS["GB 2312"],
+}
+_GRAPHIC_SETS: Final = {f"ISO 2022 IR {number}": one for number, one in _SINGLE_BYTE.items()} | {
+    f"ISO 2022 IR {number}": one for number, one in _MULTI_BYTE.items()
+}
+# What devices write under these instead of escape sequences: the 8-bit set of their system.
+_EIGHT_BIT: Final = {
+    **dict.fromkeys((13, 87, 159), "cp932"),
+    149: "cp949",
+    58: "gb18030",
+}
+_JIS_ROMAN, _ASCII = b"(J", b"(B"
 
-# Python's codecs of these handle the escape sequences themselves.
-_ESCAPING_CODECS = ("iso2022_jp", "iso2022_jp_2")
+# Of names and of values; after them the first set is in place again (PS3.5 6.1.2.5.3). Texts that
+# are no names are written so too: who reads them need not know what they are.
+_DELIMITERS: Final = "^=\\"
+_MOST_GROUPS: Final = 3
 
-_ESCAPE = re.compile(rb"\x1b[()$\-.]+[A-Z@]")
-_DELIMITERS = re.compile(r"([\^=\\\r\n\t\f])")
+# What letters leave behind that were left out: blanks side by side or at an edge, empty brackets.
+_HOLES: Final = re.compile(r" ?\( *\)| (?= )| (?=\^)|(?<=\^) ")
 
 
 @dataclass(frozen=True, slots=True)
 class CharacterSet:
-    """The values of one Specific Character Set; none, or `ISO_IR 6`, means the default repertoire.
+    """The values of one Specific Character Set; none means the default repertoire.
 
     Text that arrives is decoded whatever it claims to be: as UTF-8 or else as Latin-1 when its
     bytes contradict the declaration, never with replacement characters.
@@ -40,49 +62,92 @@ class CharacterSet:
     terms: tuple[str, ...] = ()
 
     @property
-    def codecs(self) -> tuple[str, ...]:
-        """Python's codec of each value."""
-        return _codecs(self.terms)
-
-    @property
     def has_extensions(self) -> bool:
         """Whether texts may switch between several sets by escape sequences (ISO 2022)."""
         return len(self.terms) > 1
 
     def decode(self, value: bytes) -> str:
         """Give the text of `value` in NFC."""
-        if value.isascii() and b"\x1b" not in value:
+        if value.isascii() and b"\x1b" not in value and b"\x0e" not in value:
             return value.decode("ascii")
-        text = self._decode_escaped(value) if b"\x1b" in value else None
-        return unicodedata.normalize("NFC", text or _decode_plain(value, self.codecs[0]))
+        text = self._decode_switching(value) if code_extension.switches(value) else None
+        return unicodedata.normalize("NFC", text or self._decode_plain(value))
 
     def carries(self, text: str) -> bool:
         """Whether the set can carry the whole `text`."""
         return text.isascii() or self._encoded(text) is not None
 
-    def encode(self, text: str, *, is_name: bool = False) -> bytes:
+    def encode(self, text: str, *, is_name: bool = False, limit: int | None = None) -> bytes:
         """Encode what the set can carry of `text`, the rest folded to ASCII, never as `?`.
 
-        A component group of a name that cannot be folded either is left out (PS3.5 6.2.1.2 allows
-        each alone); so is any other character that cannot.
+        What cannot be folded either is left out; a text of which nothing remains gives no bytes.
+        Folded text that is longer than `limit` characters (of each component group) is cut.
         """
         if text.isascii():
             return text.encode("ascii")
-        groups = text.split("=") if is_name else [text]
-        encoded = b"=".join(self._encoded(group) or _folded(group) for group in groups)
-        return encoded.rstrip(b"=") or UNREPRESENTABLE.encode("ascii")
+        if is_name:
+            names = [self._encode_name(name, limit) for name in text.split("\\")]
+            return b"\\".join(name for name in names if name)
+        encoded = self._encoded(text)
+        return _folded(text, limit) if encoded is None else encoded
+
+    def _encode_name(self, name: str, limit: int | None) -> bytes:
+        """Each component group is carried whole, or folded when it is the first, or left out.
+
+        The first holds single-byte characters, without escape sequences (PS3.5 6.2.1.2): a name
+        that came in ideographs alone becomes the second group.
+        """
+        groups = [*name.split("="), "", ""][:_MOST_GROUPS]
+        first = groups[0].encode("ascii") if groups[0].isascii() else self._alphabetic(groups[0])
+        if first is None and not groups[1]:
+            groups[1] = groups[0]
+        others = [self._encoded(group) or b"" for group in groups[1:]]
+        if not first:
+            first = _folded(groups[0], limit) or _romanized(groups[2:] + groups[1:2], limit)
+        return b"=".join((first, *others)).rstrip(b"=")
+
+    def _alphabetic(self, group: str) -> bytes | None:
+        """The group in the first of several sets, or in the only one."""
+        if self.has_extensions:
+            repertoire = _repertoire(self.terms)
+            return code_extension.encode(group, Repertoire(repertoire.initial), _DELIMITERS)
+        return self._encoded(group)
 
     def _encoded(self, text: str) -> bytes | None:
-        """Encode all of `text`, or nothing. Extensions end at delimiters (PS3.5 6.1.2.5.3)."""
-        parts = _DELIMITERS.split(text) if self.has_extensions else [text]
-        encoded = [_encode_part(part, self.codecs) for part in parts]
-        return None if None in encoded else b"".join(part for part in encoded if part)
-
-    def _decode_escaped(self, value: bytes) -> str | None:
+        """Encode all of `text`, or nothing."""
+        if text.isascii():
+            return text.encode("ascii")
+        codec = _ALONE.get(self.terms[0]) if self.terms else None
+        if codec is None:
+            return _encode(text, self.terms)
         try:
-            return "".join(_fragments(value, self.codecs[0]))
-        except UnicodeError:
+            return text.encode(codec)
+        except UnicodeEncodeError:
             return None
+
+    def _decode_switching(self, value: bytes) -> str | None:
+        initial = _repertoire(self.terms).initial
+        delimiters = _DELIMITERS.encode("ascii") if initial else b""
+        text = code_extension.decode(value, self._decode_first, delimiters=delimiters)
+        return None if REPLACEMENT in text else text
+
+    def _decode_first(self, value: bytes) -> str:
+        """What stands in the first set."""
+        if self.terms and self.terms[0] in _ALONE:
+            return value.decode(_ALONE[self.terms[0]], "replace")
+        initial = _repertoire(self.terms).initial
+        return initial.decode(value) if initial else value.decode("ascii", "replace")
+
+    def _decode_plain(self, value: bytes) -> str:
+        text = self._decode_first(value)
+        if REPLACEMENT not in text:
+            return text
+        for codec in ("utf-8", *_eight_bit_codecs(self.terms)):
+            try:
+                return value.decode(codec)
+            except UnicodeError:
+                continue
+        return value.decode("latin-1")
 
 
 DEFAULT = CharacterSet()
@@ -93,13 +158,22 @@ UTF8 = CharacterSet((UNICODE,))
 def character_set(value: str) -> CharacterSet:
     """Read the text of (0008,0005) or of a configuration, forgiving its spelling."""
     terms = tuple(_normalised(term) for term in value.split("\\"))
-    known = tuple(term for term in terms if term in python_encoding)
-    alone = next((term for term in known if term in STAND_ALONE_ENCODINGS), None)
+    alone = next((term for term in terms if term in _ALONE), None)
     if alone is not None:
         return CharacterSet((alone,))
-    if known in ((), ("",), ("ISO_IR 6",), ("ISO 2022 IR 6",)):
-        return DEFAULT
-    return CharacterSet(known)
+    extended = tuple(term.replace("ISO_IR", "ISO 2022 IR") for term in terms)
+    known = tuple(
+        "" if term in _DEFAULT_REPERTOIRE else term
+        for term in extended
+        if term in _DEFAULT_REPERTOIRE or term in _GRAPHIC_SETS
+    )
+    others = tuple(dict.fromkeys(term for term in known[1:] if term))
+    first = known[0] if known else ""
+    if first and _GRAPHIC_SETS[first] in _MULTI_BYTE.values():
+        first, others = "", (first, *others)
+    if others:
+        return CharacterSet((first, *others))
+    return CharacterSet((first.replace("ISO 2022 IR", "ISO_IR"),)) if first else DEFAULT
 
 
 def _normalised(term: str) -> str:
@@ -109,71 +183,38 @@ def _normalised(term: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _codecs(terms: tuple[str, ...]) -> tuple[str, ...]:
-    # pydicom reads the default repertoire as Latin-1; only ASCII may be sent in it.
-    default = ("", "ISO_IR 6", "ISO 2022 IR 6")
-    codecs = tuple("ascii" if term in default else python_encoding[term] for term in terms)
-    return codecs or ("ascii",)
-
-
-def _decode_plain(value: bytes, codec: str) -> str:
-    for candidate in (codec, "utf-8"):
-        try:
-            return value.decode(candidate)
-        except UnicodeError:
-            continue
-    return value.decode("latin-1")
-
-
-def _fragments(value: bytes, initial: str) -> list[str]:
-    """Decode each stretch between escape sequences in the set its sequence designates."""
-    texts, codec, start = [], initial, 0
-    for match in _ESCAPE.finditer(value):
-        texts.append(_fragment(value[start : match.start()], codec, initial))
-        designated = CODES_TO_ENCODINGS.get(match.group(), initial)
-        keeps_escape = designated in _ESCAPING_CODECS
-        codec, start = designated, match.start() if keeps_escape else match.end()
-    return [*texts, _fragment(value[start:], codec, initial)]
-
-
-def _fragment(value: bytes, codec: str, initial: str) -> str:
-    if codec in (*_ESCAPING_CODECS, initial) or value.isascii():
-        return value.decode(codec)
-    head, delimiter, tail = _until_delimiter(value)
-    return head.decode(codec) + (delimiter + tail).decode(initial)
-
-
-def _until_delimiter(value: bytes) -> tuple[bytes, bytes, bytes]:
-    """A delimiter of a name switches back to the first set (PS3.5 6.1.2.5.3)."""
-    found = [at for at in (value.find(b"^"), value.find(b"=")) if at >= 0]
-    at = min(found, default=len(value))
-    return value[:at], value[at : at + 1], value[at + 1 :]
+def _repertoire(terms: tuple[str, ...]) -> Repertoire:
+    """What texts may be written in; ISO_IR 13 has the Roman set of JIS X 0201 beside it."""
+    sets: list[GraphicSet | None] = [
+        _GRAPHIC_SETS.get(term.replace("ISO_IR", "ISO 2022 IR")) for term in terms
+    ]
+    initial = sets[0] if sets else None
+    home = _JIS_ROMAN if initial is _SINGLE_BYTE[13] else _ASCII
+    return Repertoire(initial, tuple(one for one in sets[1:] if one), home)
 
 
 @lru_cache(maxsize=4096)
-def _encode_part(part: str, codecs: tuple[str, ...]) -> bytes | None:
-    """Encode with the first set that carries all of `part`, switched to by its escape sequence."""
-    for codec in codecs:
-        try:
-            encoded = part.encode(codec)
-        except UnicodeError:
-            continue
-        # Python's shift_jis holds kanji too; ISO_IR 13 is its single-byte half (JIS X 0201).
-        if codec == "shift_jis" and len(encoded) != len(part):
-            continue
-        return _designated(encoded, codec, codecs[0])
-    return None
+def _encode(text: str, terms: tuple[str, ...]) -> bytes | None:
+    return code_extension.encode(text, _repertoire(terms), _DELIMITERS)
 
 
-def _designated(encoded: bytes, codec: str, initial: str) -> bytes:
-    if codec == initial or (encoded.isascii() and codec not in _ESCAPING_CODECS):
-        return encoded
-    if codec not in _ESCAPING_CODECS:
-        return ENCODINGS_TO_CODES[codec] + encoded
-    # Back to the first set's own G0: JIS X 0201 when that is ISO_IR 13, else ASCII.
-    return encoded.replace(b"\x1b(B", b"\x1b(J") if initial == "shift_jis" else encoded
+def _eight_bit_codecs(terms: tuple[str, ...]) -> list[str]:
+    numbers = (int(term.rpartition(" ")[2]) for term in terms if term[-1:].isdigit())
+    return [_EIGHT_BIT[number] for number in numbers if number in _EIGHT_BIT]
 
 
-def _folded(group: str) -> bytes:
-    folded = "".join(c for c in to_ascii(group) if c.isascii()).strip()
-    return folded.encode("ascii") if folded.strip("^") else b""
+def _folded(text: str, limit: int | None) -> bytes:
+    """What ASCII can carry of one group or text; nothing when no word is left."""
+    folded = "".join(letter for letter in to_ascii(text) if letter.isascii())
+    if not any(letter.isalnum() for letter in folded):
+        return b""
+    folded = _HOLES.sub("", folded)
+    return folded[:limit].strip(" ").encode("ascii")
+
+
+def _romanized(groups: list[str], limit: int | None) -> bytes:
+    """The first group whose script has a reading, kana before ideographs."""
+    for group in groups:
+        if group and to_ascii(group).isascii():
+            return _folded(group, limit)
+    return b""

@@ -6,10 +6,12 @@ items are cut and joined as bytes, 15 µs each; pydicom takes 1 ms to encode one
 
 from __future__ import annotations
 
+import logging
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Final
 
-from bridge.dicom.attributes import attribute, text
+from bridge.dicom.attributes import LIMITS, attribute, text
 from bridge.dicom.charsets import UTF8, CharacterSet
 from bridge.dicom.elements import LONG_VRS
 from bridge.dicom.matching_keys import Key
@@ -24,10 +26,40 @@ _SHORT_LENGTH = struct.Struct("<H").pack
 # VRs that Specific Character Set governs (PS3.5 6.1.2.2).
 _TEXTS = frozenset({b"LO", b"LT", b"PN", b"SH", b"ST", b"UC", b"UT"})
 _SEQUENCE = b"SQ"
+
+_log = logging.getLogger(__name__)
+
+
+def _tag(keyword: str) -> bytes:
+    tag = attribute(keyword).tag
+    return _TAG(tag >> 16, tag & 0xFFFF)
+
+
+def _path(*keywords: str) -> tuple[bytes, ...]:
+    return tuple(_tag(keyword) for keyword in keywords)
+
+
 _ITEM_TAG = _TAG(0xFFFE, 0xE000)
 _STATION_TAG = _TAG(STATION_AE_TITLE >> 16, STATION_AE_TITLE & 0xFFFF)
 _ITEM_HEAD = 8
 _STATION = attribute("ScheduledStationAETitle")
+
+# What is sent in place of a type 1 text of which nothing can be carried, the first that there is:
+# numbers and codes, which the operator can compare. Question marks would look like a name.
+_INSTEAD: Final = {
+    _tag("PatientName"): (_path("PatientID"),),
+    _tag("RequestedProcedureDescription"): (
+        _path("RequestedProcedureCodeSequence", "CodeValue"),
+        _path("RequestedProcedureID"),
+    ),
+    _tag("ScheduledProcedureStepDescription"): (
+        _path("ScheduledProtocolCodeSequence", "CodeValue"),
+        _path("RequestedProcedureCodeSequence", "CodeValue"),
+        _path("ScheduledProcedureStepID"),
+    ),
+    _tag("CodeMeaning"): (_path("CodeValue"), _path("LongCodeValue")),
+}
+UNREPRESENTABLE: Final = b"NOT REPRESENTABLE"
 _CHARACTER_SET = attribute("SpecificCharacterSet")
 
 
@@ -47,16 +79,36 @@ class _Level:
 class _Text:
     """How the texts of one answer are written, and whether any needed more than ASCII."""
 
-    __slots__ = ("character_set", "needed")
+    __slots__ = ("_item", "character_set", "needed")
 
-    def __init__(self, character_set: CharacterSet) -> None:
+    def __init__(self, character_set: CharacterSet, item: bytes) -> None:
         self.character_set = character_set
         self.needed = False
+        self._item = item
 
-    def encode(self, vr: bytes, value: bytes) -> bytes:
-        encoded = self.character_set.encode(value.decode(), is_name=vr == b"PN")
+    def encode(self, tag: bytes, vr: bytes, value: bytes, level: bytes) -> bytes:
+        """Encode a value of a `level`, the elements that it stands among."""
+        encoded = self.character_set.encode(
+            value.decode(), is_name=vr == b"PN", limit=LIMITS.get(vr.decode("ascii"))
+        )
+        if not encoded:
+            encoded = self._instead(tag, level)
         self.needed = self.needed or not encoded.isascii() or b"\x1b" in encoded
         return encoded + b" " if len(encoded) & 1 else encoded
+
+    def _instead(self, tag: bytes, level: bytes) -> bytes:
+        """What stands for a text of which no letter can be carried; nothing, unless of type 1."""
+        _log.info(
+            "worklist text left out attribute=%s character_set=%s",
+            tag[1::-1].hex() + tag[:1:-1].hex(),
+            "\\".join(self.character_set.terms) or "default",
+        )
+        for path in _INSTEAD.get(tag, ()):
+            for elements in (level, self._item):
+                found = _find(elements, path).strip(b" \0")
+                if found and found.isascii():
+                    return found
+        return UNREPRESENTABLE if tag in _INSTEAD else b""
 
 
 class AnswerForm:
@@ -92,7 +144,7 @@ class AnswerForm:
         if ascii_only:
             return self._level(data, 0, len(data), self._root, None)
         chosen = self._configured or self._fitting(data)
-        texts = _Text(chosen)
+        texts = _Text(chosen, data)
         body = self._level(data, 0, len(data), self._root, texts)
         return self._declared(chosen) + body if texts.needed else body
 
@@ -109,6 +161,7 @@ class AnswerForm:
         self, data: bytes, position: int, end: int, level: _Level | None, texts: _Text | None
     ) -> bytes:
         """Join what is wanted of one level (all of it when `level` is None)."""
+        begin = position
         found = dict(level.empty) if level else {}
         while position < end:
             tag, vr, length = _HEAD(data, position)
@@ -125,7 +178,7 @@ class AnswerForm:
                     items = self._items(data, start, after, inner, texts)
                     found[tag] = _element(tag, vr, items, self._implicit)
                 elif texts is not None and vr in _TEXTS and not data[start:after].isascii():
-                    value = texts.encode(vr, data[start:after])
+                    value = texts.encode(tag, vr, data[start:after], data[begin:end])
                     found[tag] = _element(tag, vr, value, self._implicit)
                 elif self._implicit:
                     found[tag] = tag + _LONG.pack(length) + data[start:after]
@@ -153,6 +206,22 @@ def _element(tag: bytes, vr: bytes, value: bytes, implicit: bool) -> bytes:
     if vr in LONG_VRS:
         return tag + vr + b"\0\0" + _LONG.pack(len(value)) + value
     return tag + vr + _SHORT_LENGTH(len(value)) + value
+
+
+def _find(data: bytes, path: Sequence[bytes]) -> bytes:
+    """Give the value at a path, in the first item of each sequence on it; none when absent."""
+    position = 0
+    while position < len(data):
+        tag, vr, length = _HEAD(data, position)
+        start = position + 8
+        if vr in LONG_VRS:
+            (length,) = _LONG.unpack_from(data, start)
+            start += 4
+        position = start + length
+        if tag == path[0]:
+            value = data[start:position]
+            return _find(value[_ITEM_HEAD:], path[1:]) if len(path) > 1 else value
+    return b""
 
 
 def _carried(data: bytes, character_set: CharacterSet) -> bool:

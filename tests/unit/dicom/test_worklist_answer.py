@@ -146,3 +146,72 @@ def test_given_a_step_with_stations_then_all_of_them_are_named() -> None:
     requested = of(ScheduledProcedureStepSequence=[of(ScheduledStationAETitle="CT01")])
     step = decoded(answer(requested)).ScheduledProcedureStepSequence[0]
     assert list(step.ScheduledStationAETitle) == ["CT01", "CT02"]
+
+
+def described(text: str, *, coded: bool = True) -> WorklistEntry:
+    """An entry whose every text is `text`, with its code or without."""
+    entry = full_entry(name=text)
+    procedure, step = entry.procedure, entry.step
+    attributes = {"RequestedProcedureDescription": text, "ReasonForTheRequestedProcedure": text}
+    return replace(
+        entry,
+        procedure=replace(
+            procedure,
+            attributes=attributes,
+            code=replace(procedure.code, meaning=text) if coded and procedure.code else None,
+        ),
+        step=replace(
+            step,
+            attributes={"ScheduledProcedureStepDescription": text},
+            protocol_codes=step.protocol_codes if coded else (),
+        ),
+    )
+
+
+def test_given_ideographs_for_a_latin_device_then_numbers_and_codes_stand_for_type_1_texts() -> (
+    None
+):
+    entry = described("頭部")
+    found = decoded(answer(everything(), entry, configured="ISO_IR 100"))
+    step = found.ScheduledProcedureStepSequence[0]
+    code = found.RequestedProcedureCodeSequence[0]
+
+    assert str(found.PatientName) == found.PatientID == "P1"
+    assert found.RequestedProcedureDescription == code.CodeValue
+    assert code.CodeMeaning == code.CodeValue
+    assert step.ScheduledProcedureStepDescription == step.ScheduledProtocolCodeSequence[0].CodeValue
+    assert not found.ReasonForTheRequestedProcedure
+    assert "?" not in str(found)
+
+
+def test_given_neither_code_nor_letters_then_the_ids_of_procedure_and_step_are_shown() -> None:
+    entry = described("頭部", coded=False)
+    found = decoded(answer(everything(), entry, configured="ISO_IR 6"))
+    step = found.ScheduledProcedureStepSequence[0]
+
+    assert found.RequestedProcedureDescription == found.RequestedProcedureID
+    assert step.ScheduledProcedureStepDescription == step.ScheduledProcedureStepID
+
+
+def test_given_a_device_that_did_not_ask_for_the_patient_id_then_the_name_is_it_all_the_same() -> (
+    None
+):
+    found = decoded(answer(of(PatientName=""), full_entry(name="山田"), configured="ISO_IR 100"))
+
+    assert str(found.PatientName) == "P1"
+
+
+def test_given_a_japanese_device_then_the_set_is_declared_and_pydicom_reads_every_group() -> None:
+    name = "YAMADA^TAROU=山田^太郎=やまだ^たろう"
+    configured = "\\ISO 2022 IR 87"
+    found = decoded(answer(of(PatientName=""), full_entry(name=name), configured=configured))
+
+    assert list(found.SpecificCharacterSet) == ["", "ISO 2022 IR 87"]
+    assert str(found.PatientName) == name
+
+
+def test_given_text_that_grows_when_folded_then_it_keeps_to_the_length_of_its_vr() -> None:
+    found = decoded(answer(everything(), described("Щ" * 64), configured="ISO_IR 6"))
+
+    assert len(found.RequestedProcedureDescription) == 64
+    assert len(str(found.PatientName)) == 64
