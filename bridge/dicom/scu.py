@@ -157,7 +157,7 @@ def associated(remote: Remote, contexts: Sequence[PresentationContext]) -> Itera
         remote.port,
         contexts=list(contexts),
         ae_title=remote.ae_title,
-        evt_handlers=[(evt.EVT_CONN_OPEN, _open, [opened])],
+        evt_handlers=[(evt.EVT_CONN_OPEN, open_promptly, [opened])],
     )
     try:
         if not association.is_established:
@@ -170,7 +170,7 @@ def associated(remote: Remote, contexts: Sequence[PresentationContext]) -> Itera
             connection.close()  # the library leaves it open when the peer closed first
 
 
-def _open(event: Event, opened: list[socket.socket]) -> None:
+def open_promptly(event: Event, opened: list[socket.socket]) -> None:
     """Turn Nagle's algorithm off: it holds back the data set until the command is acknowledged."""
     connection = event.assoc.dul.socket
     if connection is not None and connection.socket is not None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from typing import Any
 
+from pydicom.dataset import Dataset
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -19,7 +22,15 @@ from bridge.dicom.configuration import DicomConfiguration
 from bridge.dicom.connection import Limits, end_associations, open_connection
 from bridge.dicom.mpps import PerformedStepProvider, PerformedStepRecorder, refuse_get
 from bridge.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
-from bridge.dicom.sop_classes import MODALITY_WORKLIST, PERFORMED_STEP, VERIFICATION
+from bridge.dicom.query_retrieve import ImageSource, QueryRetrieveProvider
+from bridge.dicom.sop_classes import (
+    FIND,
+    GET,
+    MODALITY_WORKLIST,
+    MOVE,
+    PERFORMED_STEP,
+    VERIFICATION,
+)
 from bridge.dicom.storage import InstanceReceiver, StorageProvider
 from bridge.dicom.worklist import WorklistProvider, WorklistSource
 
@@ -31,6 +42,8 @@ _PLAIN_SYNTAXES = [
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
 ]
+
+_WITH_ROLES = FIND | MOVE | GET | {PERFORMED_STEP, MODALITY_WORKLIST, VERIFICATION}
 
 _log = logging.getLogger(__name__)
 
@@ -45,10 +58,12 @@ class DicomServer:
         worklist: WorklistSource,
         instances: InstanceReceiver,
         performed_steps: PerformedStepRecorder,
+        images: ImageSource,
     ) -> None:
         self._configuration = configuration
         self._worklist = WorklistProvider(configuration, worklist)
         self._storage = StorageProvider(instances)
+        self._query_retrieve = QueryRetrieveProvider(configuration, images)
         self._performed_steps = PerformedStepProvider(performed_steps)
         self._entity = _application_entity(configuration)
         self._server: ThreadedAssociationServer | None = None
@@ -81,6 +96,12 @@ class DicomServer:
             self._server = None
         end_associations(self._entity.active_associations, grace)
 
+    def _handle_find(self, event: Event) -> Iterator[tuple[int | Dataset, None]]:
+        request: Any = event.request
+        is_worklist = str(request.AffectedSOPClassUID) == MODALITY_WORKLIST
+        provider = self._worklist if is_worklist else self._query_retrieve
+        return provider.handle_find(event)
+
     def _handlers(self) -> list[evt.EventHandlerType]:
         limits = Limits(
             idle_timeout=self._configuration.idle_timeout,
@@ -89,7 +110,9 @@ class DicomServer:
         return [
             (evt.EVT_CONN_OPEN, open_connection, [limits]),
             (evt.EVT_REQUESTED, _answer_roles),
-            (evt.EVT_C_FIND, self._worklist.handle_find),
+            (evt.EVT_C_FIND, self._handle_find),
+            (evt.EVT_C_MOVE, self._query_retrieve.handle_move),
+            (evt.EVT_C_GET, self._query_retrieve.handle_get),
             (evt.EVT_C_STORE, self._storage.handle_store),
             (evt.EVT_N_CREATE, self._performed_steps.handle_create),
             (evt.EVT_N_SET, self._performed_steps.handle_set),
@@ -107,6 +130,8 @@ def _application_entity(configuration: DicomConfiguration) -> AE:
     entity.add_supported_context(VERIFICATION, _PLAIN_SYNTAXES)
     entity.add_supported_context(MODALITY_WORKLIST, _WORKLIST_SYNTAXES)
     entity.add_supported_context(PERFORMED_STEP, _PLAIN_SYNTAXES)
+    for uid in sorted(FIND | MOVE | GET):
+        entity.add_supported_context(uid, _WORKLIST_SYNTAXES)
     if not configuration.accepts_unknown_peers:
         entity.require_calling_aet = list(configuration.peers_by_title)
     return entity
@@ -132,7 +157,7 @@ def _answer_roles(event: Event) -> None:
     others; PS3.4 F.2 demands the negotiation for MPPS.
     """
     for uid, item in event.assoc.requestor.role_selection.items():
-        if uid in (PERFORMED_STEP, MODALITY_WORKLIST, VERIFICATION):
+        if uid in _WITH_ROLES:
             answer = SCP_SCU_RoleSelectionNegotiation()
             answer.sop_class_uid = uid
             answer.scu_role = bool(item.scu_role)

@@ -63,6 +63,13 @@ WORKLIST: Table = {
     UnsupportedMessage: Status.DOES_NOT_MATCH_SOP_CLASS,
     BridgeError: Status.UNABLE_TO_PROCESS,
 }
+QUERY: Table = {
+    StorageFull: Status.OUT_OF_RESOURCES,
+    ResourceBusy: Status.OUT_OF_RESOURCES,
+    RequiredFieldMissing: Status.DOES_NOT_MATCH_SOP_CLASS,
+    DataTypeError: Status.DOES_NOT_MATCH_SOP_CLASS,
+    BridgeError: Status.CANNOT_UNDERSTAND,
+}
 PERFORMED_STEP: Table = {
     DuplicatePerformedStep: Status.DUPLICATE_SOP_INSTANCE,
     NoSuchPerformedStep: Status.NO_SUCH_OBJECT_INSTANCE,

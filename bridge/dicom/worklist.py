@@ -5,25 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from pydicom.dataset import Dataset
 from pynetdicom.events import Event
 
 from bridge.dicom.charsets import character_set
 from bridge.dicom.configuration import DicomConfiguration
-from bridge.dicom.connection import Outlet, calling_ae_title, peer_of
+from bridge.dicom.connection import calling_ae_title, peer_of
 from bridge.dicom.elements import IMPLICIT_LITTLE, DataSet, read
-from bridge.dicom.pdata import PendingResponses
+from bridge.dicom.responses import identifier_bytes, send_pending
 from bridge.dicom.statuses import WORKLIST, Status, failure, status
 from bridge.dicom.worklist_answer import AnswerForm
 from bridge.dicom.worklist_query import Identifier, read_identifier
-from bridge.domain.errors import DataTypeError
 from bridge.domain.worklist import WorklistItem, WorklistQuery
-
-# Responses are handed to the socket in stretches of this many bytes: few system calls, and a
-# C-CANCEL that arrives meanwhile still stops most of a long answer.
-_STRETCH = 16_384
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +52,7 @@ class WorklistProvider:
             yield outcome, None
 
     def _answer(self, event: Event) -> int | Dataset | None:
-        request, syntax = _identifier_bytes(event), event.context.transfer_syntax
+        request, syntax = identifier_bytes(event), event.context.transfer_syntax
         dataset = read(request, syntax)
         identifier = read_identifier(dataset)
         limit = self._configuration.worklist_limit
@@ -65,7 +60,8 @@ class WorklistProvider:
         titles = self._configuration.sharing(query.station_ae_titles)
         query = replace(query, station_ae_titles=titles)
         items = () if query.impossible else self._source.find(query, limit)
-        if not self._send(event, items[:limit], self._form(event, identifier, dataset)):
+        form = self._form(event, identifier, dataset)
+        if not send_pending(event, map(form.write, items[:limit])):
             return Status.CANCEL
         if len(items) > limit:
             return status(Status.OUT_OF_RESOURCES, f"only the first {limit} matches were sent")
@@ -81,41 +77,6 @@ class WorklistProvider:
             requested=dataset.character_set,
             station=_station(identifier.query, calling_ae_title(event)),
         )
-
-    def _send(self, event: Event, items: Sequence[WorklistItem], form: AnswerForm) -> bool:
-        """Send one Pending response for each item; false when the peer cancelled meanwhile."""
-        outlet = Outlet(event)
-        responses = _responses(event)
-        waiting: list[bytes] = []
-        size = 0
-        for item in items:
-            if event.is_cancelled:
-                return False
-            waiting.append(responses.pdus(form.write(item)))
-            size += len(waiting[-1])
-            if size >= _STRETCH:
-                outlet.send(b"".join(waiting))
-                waiting, size = [], 0
-        outlet.send(b"".join(waiting))
-        return True
-
-
-def _identifier_bytes(event: Event) -> bytes:
-    request: Any = event.request
-    content = bytes(request.Identifier.getvalue()) if request.Identifier is not None else b""
-    if not content:
-        raise DataTypeError("the query has no Identifier")
-    return content
-
-
-def _responses(event: Event) -> PendingResponses:
-    request: Any = event.request
-    return PendingResponses(
-        context_id=event.context.context_id,
-        message_id=request.MessageID,
-        sop_class_uid=str(request.AffectedSOPClassUID),
-        maximum_length=event.assoc.requestor.maximum_length or 0,
-    )
 
 
 def _station(query: WorklistQuery, calling: str) -> str:

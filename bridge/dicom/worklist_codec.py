@@ -22,6 +22,7 @@ from bridge.domain.errors import DataTypeError, RequiredFieldMissing
 from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.order import CodedConcept
 from bridge.domain.patient import Attributes
+from bridge.domain.scheduling import DURATION, end_of
 from bridge.domain.worklist import WorklistEntry, WorklistItem
 
 _UNSIGNED_SHORT = struct.Struct("<H").pack
@@ -83,6 +84,7 @@ _STEP = attributes(
     "PreMedication",
     "RequestedContrastAgent",
     "CommentsOnTheScheduledProcedureStep",
+    "BodyPartExamined",
 )
 
 _PATIENT_ID = attribute("PatientID")
@@ -109,6 +111,8 @@ _MODALITY = attribute("Modality")
 _STATIONS = attribute("ScheduledStationAETitle")
 _START_DATE = attribute("ScheduledProcedureStepStartDate")
 _START_TIME = attribute("ScheduledProcedureStepStartTime")
+_END_DATE = attribute("ScheduledProcedureStepEndDate")
+_END_TIME = attribute("ScheduledProcedureStepEndTime")
 _SPS_ID = attribute("ScheduledProcedureStepID")
 _SPS_STATUS = attribute("ScheduledProcedureStepStatus")
 _SPS_DESCRIPTION = attribute("ScheduledProcedureStepDescription")
@@ -223,6 +227,9 @@ def _steps(entry: WorklistEntry) -> Element:
     ]
     if step.protocol_codes:
         elements.append(sequence(_PROTOCOL_CODES, [_code(c) for c in step.protocol_codes]))
+    if DURATION in step.attributes:
+        for end, value in zip((_END_DATE, _END_TIME), end_of(step), strict=True):
+            elements += [text(end, value)] if value else []
     if not step.attributes.get("ScheduledProcedureStepDescription"):
         elements.append(_required(_SPS_DESCRIPTION, _protocol(entry)))
     return sequence(_STEPS, [item(elements)])

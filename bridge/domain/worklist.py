@@ -43,6 +43,10 @@ class DateTimeRange:
         return bool(self.first or self.last)
 
 
+UNBOUNDED = DateTimeRange()
+"""Matches universally."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorklistQuery:
     """Matching keys as the modality sent them; an empty one matches universally.
@@ -55,14 +59,14 @@ class WorklistQuery:
 
     station_ae_titles: tuple[str, ...] = ()
     modalities: tuple[str, ...] = ()
-    start: DateTimeRange = DateTimeRange()
-    dates: DateTimeRange = DateTimeRange()
-    times: DateTimeRange = DateTimeRange()
+    start: DateTimeRange = UNBOUNDED
+    dates: DateTimeRange = UNBOUNDED
+    times: DateTimeRange = UNBOUNDED
     performing_physician: str = ""
     patient_name: str = ""
     patient_id: str = ""
     issuer_of_patient_id: str = ""
-    patient_birth_date: DateTimeRange = DateTimeRange()
+    patient_birth_date: DateTimeRange = UNBOUNDED
     patient_sex: str = ""
     accession_number: str = ""
     requested_procedure_id: str = ""

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 
 from bridge.domain.errors import BridgeError, ResourceBusy
 from bridge.domain.identifiers import Identifier
+from bridge.domain.worklist import UNBOUNDED, DateTimeRange
 
 T = TypeVar("T")
 
@@ -16,14 +17,33 @@ T = TypeVar("T")
 class ImageQuery:
     """What to find: an empty key matches everything, a tuple means any of these.
 
-    `limit` is the most to give, None for all; `offset` how many of the first to leave out.
+    Texts may hold the wildcards `*` and `?` (PS3.4 C.2.2.2.4). `started` bounds study date and
+    time as one continuous interval, `study_date` and `study_time` each on their own (C.2.2.2.5).
+    `modalities_in_study` asks for studies with some series of these, `modality` for the series
+    themselves. `limit` is the most to give, None for all; `offset` how many of the first to leave
+    out.
     """
 
-    study_instance_uids: tuple[str, ...] = ()
-    series_instance_uids: tuple[str, ...] = ()
-    sop_instance_uids: tuple[str, ...] = ()
-    accession_number: str = ""
+    patient_name: str = ""
     patient_id: str = ""
+    issuer_of_patient_id: str = ""
+    patient_birth_date: DateTimeRange = UNBOUNDED
+    patient_sex: str = ""
+    study_instance_uids: tuple[str, ...] = ()
+    accession_number: str = ""
+    study_date: DateTimeRange = UNBOUNDED
+    study_time: DateTimeRange = UNBOUNDED
+    started: DateTimeRange = UNBOUNDED
+    study_id: str = ""
+    study_description: str = ""
+    referring_physician: str = ""
+    modalities_in_study: tuple[str, ...] = ()
+    series_instance_uids: tuple[str, ...] = ()
+    modality: str = ""
+    series_number: int | None = None
+    sop_instance_uids: tuple[str, ...] = ()
+    sop_class_uids: tuple[str, ...] = ()
+    instance_number: int | None = None
     limit: int | None = None
     offset: int = 0
 
@@ -38,6 +58,19 @@ class FoundStudy:
     accession: Identifier | None
     attributes: Mapping[str, str]
     modalities: tuple[str, ...]
+    sop_class_uids: tuple[str, ...]
+    series_count: int
+    instance_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundPatient:
+    """A patient as the images of some studies name one."""
+
+    patient_id: Identifier
+    patient_name: str
+    attributes: Mapping[str, str]
+    study_count: int
     series_count: int
     instance_count: int
 
@@ -72,6 +105,7 @@ class FoundInstance:
 class Images(Protocol):
     """The index of what was received."""
 
+    def patients(self, query: ImageQuery) -> Sequence[FoundPatient]: ...
     def studies(self, query: ImageQuery) -> Sequence[FoundStudy]: ...
     def series(self, query: ImageQuery) -> Sequence[FoundSeries]: ...
     def instances(self, query: ImageQuery) -> Sequence[FoundInstance]: ...
@@ -109,6 +143,10 @@ class ReadImages:
     def __init__(self, *, store: ImageStore, objects: ImageObjects) -> None:
         self._store = store
         self._objects = objects
+
+    def patients(self, query: ImageQuery) -> Sequence[FoundPatient]:
+        """Patients whose studies match, in order of their Patient IDs."""
+        return self._store.read(lambda tx: tx.images.patients(query))
 
     def studies(self, query: ImageQuery) -> Sequence[FoundStudy]:
         """Studies that match, in order of arrival. Raises ResourceBusy, as all of these do."""

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Select, func, select
 
-from bridge.domain.matching import Outcome
-from bridge.services.read_images import FoundInstance, FoundSeries, FoundStudy, ImageQuery
+from bridge.domain.worklist import DateTimeRange
+from bridge.services.read_images import (
+    FoundInstance,
+    FoundPatient,
+    FoundSeries,
+    FoundStudy,
+    ImageQuery,
+)
 from bridge.store import documents
-from bridge.store.tables import instance, series, study
+from bridge.store.key_matching import Conditions, any_of, any_text, in_range, matches_name
+from bridge.store.tables import instance, series, study, study_key
 
-# Patient ID and accession number are indexed behind the outcome: naming each opens the index.
-_ANY_OUTCOME = ("", *(outcome.value for outcome in Outcome))
-
+_KEY = study_key.c
+_STUDIES = study.join(study_key)
 _Select = Select[*tuple[Any, ...]]
 
 
@@ -23,14 +30,35 @@ class Images:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    def patients(self, query: ImageQuery) -> tuple[FoundPatient, ...]:
+        """Patients whose studies match, in order of their Patient IDs."""
+        dialect = self._connection.dialect.name
+        keys = (_KEY.patient_id, _KEY.issuer_of_patient_id)
+        statement = (
+            select(*keys)
+            .select_from(_STUDIES)
+            .where(*_study_conditions(query, dialect), _KEY.patient_id != "")
+            .distinct()
+            .order_by(*keys)
+        )
+        page = self._connection.execute(_paged(statement, query)).all()
+        return tuple(_patient(self._studies_of(*each)) for each in page)
+
+    def _studies_of(self, patient_id: str, issuer: str) -> tuple[FoundStudy, ...]:
+        named = (_KEY.patient_id == patient_id, _KEY.issuer_of_patient_id == issuer)
+        statement = select(study).select_from(_STUDIES).where(*named).order_by(study.c.pk)
+        rows = self._connection.execute(statement).all()
+        parts = self._parts([row.pk for row in rows])
+        return tuple(_study(row, parts.get(row.pk, [])) for row in rows)
+
     def studies(self, query: ImageQuery) -> tuple[FoundStudy, ...]:
         """Studies that match, in order of arrival."""
-        statement = select(study)
-        if query.series_instance_uids or query.sop_instance_uids:
-            inner = select(series.c.study_pk).join(study).outerjoin(instance)
-            statement = statement.where(study.c.pk.in_(_matching(inner, query)))
-        else:
-            statement = _matching(statement, query)
+        dialect = self._connection.dialect.name
+        statement = select(study).select_from(_STUDIES).where(*_study_conditions(query, dialect))
+        below = [*_series_conditions(query, dialect), *_instance_conditions(query)]
+        if below:
+            inner = select(series.c.study_pk).select_from(series.outerjoin(instance)).where(*below)
+            statement = statement.where(study.c.pk.in_(inner))
         rows = self._connection.execute(_paged(statement.order_by(study.c.pk), query)).all()
         parts = self._parts([row.pk for row in rows])
         return tuple(_study(row, parts.get(row.pk, [])) for row in rows)
@@ -50,11 +78,13 @@ class Images:
             series.c.number,
             series.c.attributes,
             counted.label("instance_count"),
-        ).select_from(study.join(series))
-        if query.sop_instance_uids:
-            wanted = instance.c.sop_instance_uid.in_(query.sop_instance_uids)
-            statement = statement.where(series.c.pk.in_(select(instance.c.series_pk).where(wanted)))
-        statement = _matching(statement, query, instances=False).order_by(series.c.pk)
+        ).select_from(_STUDIES.join(series, series.c.study_pk == study.c.pk))
+        if inside := _instance_conditions(query):
+            statement = statement.where(
+                series.c.pk.in_(select(instance.c.series_pk).where(*inside))
+            )
+        dialect = self._connection.dialect.name
+        statement = _matching(statement, query, dialect, instances=False).order_by(series.c.pk)
         rows = self._connection.execute(_paged(statement, query)).all()
         return tuple(FoundSeries(**row._mapping) for row in rows)
 
@@ -70,47 +100,109 @@ class Images:
             instance.c.number,
             instance.c.attributes,
             instance.c.path,
-        ).select_from(study.join(series).join(instance))
-        statement = _matching(statement, query).order_by(series.c.pk, instance.c.pk)
+        ).select_from(_STUDIES.join(series, series.c.study_pk == study.c.pk).join(instance))
+        dialect = self._connection.dialect.name
+        statement = _matching(statement, query, dialect).order_by(series.c.pk, instance.c.pk)
         rows = self._connection.execute(_paged(statement, query)).all()
         return tuple(FoundInstance(**row._mapping) for row in rows)
 
-    def _parts(self, study_pks: list[int]) -> dict[int, list[tuple[str, int]]]:
-        """For each study, the modality and the number of instances of each series."""
+    def _parts(self, study_pks: list[int]) -> dict[int, list[_Part]]:
+        """For each study, what each of its series consists of."""
         statement = (
-            select(series.c.study_pk, series.c.modality, func.count(instance.c.pk))
+            select(
+                series.c.study_pk,
+                series.c.modality,
+                instance.c.sop_class_uid,
+                func.count(instance.c.pk),
+                series.c.pk,
+            )
             .select_from(series.outerjoin(instance))
             .where(series.c.study_pk.in_(study_pks))
-            .group_by(series.c.pk, series.c.study_pk, series.c.modality)
+            .group_by(series.c.pk, series.c.study_pk, series.c.modality, instance.c.sop_class_uid)
             .order_by(series.c.pk)
         )
-        parts: dict[int, list[tuple[str, int]]] = {}
-        for study_pk, modality, instances in self._connection.execute(statement).all():
-            parts.setdefault(study_pk, []).append((modality, instances))
+        parts: dict[int, list[_Part]] = {}
+        for study_pk, *part in self._connection.execute(statement).all():
+            parts.setdefault(study_pk, []).append(_Part(*part))
         return parts
 
 
-def _matching(statement: _Select, query: ImageQuery, *, instances: bool = True) -> _Select:
-    if query.study_instance_uids:
-        statement = statement.where(study.c.study_instance_uid.in_(query.study_instance_uids))
-    if query.series_instance_uids:
-        statement = statement.where(series.c.series_instance_uid.in_(query.series_instance_uids))
-    if query.sop_instance_uids and instances:
-        statement = statement.where(instance.c.sop_instance_uid.in_(query.sop_instance_uids))
-    if query.accession_number or query.patient_id:
-        statement = statement.where(study.c.outcome.in_(_ANY_OUTCOME))
-    if query.accession_number:
-        statement = statement.where(study.c.accession_number == query.accession_number)
-    if query.patient_id:
-        statement = statement.where(study.c.patient_id == query.patient_id)
-    return statement
+class _Part(NamedTuple):
+    """The instances of one SOP class in one series; none at all have no class."""
+
+    modality: str
+    sop_class_uid: str | None
+    instances: int
+    series_pk: int
+
+
+def _matching(
+    statement: _Select, query: ImageQuery, dialect: str, *, instances: bool = True
+) -> _Select:
+    """The rows of study and key, and of series and instance where the statement has them."""
+    return statement.where(
+        *_study_conditions(query, dialect),
+        *_series_conditions(query, dialect),
+        *(_instance_conditions(query) if instances else ()),
+    )
+
+
+def _study_conditions(query: ImageQuery, dialect: str) -> Conditions:
+    conditions = [
+        *any_of(study.c.study_instance_uid, query.study_instance_uids),
+        *matches_name(_KEY.patient_name, query.patient_name, dialect),
+        *matches_name(_KEY.referring_physician, query.referring_physician, dialect),
+        *in_range(_KEY.patient_birth_date, query.patient_birth_date),
+        *in_range(_KEY.study_date, query.study_date),
+        *in_range(_KEY.study_time, query.study_time),
+        *in_range(_KEY.study_date + _KEY.study_time, query.started),
+        *in_range(_KEY.study_date, _days_of(query.started)),
+    ]
+    for column, text in (
+        (_KEY.patient_id, query.patient_id),
+        (_KEY.issuer_of_patient_id, query.issuer_of_patient_id),
+        (_KEY.patient_sex, query.patient_sex),
+        (_KEY.accession_number, query.accession_number),
+        (_KEY.study_id, query.study_id),
+        (_KEY.study_description, query.study_description),
+    ):
+        conditions += any_text(column, (text,) if text else (), dialect)
+    if query.modalities_in_study:
+        wanted = any_text(series.c.modality, query.modalities_in_study, dialect)
+        conditions.append(study.c.pk.in_(select(series.c.study_pk).where(*wanted)))
+    return conditions
+
+
+def _days_of(bounds: DateTimeRange) -> DateTimeRange:
+    """The dates of an interval, which the index knows."""
+    return DateTimeRange(first=bounds.first[:8], last=bounds.last[:8])
+
+
+def _series_conditions(query: ImageQuery, dialect: str) -> Conditions:
+    conditions = [
+        *any_of(series.c.series_instance_uid, query.series_instance_uids),
+        *any_text(series.c.modality, (query.modality,) if query.modality else (), dialect),
+    ]
+    if query.series_number is not None:
+        conditions.append(series.c.number == query.series_number)
+    return conditions
+
+
+def _instance_conditions(query: ImageQuery) -> Conditions:
+    conditions = [
+        *any_of(instance.c.sop_instance_uid, query.sop_instance_uids),
+        *any_of(instance.c.sop_class_uid, query.sop_class_uids),
+    ]
+    if query.instance_number is not None:
+        conditions.append(instance.c.number == query.instance_number)
+    return conditions
 
 
 def _paged(statement: _Select, query: ImageQuery) -> _Select:
     return statement.limit(query.limit).offset(query.offset or None)
 
 
-def _study(row: Row[Any], parts: list[tuple[str, int]]) -> FoundStudy:
+def _study(row: Row[Any], parts: list[_Part]) -> FoundStudy:
     patient_id, patient_name, accession, *_ = row.identity
     return FoundStudy(
         study_instance_uid=row.study_instance_uid,
@@ -118,7 +210,24 @@ def _study(row: Row[Any], parts: list[tuple[str, int]]) -> FoundStudy:
         patient_name=patient_name,
         accession=documents.load_identifier(accession),
         attributes=row.attributes,
-        modalities=tuple(sorted({modality for modality, _ in parts if modality})),
-        series_count=len(parts),
-        instance_count=sum(count for _, count in parts),
+        modalities=tuple(sorted({part.modality for part in parts if part.modality})),
+        sop_class_uids=tuple(sorted({p.sop_class_uid for p in parts if p.sop_class_uid})),
+        series_count=len({part.series_pk for part in parts}),
+        instance_count=sum(part.instances for part in parts),
+    )
+
+
+def _patient(studies: Sequence[FoundStudy]) -> FoundPatient:
+    """One patient of several studies: what the newest of them says."""
+    newest = studies[-1]
+    if newest.patient_id is None:
+        raise AssertionError("studies are grouped by their Patient ID")
+    said = ("PatientBirthDate", "PatientSex")
+    return FoundPatient(
+        patient_id=newest.patient_id,
+        patient_name=newest.patient_name,
+        attributes={k: newest.attributes[k] for k in said if k in newest.attributes},
+        study_count=len(studies),
+        series_count=sum(each.series_count for each in studies),
+        instance_count=sum(each.instance_count for each in studies),
     )

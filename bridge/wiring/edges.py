@@ -44,6 +44,7 @@ def build_dicom(core: Core) -> DicomServer:
         worklist=core.worklist,
         instances=core.instances,
         performed_steps=core.performed_steps,
+        images=core.images,
     )
 
 

@@ -10,7 +10,6 @@ from fastapi import FastAPI
 from bridge.console.status import Status, status_router
 from bridge.dicomweb.router import wado_router
 from bridge.services.overview import ReadOverview
-from bridge.services.read_images import ReadImages
 from bridge.store.overview import schema_problem
 from bridge.wiring.core import Core
 
@@ -24,7 +23,7 @@ def build_http(core: Core, listeners: Checks, warnings: Checks) -> FastAPI:
     app = FastAPI(title="bridge", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(
         wado_router(
-            ReadImages(store=core.store, objects=core.objects),
+            core.images,
             base_url=f"{core.settings.http.public_url.rstrip('/')}/dicom-web",
         ),
         prefix="/dicom-web",

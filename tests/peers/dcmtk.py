@@ -122,6 +122,41 @@ class Modality:
         final = re.findall(r"Received Final Find Response \((.*)\)", done.stdout)
         return Found(items, final[-1] if final else "", done.stdout)
 
+    def find_studies(self, level: str, keys: Mapping[str, str], *, model: str = "-S") -> Found:
+        """C-FIND studies: `level` of the study root model, or of the patient root's with `-P`."""
+        with tempfile.TemporaryDirectory() as folder:
+            directory = Path(folder)
+            command: list[str | Path] = [BIN / "findscu", "-v", model, "-X", "-od", directory]
+            for path, value in {"QueryRetrieveLevel": level, **keys}.items():
+                command += ["-k", f"{path}={value}" if value else path]
+            done = run([*command, *self._link()])
+            items: list[Dataset] = [
+                dcmread(path, force=True) for path in sorted(directory.glob("rsp*.dcm"))
+            ]
+            for item in items:
+                item.decode()
+        final = re.findall(r"Received Final Find Response \((.*)\)", done.stdout)
+        return Found(items, final[-1] if final else "", done.stdout)
+
+    def get(self, level: str, keys: Mapping[str, str], directory: Path, *options: str) -> Found:
+        """C-GET: what arrived in `directory`, and the final status."""
+        command: list[str | Path] = [BIN / "getscu", "-v", "-S", *options, "-od", directory]
+        for path, value in {"QueryRetrieveLevel": level, **keys}.items():
+            command += ["-k", f"{path}={value}"]
+        done = run([*command, *self._link()])
+        items: list[Dataset] = [dcmread(path) for path in sorted(directory.iterdir())]
+        final = re.findall(r"C-GET Response.*\((.*)\)|Final.*\((.*)\)", done.stdout)
+        return Found(items, "".join(final[-1]) if final else "", done.stdout)
+
+    def move(self, level: str, keys: Mapping[str, str], destination: str) -> tuple[str, str]:
+        """C-MOVE to an application entity; gives the final status and what movescu said."""
+        command: list[str | Path] = [BIN / "movescu", "-v", "-S", "-aem", destination]
+        for path, value in {"QueryRetrieveLevel": level, **keys}.items():
+            command += ["-k", f"{path}={value}"]
+        done = run([*command, *self._link()])
+        final = re.findall(r"Received Final Move Response \((.*)\)", done.stdout)
+        return (final[-1] if final else "", done.stdout)
+
     def store(self, paths: Sequence[Path], *options: str) -> Stored:
         """C-STORE files on one association; folders are searched."""
         command: list[str | Path] = [BIN / "storescu", "-v", "+sd", "+r", *options]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from threading import Event
 
 from bridge.dicom.configuration import DicomConfiguration
+from bridge.dicom.query_retrieve import ImageSource
 from bridge.dicom.scu import Remote
 from bridge.dicom.server import DicomServer
 from bridge.dicom.worklist_codec import WorklistCodec
@@ -20,6 +21,13 @@ from bridge.domain.performed_step import (
 )
 from bridge.domain.study import InstanceHeader, Receipt
 from bridge.domain.worklist import WorklistEntry, WorklistItem, WorklistQuery
+from bridge.services.read_images import (
+    FoundInstance,
+    FoundPatient,
+    FoundSeries,
+    FoundStudy,
+    ImageQuery,
+)
 
 
 @dataclass
@@ -118,8 +126,29 @@ class RunningBridge:
         )
 
 
+class NoImages:
+    """An archive that received nothing."""
+
+    def patients(self, query: ImageQuery) -> Sequence[FoundPatient]:
+        return ()
+
+    def studies(self, query: ImageQuery) -> Sequence[FoundStudy]:
+        return ()
+
+    def series(self, query: ImageQuery) -> Sequence[FoundSeries]:
+        return ()
+
+    def instances(self, query: ImageQuery) -> Sequence[FoundInstance]:
+        return ()
+
+    def content(self, instance: FoundInstance) -> bytes:
+        raise FileNotFoundError(instance.path)
+
+
 @contextmanager
-def running(configuration: DicomConfiguration | None = None) -> Iterator[RunningBridge]:
+def running(
+    configuration: DicomConfiguration | None = None, images: ImageSource | None = None
+) -> Iterator[RunningBridge]:
     """Run a listener on a free port."""
     worklist, instances, performed_steps = Worklist(), Instances(), PerformedSteps()
     server = DicomServer(
@@ -127,6 +156,7 @@ def running(configuration: DicomConfiguration | None = None) -> Iterator[Running
         worklist=worklist,
         instances=instances,
         performed_steps=performed_steps,
+        images=images or NoImages(),
     )
     server.start()
     try:

@@ -17,11 +17,11 @@ from bridge.dicom.configuration import DicomConfiguration, Peer
 from bridge.dicom.connection import PromptConnection
 from bridge.dicom.scu import PeerUnavailable, associated, echo, store
 from bridge.dicom.sop_classes import MODALITY_WORKLIST, PERFORMED_STEP, VERIFICATION
-from tests.adapters.dicom.services import RunningBridge, running
+from tests.adapters.dicom.services import NoImages, RunningBridge, running
 from tests.adapters.dicom.test_storage_scp import an_instance
 from tests.peers.dcmtk import Modality
 
-STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+RELEVANT_PATIENT_FIND = "1.2.840.10008.5.1.4.37.1"
 
 
 def test_given_dcmtk_and_pynetdicom_then_both_are_verified(bridge: RunningBridge) -> None:
@@ -50,7 +50,7 @@ def test_given_too_many_associations_then_the_next_is_refused_until_one_ends() -
 def test_given_a_service_that_is_not_offered_then_its_context_is_rejected(
     bridge: RunningBridge,
 ) -> None:
-    contexts = [build_context(VERIFICATION), build_context(STUDY_ROOT_FIND)]
+    contexts = [build_context(VERIFICATION), build_context(RELEVANT_PATIENT_FIND)]
     with associated(bridge.remote, contexts) as association:
         assert [c.abstract_syntax for c in association.accepted_contexts] == [VERIFICATION]
 
@@ -147,6 +147,7 @@ def test_given_a_port_that_is_taken_then_starting_says_so(bridge: RunningBridge)
         worklist=bridge.worklist,
         instances=bridge.instances,
         performed_steps=bridge.performed_steps,
+        images=NoImages(),
     )
     with pytest.raises(OSError, match="in use"):
         second.start()

@@ -87,6 +87,9 @@ class Archive:
         )
         self.images = ReadImages(store=store, objects=self.objects)
 
+    def close(self) -> None:
+        self.database.close()
+
     def receive(self, dataset: Dataset, syntax: str = ExplicitVRLittleEndian) -> bytes:
         """Store an image; returns the file as it was stored."""
         content = file_of(dataset, syntax)
