@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from itertools import count
 
 from bridge.domain.identifiers import Authority, Identifier
@@ -13,6 +14,9 @@ from bridge.domain.patient import Patient
 
 MAXIMUM_SH = 16
 """Length of a Short String (PS3.5 6.2): accession number, requested procedure ID, SPS ID."""
+
+DURATION = "DurationInMinutes"
+"""How long a step takes, kept among its attributes; DICOM says when it ends instead."""
 
 _UID_NAMESPACE = uuid.UUID("6f0f3b6e-6b0f-5d5a-9d55-1c7f2d1f6a42")
 
@@ -51,6 +55,21 @@ def held_reason(patient: Patient, order: Order) -> str:
     if not any(procedure.steps for procedure in order.procedures):
         missing.add("ScheduledProcedureStepSequence")
     return f"missing {', '.join(sorted(missing))}" if missing else ""
+
+
+def end_of(step: Step) -> tuple[str, str]:
+    """Scheduled end (DA, TM) of a step whose start and duration are known; else empty."""
+    minutes = step.attributes.get(DURATION, "")
+    if not (minutes.isdecimal() and step.start_date and step.start_time):
+        return "", ""
+    try:
+        start = datetime.strptime(  # noqa: DTZ007 - in the site's time, as the start is
+            step.start_date + step.start_time[:6].ljust(6, "0"), "%Y%m%d%H%M%S"
+        )
+        end = start + timedelta(minutes=int(minutes))
+    except (ValueError, OverflowError):
+        return "", ""
+    return end.strftime("%Y%m%d"), end.strftime("%H%M%S")
 
 
 def minted_accession(order_pk: int, site: Authority) -> Identifier:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from bridge.mapping.cells import check_cells
 from bridge.mapping.documents import Node, read_document
 from bridge.mapping.errors import instead
 from bridge.mapping.shelf import Shelf
 from bridge.mapping.tables import CodeTable, read_table
+
+MODALITIES = "modalities.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,16 @@ class TableFinder:
                 known = (*self._files, *self._shelf.tables())
                 raise node.error(f"no table {node.text!r}", instead(node.text, known))
             self._read[file] = read_table(path)
+            check_cells(self._read[file], self._modalities)
         return self._read[file]
+
+    def _modalities(self) -> frozenset[str]:
+        """What a column `modality` may hold: the terms of the table `modalities`."""
+        path = self._shelf.find(MODALITIES)
+        if path is None:
+            return frozenset()
+        terms = read_table(path)
+        return frozenset(row[terms.default_column()] for row in terms.rows.values())
 
 
 def read_chain(name: str, shelf: Shelf, keys: Collection[str]) -> list[ProfileDocument]:

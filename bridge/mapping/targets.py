@@ -13,6 +13,7 @@ from typing import Any
 
 from bridge.domain.errors import DataTypeError
 from bridge.domain.identifiers import Identifier, is_placeholder
+from bridge.domain.scheduling import DURATION
 from bridge.mapping.source import Place, Run, Segment
 
 
@@ -20,6 +21,7 @@ class Level(StrEnum):
     """The levels of an order message, from whom it is about to what is done."""
 
     PATIENT = "patient"
+    VISIT = "visit"
     ORDER = "order"
     PROCEDURE = "procedure"
     STEP = "step"
@@ -105,6 +107,15 @@ def check_decimal(value: str, segment: Segment, place: Place, run: Run) -> str |
     if _DECIMAL.fullmatch(value):
         return value[:16]
     run.leave_out(place.location(segment), "not a number")
+    return None
+
+
+def check_minutes(value: str, segment: Segment, place: Place, run: Run) -> str | None:
+    """How long a step takes, in whole minutes."""
+    value = value.strip()
+    if value.isdecimal() and value.isascii() and int(value):
+        return value.lstrip("0")
+    run.leave_out(place.location(segment), "not a number of minutes")
     return None
 
 
@@ -217,10 +228,12 @@ def _identity(
     return Target(keyword, level, kind, shape, joined, attribute=False)
 
 
-_P, _O, _R, _S = Level.PATIENT, Level.ORDER, Level.PROCEDURE, Level.STEP
+_P, _V, _O, _R, _S = Level
 
 _ALL = [
     _identity(_P, "PatientID", Kind.IDENTIFIERS, None, _flatten),
+    _identity(_P, "ExternalPatientID", Kind.IDENTIFIERS, None, _flatten),
+    _identity(_P, "AlternatePatientID", Kind.IDENTIFIERS, None, _flatten),
     *_names(_P, "PatientName", "PatientMotherBirthName", "ResponsiblePerson"),
     Target("PatientBirthDate", _P, Kind.DATE),
     *_texts(_P, check_code, "PatientSex", "PatientSexNeutered"),
@@ -239,6 +252,10 @@ _ALL = [
     ),
     *_texts(_P, _SHORT, "EthnicGroup", "Occupation", "PatientTelephoneNumbers"),
     *_comments(_P, "PatientComments", "AdditionalPatientHistory"),
+    _identity(_V, "VisitNumber", Kind.IDENTIFIERS, None, _flatten),
+    _identity(_V, "AlternateVisitNumber", Kind.IDENTIFIERS, None, _flatten),
+    _identity(_V, "AccountNumber", Kind.IDENTIFIERS, None, _flatten),
+    _identity(_V, "PatientClass", Kind.TEXT, _SHORT),
     _identity(_O, "OrderControl", Kind.TEXT, _SHORT),
     _identity(_O, "OrderStatus", Kind.TEXT, _SHORT),
     _identity(_O, "OccurredAt", Kind.MOMENT),
@@ -282,6 +299,8 @@ _ALL = [
     ),
     *_several(_S, _SHORT, "ScheduledStationName"),
     *_texts(_S, _SHORT, "ScheduledProcedureStepLocation"),
+    *_texts(_S, check_code, "BodyPartExamined"),
+    _identity(_S, DURATION, Kind.TEXT, check_minutes),
     *_names(_S, "ScheduledPerformingPhysicianName"),
     *_comments(_S, "CommentsOnTheScheduledProcedureStep"),
 ]

@@ -13,13 +13,13 @@ from functools import lru_cache
 from typing import Any
 
 from bridge.domain.errors import TableValueNotFound
-from bridge.domain.identifiers import Authority, Identifier
+from bridge.domain.identifiers import NO_AUTHORITY, Authority, Identifier
 from bridge.domain.order import CodedConcept
 from bridge.mapping import names
 from bridge.mapping.documents import Node
 from bridge.mapping.errors import instead
 from bridge.mapping.source import Components, Place, Run, Segment, Site
-from bridge.mapping.tables import CodeTable, find_column
+from bridge.mapping.tables import CodeTable, find_column, refuse_misspelt
 from bridge.mapping.targets import Kind, allowed_length, is_usable
 from bridge.mapping.times import parse_date, parse_time_stamp
 from bridge.mapping.words import read_words
@@ -189,13 +189,17 @@ def make_moment(_use: Use, place: Place, _tables: Tables) -> Reader:
 
 
 def make_cx(use: Use, place: Place, _tables: Tables) -> Reader:
-    """CX → identifiers of every repetition; `prefer` names type codes that come first."""
-    use.allow("prefer")
+    """CX → identifiers of every repetition; `prefer` names type codes that come first.
+
+    One without authority is of the site, or with `authority: none` of nobody that is known.
+    """
+    use.allow("prefer", "authority")
+    nobody = use.choice("authority", ("site", "none"), "site") == "none"
     preferred = use.get("prefer")
     ranks = {code: rank for rank, code in enumerate(preferred.texts if preferred else ())}
 
     def read(segment: Segment, run: Run, _: int) -> tuple[Identifier, ...] | None:
-        found = read_identifiers(segment, place, run)
+        found = read_identifiers(segment, place, run, NO_AUTHORITY if nobody else None)
         if ranks:
             found = tuple(sorted(found, key=lambda each: ranks.get(each.type_code, len(ranks))))
         return found or None
@@ -203,16 +207,24 @@ def make_cx(use: Use, place: Place, _tables: Tables) -> Reader:
     return read
 
 
-def read_identifiers(segment: Segment, place: Place, run: Run) -> tuple[Identifier, ...]:
-    """The identifiers (CX) in every repetition of a field; placeholders are absent."""
+def read_identifiers(
+    segment: Segment, place: Place, run: Run, otherwise: Authority | None = None
+) -> tuple[Identifier, ...]:
+    """The identifiers (CX) in every repetition of a field; placeholders are absent.
+
+    `otherwise` is the authority of one that names none: the site's when it is None.
+    """
+    silent = run.site.authority if otherwise is None else otherwise
     return tuple(
         identifier
         for repetition in range(segment.count(place.field))
-        if (identifier := _read_cx(segment, place, repetition, run))
+        if (identifier := _read_cx(segment, place, repetition, run, silent))
     )
 
 
-def _read_cx(segment: Segment, place: Place, repetition: int, run: Run) -> Identifier | None:
+def _read_cx(
+    segment: Segment, place: Place, repetition: int, run: Run, silent: Authority
+) -> Identifier | None:
     components = Components(segment, place.field, repetition)
     value = components[1].strip()
     location = place.location(segment, repetition)
@@ -223,7 +235,7 @@ def _read_cx(segment: Segment, place: Place, repetition: int, run: Run) -> Ident
     if segment.encoding.delimiters.subcomponent in segment.raw(place.field, repetition):
         parts = (segment.field(place.field, repetition, 4, part).strip() for part in (1, 2, 3))
         authority = Authority(*parts)
-    return Identifier(value, authority or run.site.authority, components[5].strip())
+    return Identifier(value, authority or silent, components[5].strip())
 
 
 _SITE_AUTHORITIES: dict[str, Callable[[Site], Authority]] = {
@@ -336,10 +348,12 @@ def make_table(use: Use, _place: Place, tables: Tables) -> Mapper:
     """Look the text up in a code table; `missing` says what an unknown one does.
 
     It is skipped (the default), skipped with a warning, kept as it is, or refuses the message with
-    HL7's 103.
+    HL7's 103. With `optional: yes` a table need not have the column.
     """
-    use.allow("name", "column", "missing")
+    use.allow("name", "column", "missing", "optional")
     table, column = _find_table(use, tables)
+    if column not in table.columns:
+        return lambda _value, _segment, _place, _run: None
     missing = use.get("missing")
     policy = missing.text if missing else "skip"
     if missing and policy not in _WHEN_MISSING:
@@ -390,6 +404,10 @@ def _find_table(use: Use, tables: Tables) -> tuple[CodeTable, str]:
     column = use.get("column")
     if column is None:
         return table, table.default_column()
+    optional = use.get("optional")
+    if optional is not None and optional.flag and column.text not in table.columns:
+        refuse_misspelt(table, column.text)
+        return table, column.text
     return table, find_column(table, column.text, column.file, column.line)
 
 

@@ -229,3 +229,29 @@ def test_given_any_texts_then_the_item_is_a_data_set_that_reads_back(name: str, 
     assert dataset.StudyInstanceUID == "2.25.1"
     assert dataset.ScheduledProcedureStepSequence[0].ScheduledProcedureStepID == "SPS1"
     assert dataset.FillerOrderNumberImagingServiceRequest == "FL1"
+
+
+@pytest.mark.parametrize(
+    ("start", "minutes", "end"),
+    [
+        ("20261124 0830", "45", "20261124 091500"),
+        ("20261231 235000", "15", "20270101 000500"),
+        ("20261124 ", "45", " "),
+        ("20261124 0830", "soon", " "),
+    ],
+)
+def test_given_how_long_a_step_takes_then_its_end_follows_from_its_start(
+    start: str, minutes: str, end: str
+) -> None:
+    entry = full_entry()
+    start_date, start_time = start.split(" ")
+    step = replace(
+        entry.step,
+        start_date=start_date,
+        start_time=start_time,
+        attributes={"DurationInMinutes": minutes, "BodyPartExamined": "CHEST"},
+    )
+    item = decoded(replace(entry, step=step)).ScheduledProcedureStepSequence[0]
+    found = (item.get("ScheduledProcedureStepEndDate"), item.get("ScheduledProcedureStepEndTime"))
+    assert " ".join(each or "" for each in found) == end
+    assert item.BodyPartExamined == "CHEST"

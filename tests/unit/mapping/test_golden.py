@@ -76,7 +76,7 @@ def test_given_a_message_when_explained_then_each_value_names_its_field_and_row(
     raw = (FIXTURES / "ris-ihe" / "omi-one-step.hl7").read_bytes()
     text = explain(load_profile(), raw)
     assert "  AccessionNumber = 'A3001^HOSP' ← IPC-1 (ihe-swf row " in text
-    assert "Modality = 'CT' ← IPC-5 (ihe-swf row " in text
+    assert "Modality = 'CT' ← IPC-5 by table modalities (ihe-swf row " in text
     assert "ScheduledProcedureStepStartDate = '20260313' ← TQ1-7 (ihe-swf row " in text
 
 

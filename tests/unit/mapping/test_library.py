@@ -7,7 +7,7 @@ import pytest
 from bridge.mapping.errors import ProfileError
 from bridge.mapping.library import Profiles
 from bridge.mapping.profiles import Profile, check_profiles, load_profile
-from bridge.mapping.shelf import Shelf
+from bridge.mapping.shelf import Shelf, default_directory
 
 SITE = "profile: site\nextends: ihe-swf\ntables: {procedures: site-procedures.csv}\n"
 HEADER = "code,scheme,modality,station_ae_titles,protocol,minutes\n"
@@ -27,7 +27,8 @@ def test_a_sites_own_profile_extends_the_one_that_is_shipped(folder: Path) -> No
 
 
 def test_a_sites_file_hides_the_shipped_one_of_that_name(folder: Path) -> None:
-    (folder / "modalities.csv").write_text("code,modality\nXX,XX\n")
+    shipped = (default_directory() / "modalities.csv").read_text()
+    (folder / "modalities.csv").write_text(f"{shipped}XX,XX\n")
     found = Shelf.of(folder).find("modalities.csv")
     assert found == folder / "modalities.csv"
     assert "his-vn" in Shelf.of(folder).profiles()

@@ -43,6 +43,16 @@ def xpn(value: str, run: Run | None = None) -> str | None:
             "Yamada^Tarou=山田^太郎=ヤマダ^タロウ",
         ),
         ("山田^太郎^^^^^L^I~ヤマダ^タロウ^^^^^L^P", "=山田^太郎=ヤマダ^タロウ"),
+        ("Yamada^Tarou=山田^太郎=やまだ^たろう", "Yamada^Tarou=山田^太郎=やまだ^たろう"),
+        ("=山田^太郎=ヤマダ^タロウ", "=山田^太郎=ヤマダ^タロウ"),
+        ("Wang^XiaoDong=王^小东", "Wang^XiaoDong=王^小东"),
+        ("Yamada=Suzuki", "Yamada Suzuki"),
+        ("Yamada^Tarou~山田^太郎~ヤマダ^タロウ", "Yamada^Tarou=山田^太郎=ヤマダ^タロウ"),
+        ("山田^太郎~ﾔﾏﾀﾞ^ﾀﾛｳ", "=山田^太郎=ﾔﾏﾀﾞ^ﾀﾛｳ"),
+        ("Hong^Gildong^^^^^L~洪^吉洞~홍^길동", "Hong^Gildong"),
+        ("Hong^Gildong^^^^^L~洪^吉洞^^^^^^I~홍^길동^^^^^^P", "Hong^Gildong=洪^吉洞=홍^길동"),
+        ("Hong^Gildong~洪^吉洞~홍^길동", "Hong^Gildong=洪^吉洞=홍^길동"),
+        ("Нгуен~NGUYỄN^ÁNH", "Нгуен"),
         ("楊嘉翔", "楊嘉翔"),
         ("NGUYỄN THỊ ĐẶNG PHƯỢNG", "NGUYỄN THỊ ĐẶNG PHƯỢNG"),
     ],
@@ -64,6 +74,11 @@ def test_a_group_longer_than_64_characters_is_cut_with_a_warning() -> None:
         ("0815", None),
         ("0815~0816^Ekman^Ulla", "Ekman^Ulla"),
         ("^Smith (M)^Michael", "Smith (M)^Michael"),
+        (
+            "1^Yamada^Ichiro~1^山田^一郎^^^^^^^^^^^^I~2^鈴木^次郎^^^^^^^^^^^^I",
+            "Yamada^Ichiro=山田^一郎",
+        ),
+        ("1^山田^一郎^^^^^^^^^^^^I", "=山田^一郎"),
     ],
 )
 def test_xcn(value: str, name: str | None) -> None:
