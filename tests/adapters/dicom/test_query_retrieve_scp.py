@@ -141,7 +141,7 @@ def test_given_the_patient_root_then_patients_are_found_with_what_is_held_of_the
 ) -> None:
     asked = {"PatientID": "", "PatientName": "", "NumberOfPatientRelatedStudies": ""}
     found = modality.find_studies("PATIENT", asked, model="-P").items
-    told = {(i.PatientID, i.PatientName, int(i.NumberOfPatientRelatedStudies)) for i in found}
+    told = {(i.PatientID, str(i.PatientName), int(i.NumberOfPatientRelatedStudies)) for i in found}
     assert told == {("P-1", "MÜLLER^ANNA", 1), ("P-2", "DOE^JOHN", 2)}
 
 
