@@ -46,12 +46,21 @@ class Between:
     outside: bool = False
 
 
+class Where(StrEnum):
+    """Which part of a text is to begin with what is asked for; a caret or space begins a word."""
+
+    START = "start"
+    WORD = "word"
+    LATER_WORD = "later word"
+    ANYWHERE = "anywhere"
+
+
 @dataclass(frozen=True, slots=True)
 class Like:
-    """The text begins with this (a word of it does), or has it `anywhere`."""
+    """The text has this in it."""
 
     text: str
-    anywhere: bool = False
+    where: Where = Where.WORD
 
 
 @dataclass(frozen=True, slots=True)

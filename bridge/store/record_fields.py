@@ -111,6 +111,12 @@ def _code(column: Any) -> Expression:
     return text
 
 
+def _coding(column: Any) -> Expression:
+    """Code value and coding scheme designator, a bar between them."""
+    text: Expression = column[0].as_string() + "|" + column[1].as_string()
+    return text
+
+
 def _attribute(column: Any, keyword: str) -> Expression:
     text: Expression = column[keyword].as_string()
     return text
@@ -144,6 +150,7 @@ _ORDER_FIELDS: Mapping[str, Expression | Many] = {
     "received_at": _ORDER.c.created_at,
     "state": _order_state(),
     "code": Many(_RP, _code(_RP.c.code), _OF_ORDER),
+    "coding": Many(_RP, _coding(_RP.c.code), _OF_ORDER),
     "start": _of_order(_START),
     "modality": _of_order(_STEP.c.modality),
     "study_instance_uid": Many(_RP, _RP.c.study_instance_uid, _OF_ORDER),
@@ -159,6 +166,7 @@ _STEP_FIELDS: Mapping[str, Expression | Many] = {
     "modality": _STEP.c.modality,
     "start": _START,
     "code": _code(_RP.c.code),
+    "coding": _coding(_RP.c.code),
 }
 _STUDY_FIELDS: Mapping[str, Expression | Many] = {
     "pk": study.c.pk,
@@ -325,11 +333,31 @@ def field_of(kind: RecordKind, name: str) -> Expression | Many:
     Raises:
         KeyError: the kind has no such field.
     """
-    if kind is RecordKind.RESOURCE and name.startswith(TERM):
-        belongs = and_(
-            resource_term.c.resource_pk == resource.c.pk,
-            resource_term.c.type == resource.c.type,
-            resource_term.c.parameter == name.removeprefix(TERM),
+    if not name.startswith(TERM):
+        return KINDS[kind].fields[name]
+    named = resource_term.c.parameter == name.removeprefix(TERM)
+    value, until = resource_term.c.value, resource_term.c.until
+    if kind is RecordKind.RESOURCE:
+        mine = and_(resource_term.c.resource_pk == resource.c.pk, named)
+        return Many(
+            resource_term, value, and_(mine, resource_term.c.type == resource.c.type), until
         )
-        return Many(resource_term, resource_term.c.value, belongs, resource_term.c.until)
-    return KINDS[kind].fields[name]
+    kept = resource_term.join(resource, resource_term.c.resource_pk == resource.c.pk)
+    return Many(kept, value, and_(_stands_for(kind), named, resource.c.deleted == false()), until)
+
+
+def _stands_for(kind: RecordKind) -> Condition:
+    """A received resource stands for the row: an ImagingStudy does by its Study Instance UID."""
+    if kind is not RecordKind.STUDY:
+        return and_(
+            resource.c.record_kind == literal_column(f"'{kind.value}'"),
+            resource.c.record_pk == KINDS[kind].table.c.pk,
+        )
+    named = resource_term.alias()
+    return resource_term.c.resource_pk.in_(
+        select(named.c.resource_pk).where(
+            named.c.type == literal_column("'ImagingStudy'"),
+            named.c.parameter == literal_column("'identifier'"),
+            named.c.value == literal(_STUDY_UID) + study.c.study_instance_uid,
+        )
+    )

@@ -19,6 +19,7 @@ from bridge.services.find_records import (
     RecordKind,
     Selection,
     Test,
+    Where,
     Window,
 )
 from bridge.store import documents
@@ -220,13 +221,18 @@ def _compared(value: Expression, end: Expression, test: Exactly | Between | Like
     return not_(and_(*inside)) if test.outside else and_(*inside)
 
 
+_PATTERNS = {
+    Where.START: ("{}%",),
+    Where.WORD: ("{}%", "%^{}%", "% {}%"),
+    Where.LATER_WORD: ("%^{}%", "% {}%"),
+    Where.ANYWHERE: ("%{}%",),
+}
+
+
 def _alike(value: Expression, test: Like) -> Condition:
-    """Whether the text, or one of its words, begins with what is asked for."""
     text = _escaped(test.text)
-    if test.anywhere:
-        return value.like(f"%{text}%", escape="\\")
-    begins = (f"{text}%", f"%^{text}%", f"% {text}%")
-    return or_(*(value.like(pattern, escape="\\") for pattern in begins))
+    patterns = (pattern.format(text) for pattern in _PATTERNS[test.where])
+    return or_(*(value.like(pattern, escape="\\") for pattern in patterns))
 
 
 def _escaped(text: str) -> str:
