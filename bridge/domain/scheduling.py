@@ -11,6 +11,8 @@ from itertools import count
 from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.order import Order, Procedure, ProcedureDetails, Step, StepDetails
 from bridge.domain.patient import Patient
+from bridge.domain.step_history import is_unscheduled
+from bridge.domain.step_status import FINAL, StepStatus
 
 MAXIMUM_SH = 16
 """Length of a Short String (PS3.5 6.2): accession number, requested procedure ID, SPS ID."""
@@ -44,17 +46,30 @@ def missing_attributes(patient: Patient, procedure: Procedure, step: Step) -> tu
     return tuple(keyword for keyword, value in values.items() if not value)
 
 
+_START = "ScheduledProcedureStepStartDate"
+ON_HOLD = "on hold"
+WITHOUT_TIME = "its appointment was taken back"
+
+
 def held_reason(patient: Patient, order: Order) -> str:
-    """Why some step of an order cannot be scheduled; empty when every step can."""
-    missing = {
-        keyword
-        for procedure in order.procedures
-        for step in procedure.steps
-        for keyword in missing_attributes(patient, procedure, step)
-    }
+    """Why some step of an order cannot be done; empty when every step can, or is over."""
+    missing: set[str] = set()
+    holds: set[str] = set()
+    for procedure in order.procedures:
+        for step in procedure.steps:
+            if step.status in FINAL:
+                continue
+            lacking = set(missing_attributes(patient, procedure, step))
+            if step.status is StepStatus.HELD and is_unscheduled(step.history):
+                holds.add(WITHOUT_TIME)
+                lacking.discard(_START)
+            elif step.status is StepStatus.HELD:
+                holds.add(ON_HOLD)
+            missing |= lacking
     if not any(procedure.steps for procedure in order.procedures):
         missing.add("ScheduledProcedureStepSequence")
-    return f"missing {', '.join(sorted(missing))}" if missing else ""
+    lacks = [f"missing {', '.join(sorted(missing))}"] if missing else []
+    return "; ".join((*sorted(holds), *lacks))
 
 
 def end_of(step: Step) -> tuple[str, str]:

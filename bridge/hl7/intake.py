@@ -197,6 +197,7 @@ class Intake:
             warnings=warnings,
             mode=sender.mode,
             options=sender.profile.options,
+            control=sender.profile.control_table,
         )
 
     def _replier(

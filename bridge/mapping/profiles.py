@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bridge.domain.identifiers import Authority
+from bridge.domain.order_control import OrderControlTable
 from bridge.domain.sender_options import OverlongIds, SenderOptions
 from bridge.mapping.chain import ProfileDocument, TableFinder, read_chain
 from bridge.mapping.errors import ProfileError, instead
 from bridge.mapping.imaging import ImagingRules, compile_imaging
 from bridge.mapping.options import compile_options
+from bridge.mapping.order_control import overlay_order_control
 from bridge.mapping.rows import Row, compile_rows
 from bridge.mapping.shelf import Shelf
 from bridge.mapping.source import Site
@@ -27,6 +29,7 @@ _KEYS = frozenset(
         "tables",
         "authorities",
         "defaults",
+        "order_control",
         "options",
         "rows",
         "remove",
@@ -56,6 +59,7 @@ class Profile:
     order_control: str
     authorities: Mapping[str, Authority]
     options: SenderOptions
+    control_table: OrderControlTable
 
     def localize(self, site: Site) -> Site:
         """The site as this profile knows its sender: its own authorities before the site's."""
@@ -100,6 +104,9 @@ def load_profile(name: str = DEFAULT, directory: Path | None = None) -> Profile:
             key: Authority(*text.split("&")[:3])
             for key, text in _last(documents, "authorities", _AUTHORITIES).items()
         },
+        control_table=overlay_order_control(
+            d.entries["order_control"] for d in documents if "order_control" in d.entries
+        ),
         options=compile_options(d.entries["options"] for d in documents if "options" in d.entries),
     )
 
