@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TESTS = ".tests.yaml"
-NO_PROFILES = ("order-control",)
-"""How files are called that lie beside the profiles and are none."""
+"""How the golden tests of a profile are called, beside it."""
 
-_SAID = re.compile(r"^(language|extends): *['\"]?([\w.-]+)", re.MULTILINE)
+_SAID = re.compile(r"^(profile|language|extends): *['\"]?([\w.-]+)", re.MULTILINE)
 
 State = frozenset[tuple[str, int, int]]
 
@@ -45,21 +44,25 @@ class Shelf:
             sorted(
                 name
                 for name in names
-                if not name.startswith(NO_PROFILES)
-                if language in ("", self.language(name))
+                if "profile" in self._said(name) and language in ("", self.language(name))
             )
         )
 
     def language(self, name: str) -> str:
         """What a profile reads: `language` of it or of one that it extends, else HL7 v2."""
         seen: set[str] = set()
-        while name not in seen and (path := self.find(f"{name}.yaml")):
+        while name and name not in seen:
             seen.add(name)
-            said: dict[str, str] = dict(_SAID.findall(path.read_text("utf-8", errors="replace")))
+            said = self._said(name)
             if "language" in said:
                 return said["language"]
             name = said.get("extends", "")
         return "hl7"
+
+    def _said(self, name: str) -> dict[str, str]:
+        """What a profile says of itself in its first keys; tables and other files say nothing."""
+        path = self.find(f"{name}.yaml")
+        return dict(_SAID.findall(path.read_text("utf-8", errors="replace"))) if path else {}
 
     def tables(self) -> tuple[str, ...]:
         """The names of all code tables."""

@@ -85,3 +85,11 @@ def test_a_mended_file_is_taken_up_and_nothing_is_wrong_any_more(folder: Path) -
 def test_a_profile_that_is_not_there_is_named_at_once(folder: Path) -> None:
     with pytest.raises(ProfileError, match="did you mean site"):
         Profiles(load_profile, ["sit"], folder)
+
+
+def test_what_lies_beside_profiles_is_none(folder: Path) -> None:
+    (folder / "codes.yaml").write_text("- {code: A, modality: CT}\n")
+    (folder / "site.tests.yaml").write_text("profile: site\ntests: []\n")
+    found = Shelf.of(folder).profiles()
+    assert {"site", "ihe-swf"} <= set(found)
+    assert not {"codes", "site.tests", "order-control"} & set(found)
