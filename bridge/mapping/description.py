@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from bridge.domain.events import Event, Noted
@@ -129,3 +129,32 @@ _WRITERS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (Mapping, dict),
     (tuple, lambda value: [_plain(each) for each in value]),
 )
+
+
+def explain_event(event: Event) -> Iterator[str]:
+    """An event line by line: of an order each value with the place it came from."""
+    if not isinstance(event, OrderReceived):
+        yield str(describe(event))
+        return
+    yield f"{event.location}: {event.category.value} order, {event.control} {event.status}".rstrip()
+    for keyword, text in _flatten(describe_order(event)):
+        key = keyword.rpartition(".")[2]
+        origin = event.sources.get(key) or event.sources.get(_START_SOURCE.get(key, ""), "")
+        yield f"  {keyword} = {text!r}" + (f" ← {origin}" if origin else "")
+
+
+_START_SOURCE = {
+    "ScheduledProcedureStepStartDate": "ScheduledProcedureStepStartDateTime",
+    "ScheduledProcedureStepStartTime": "ScheduledProcedureStepStartDateTime",
+}
+
+
+def _flatten(described: object, prefix: str = "") -> Iterator[tuple[str, object]]:
+    if isinstance(described, Mapping):
+        for key, value in described.items():
+            yield from _flatten(value, f"{prefix}.{key}" if prefix else str(key))
+    elif isinstance(described, list) and described and isinstance(described[0], Mapping):
+        for number, value in enumerate(described, start=1):
+            yield from _flatten(value, f"{prefix}[{number}]")
+    elif described not in ("", []):
+        yield prefix, described

@@ -13,7 +13,7 @@ from pathlib import Path
 from bridge.domain.identifiers import Authority
 from bridge.domain.sender_options import SenderOptions
 from bridge.mapping.chain import ProfileDocument, TableFinder, read_chain
-from bridge.mapping.documents import Node, read_document
+from bridge.mapping.documents import Node
 from bridge.mapping.element_imaging import ElementImagingRules, compile_element_imaging
 from bridge.mapping.element_rows import Compiler, ElementRow
 from bridge.mapping.errors import ProfileError
@@ -25,27 +25,31 @@ from bridge.mapping.targets import TARGETS, Level
 
 DEFAULT = "fhir-r4"
 LANGUAGE = "fhir"
+"""What `language` says in these profiles."""
+
 CODE_SYSTEMS = "fhir-code-systems"
 ENCOUNTER_CLASSES = "fhir-encounter-class"
 _KEYS = frozenset(
     {
-        *("profile", "language", "extends", "about", "tables", "authorities", "systems"),
+        *("profile", "language", "release", "extends", "about", "tables", "authorities", "systems"),
         *("options", "statuses", "rows", "remove", "imaging"),
     }
 )
 _AUTHORITIES = ("patient", "placer", "filler", "resources")
+_RELEASES = ("R4", "R5")
 _STATUSES = ("ServiceRequest", "Intent", "Task", "Appointment", "Encounter", "ImagingStudy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FhirProfile:
-    """A compiled profile.
+    """A compiled profile. `release` is R4 or R5, which its resources are of.
 
     `statuses` are tables of what a status asks for, by resource; `systems` the authorities that
     systems of identifiers stand for, `designators` the coding schemes of systems of codes.
     """
 
     name: str
+    release: str
     levels: Mapping[Level, tuple[ElementRow, ...]]
     imaging: ElementImagingRules
     statuses: Mapping[str, CodeTable]
@@ -98,6 +102,7 @@ def load_fhir_profile(name: str = DEFAULT, directory: Path | None = None) -> Fhi
     schemes = tables(Node(CODE_SYSTEMS, documents[0].root.file, 1))
     return FhirProfile(
         name=name,
+        release=_release(documents),
         levels={level: tuple(found) for level, found in rows.items()},
         imaging=compile_element_imaging(imaging, tables),
         statuses=_statuses(documents, tables),
@@ -112,20 +117,6 @@ def load_fhir_profile(name: str = DEFAULT, directory: Path | None = None) -> Fhi
     )
 
 
-def is_fhir_profile(name: str, directory: Path | None = None) -> bool:
-    """Whether a profile, or what it extends, says `language: fhir`; a missing one does not."""
-    shelf, seen = Shelf.of(directory), set()
-    while name not in seen and (path := shelf.find(f"{name}.yaml")) is not None:
-        seen.add(name)
-        entries = read_document(path).entries()
-        if "language" in entries:
-            return entries["language"].text == LANGUAGE
-        if "extends" not in entries:
-            return False
-        name = entries["extends"].text
-    return False
-
-
 def _authorities(
     documents: Sequence[ProfileDocument], key: str, allowed: tuple[str, ...] | None = None
 ) -> dict[str, Authority]:
@@ -136,6 +127,14 @@ def _authorities(
             for name, node in document.entries[key].entries(allowed).items():
                 found[name.rstrip("/")] = Authority(*node.text.split("&")[:3])
     return found
+
+
+def _release(documents: Sequence[ProfileDocument]) -> str:
+    said = [d.entries["release"] for d in documents if "release" in d.entries]
+    if not said or said[-1].text not in _RELEASES:
+        root = said[-1] if said else documents[0].root
+        raise root.error("no release that is known", "write `release: R4` or `release: R5`")
+    return said[-1].text
 
 
 def _statuses(documents: Sequence[ProfileDocument], tables: TableFinder) -> dict[str, CodeTable]:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bridge.domain.errors import BridgeError
 from bridge.domain.identifiers import Authority
 from bridge.mapping.documents import Node, read_document
-from bridge.mapping.profiles import Profile, load_profile
+from bridge.mapping.profiles import load_profile
 from bridge.mapping.source import Site
 
 Translation: TypeAlias = Sequence[Mapping[str, object]]
-Translate: TypeAlias = Callable[[Profile, Site, bytes], Translation]
+Translate: TypeAlias = Callable[[Any, Site, bytes], Translation]
+Load: TypeAlias = Callable[[str, Path], Any]
 
 SUFFIX = ".tests.yaml"
 
@@ -34,8 +35,10 @@ class GoldenResult:
         return not self.differences
 
 
-def run_golden_tests(path: Path, directory: Path, translate: Translate) -> tuple[GoldenResult, ...]:
-    """Run the tests of a file.
+def run_golden_tests(
+    path: Path, directory: Path, translate: Translate, load: Load = load_profile
+) -> tuple[GoldenResult, ...]:
+    """Run the tests of a file; `load` and `translate` are those of its profile's language.
 
     What a test does not mention may be anything; a list must be as long as expected, and an empty
     text says that there must be no value.
@@ -44,7 +47,7 @@ def run_golden_tests(path: Path, directory: Path, translate: Translate) -> tuple
         ProfileError: the file, its profile or a message it names cannot be used.
     """
     entries = read_document(path).entries(("profile", "site", "tests"))
-    profile = load_profile(entries["profile"].text, directory)
+    profile = load(entries["profile"].text, directory)
     site = _parse_site(entries["site"]) if "site" in entries else Site()
     return tuple(
         _run(node, path.parent, lambda raw: translate(profile, site, raw))
@@ -72,6 +75,8 @@ def _run(node: Node, folder: Path, translate: Callable[[bytes], Translation]) ->
 
 def _read_message(node: Node, folder: Path) -> bytes:
     """A message is written in the test itself, or named by its path from there."""
+    if node.text.lstrip().startswith("{"):
+        return node.text.encode()
     if node.text.startswith("MSH"):
         return node.text.strip().replace("\n", "\r").encode() + b"\r"
     path = folder / node.text
