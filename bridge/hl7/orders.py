@@ -19,6 +19,7 @@ from bridge.domain.order import (
     StepDetails,
 )
 from bridge.domain.patient import PatientDetails
+from bridge.domain.visit import VisitDetails, VisitNumbers
 from bridge.hl7.order_groups import OrderGroup, ScopeOf, find_orders
 from bridge.hl7.reading import Reading, Sender
 from bridge.hl7.segments import Message, Segment
@@ -30,6 +31,7 @@ from bridge.mapping.targets import Level
 _NAMES_BY_NUMBER = frozenset(
     {"CA", "DC", "HD", "NA", "OC", "OD", "OE", "OH", "RL", "RP", "RU", "SC"}
 )
+_IDENTIFIERS = ("PatientID", "ExternalPatientID", "AlternatePatientID")
 _START = "ScheduledProcedureStepStartDateTime"
 _PLACER = "PlacerOrderNumberImagingServiceRequest"
 _FILLER = "FillerOrderNumberImagingServiceRequest"
@@ -64,6 +66,7 @@ class _Draft:
     category: Category
     patient: PatientDetails
     numbers: OrderNumbers
+    visit: VisitNumbers
     attributes: dict[str, str]
     occurred_at: str
     location: str
@@ -77,6 +80,7 @@ class _Draft:
             category=self.category,
             patient=self.patient,
             numbers=self.numbers,
+            visit=self.visit,
             attributes=self.attributes,
             procedures=tuple(self.procedures),
             occurred_at=self.occurred_at,
@@ -93,6 +97,7 @@ class _OrderReader:
         self.run = Run(sender.site)
         self.remarks: list[str] = []
         self._headers: dict[int, tuple[dict[str, Any], dict[str, str]]] = {}
+        self._visits: dict[int, VisitNumbers] = {}
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -142,6 +147,7 @@ class _OrderReader:
             category=category,
             patient=make_patient(patient),
             numbers=numbers,
+            visit=self._visit(group.header),
             occurred_at=order.pop("OccurredAt", ""),
             attributes=order,
             location=group.location,
@@ -156,6 +162,16 @@ class _OrderReader:
             known = (evaluate_rows(self.profile.header, header, self.run, sources), sources)
             if not self.run.lenient:
                 self._headers[id(header)] = known
+        return known
+
+    def _visit(self, header: ScopeOf) -> VisitNumbers:
+        """What the visit is known by: said once for all orders of a message."""
+        known = self._visits.get(id(header))
+        if known is None:
+            rows = self.profile.levels[Level.VISIT]
+            known = make_visit(evaluate_rows(rows, header, self.run, {})).numbers
+            if not self.run.lenient:
+                self._visits[id(header)] = known
         return known
 
     def _check(self, group: OrderGroup, draft: _Draft) -> None:
@@ -209,8 +225,26 @@ class _OrderReader:
 
 def make_patient(said: dict[str, Any]) -> PatientDetails:
     """Tell the identifiers of a patient from the attributes."""
-    attributes = {keyword: value for keyword, value in said.items() if keyword != "PatientID"}
-    return PatientDetails(identifiers=said.get("PatientID") or (), attributes=attributes)
+    attributes = {keyword: value for keyword, value in said.items() if keyword not in _IDENTIFIERS}
+    identifiers, external, alternate = (said.get(keyword) or () for keyword in _IDENTIFIERS)
+    if not (external or alternate):
+        return PatientDetails(identifiers=identifiers, attributes=attributes)
+    aliases = tuple(dict.fromkeys((*external, *alternate)))
+    return PatientDetails(identifiers=identifiers, attributes=attributes, aliases=aliases)
+
+
+def make_visit(said: dict[str, Any]) -> VisitDetails:
+    """What a visit is known by, and its class (rows of the visit's level)."""
+    number, alternate, account = (
+        next(iter(said.get(keyword) or ()), None)
+        for keyword in ("VisitNumber", "AlternateVisitNumber", "AccountNumber")
+    )
+    return VisitDetails(
+        number=number,
+        account=account,
+        alternate=alternate,
+        patient_class=said.get("PatientClass", ""),
+    )
 
 
 def _unless_said(sources: dict[str, str]) -> dict[str, str]:

@@ -1,29 +1,40 @@
-"""ADT (HL7 v2.5.1 chapter 3; IHE RAD-1, RAD-12): demographics and merges → patient events."""
+"""ADT (HL7 v2.5.1 chapter 3; IHE RAD-1, RAD-12, PAM): who is who, and in which visit → events."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Final
 
 from bridge.domain.errors import RequiredFieldMissing
-from bridge.domain.events import Noted
+from bridge.domain.events import Event, Noted
 from bridge.domain.identifiers import Identifier
 from bridge.domain.patient import PatientDetails
-from bridge.domain.patient_events import PatientsMerged, PatientUpdated
-from bridge.hl7.order_groups import ScopeOf
-from bridge.hl7.orders import make_patient
+from bridge.domain.patient_events import (
+    IdentifierChanged,
+    IdentifiersMoved,
+    PatientRemoved,
+    PatientsLinked,
+    PatientsMerged,
+    PatientUpdated,
+)
+from bridge.domain.visit import VisitNumbers
+from bridge.hl7.adt_groups import AdtGroup, AdtReader, groups_of
 from bridge.hl7.reading import Reading, Sender
-from bridge.hl7.segments import Message, Segment
-from bridge.mapping.rows import evaluate_rows
-from bridge.mapping.source import Place, Run
-from bridge.mapping.times import parse_time_stamp
-from bridge.mapping.transforms import read_identifiers
+from bridge.hl7.segments import Message
+from bridge.hl7.visits import (
+    CHANGES,
+    RENUMBERINGS,
+    read_account_merge,
+    read_renumbering,
+    read_visit,
+    read_visits_moved,
+)
 
-UPDATES: Final = frozenset({"A01", "A04", "A05", "A08", "A28", "A31"})
-MERGES: Final = frozenset({"A18", "A34", "A36", "A39", "A40"})
+Read = Callable[[str, list[AdtGroup], AdtReader], Iterator[Event]]
 
 # MRG-1 is the prior list; MRG-4 and MRG-2 are what it was before v2.3 (3.4.10).
-_PRIOR_IDENTIFIERS: Final = (Place("MRG", 1), Place("MRG", 4), Place("MRG", 2))
+_PRIOR_PATIENT: Final = (1, 4, 2)
 
 
 def event_of(message: Message) -> str:
@@ -43,70 +54,135 @@ def read_patients(message: Message, sender: Sender) -> Reading:
         BridgeError: a patient has no identifier, or one that cannot be used; it says where.
     """
     event = event_of(message)
-    run = Run(sender.site)
-    if event in MERGES:
-        merged = tuple(_read_merges(message, sender, run))
-        return Reading(merged, tuple(run.warnings))
-    if event in UPDATES:
-        patient = _read_patient(_scope(message), sender, run)
-        updated = PatientUpdated(event=event, patient=patient, occurred_at=_moment(message, run))
-        return Reading((updated,), tuple(run.warnings))
-    return Reading((Noted(reason=f"ADT^{event} changes nothing here"),))
+    read = _READERS.get(event)
+    if read is None:
+        return Reading((Noted(reason=f"ADT^{event} changes nothing here"),))
+    reader = AdtReader(message, sender)
+    events = tuple(read(event, list(groups_of(message)), reader))
+    return Reading(events, reader.warnings)
 
 
-def _read_merges(message: Message, sender: Sender, run: Run) -> list[PatientsMerged]:
+def _read_update(event: str, groups: list[AdtGroup], reader: AdtReader) -> Iterator[Event]:
+    """A28 and A31 are about the person, A08 about a visit as well."""
+    patient = reader.patient(groups[0])
+    yield PatientUpdated(event=event, patient=patient, occurred_at=reader.moment)
+    if event in CHANGES and reader.visit(groups[0]):
+        yield from read_visit(event, groups, reader)
+
+
+def _read_merges(event: str, groups: list[AdtGroup], reader: AdtReader) -> Iterator[Event]:
     """Each MRG is about the PID before it; an A40 may hold several such pairs."""
-    merges = []
-    header: ScopeOf = {"MSH": [message.header]}
-    scope = header
-    for segment in message.segments:
-        if segment.name == "PID":
-            scope = {**header, "PID": [segment]}
-        elif segment.name == "MRG":
-            survivor = _read_patient(scope, sender, run)
-            merges.append(
-                PatientsMerged(
-                    survivor=survivor,
-                    retired=_read_prior(segment, survivor, run),
-                    occurred_at=_moment(message, run),
-                    location=f"MRG^{segment.sequence}^1",
-                )
-            )
-    if not merges:
-        raise RequiredFieldMissing("no prior patient identifier", location="MRG^1^1")
-    return merges
+    for group in groups:
+        if group.mrg is None and len(groups) > 1:
+            continue  # a PID whose MRG was left out says nothing
+        survivor = reader.patient(group)
+        retired = _prior_patient(group, reader, survivor)
+        merge = PatientsMerged(
+            survivor=survivor,
+            retired=retired,
+            retired_aliases=reader.legacy_prior(group, survivor),
+            occurred_at=reader.moment,
+            location=f"{group.prior_location}^1",
+        )
+        swapped = reader.profile.options.merge_is_swapped
+        yield _swapped(merge) if swapped else merge
+        if event in _WITH_ACCOUNT:
+            yield from read_account_merge(event, group, reader)
 
 
-def _read_prior(segment: Segment, survivor: PatientDetails, run: Run) -> tuple[Identifier, ...]:
-    """Prior identifiers; one that names no authority was assigned by the survivor's."""
-    site = replace(run.site, authority=survivor.identifiers[0].authority or run.site.authority)
-    prior_run = replace(run, site=site)
-    for place in _PRIOR_IDENTIFIERS:
-        if found := read_identifiers(segment, place, prior_run):
-            return found
-    raise RequiredFieldMissing("no prior patient identifier", location=f"MRG^{segment.sequence}^1")
+def _swapped(merge: PatientsMerged) -> PatientsMerged:
+    """The sender puts who is retired into PID, and what it says of him with it."""
+    return PatientsMerged(
+        survivor=PatientDetails(identifiers=merge.retired, aliases=merge.retired_aliases),
+        retired=merge.survivor.identifiers,
+        retired_aliases=merge.survivor.aliases,
+        occurred_at=merge.occurred_at,
+        location="PID^1^3",
+    )
 
 
-def _read_patient(scope: ScopeOf, sender: Sender, run: Run) -> PatientDetails:
-    patient = make_patient(evaluate_rows(sender.profile.header, scope, run, {}))
-    if not patient.identifiers:
-        sequence = scope["PID"][0].sequence if "PID" in scope else 1
-        raise RequiredFieldMissing("the patient has no identifier", location=f"PID^{sequence}^3")
-    return patient
+def _prior_patient(
+    group: AdtGroup, reader: AdtReader, today: PatientDetails
+) -> tuple[Identifier, ...]:
+    """Prior identifiers; one that names no authority was assigned by that of the first today."""
+    found = reader.prior(group, _PRIOR_PATIENT, today.identifiers[0])
+    if not found:
+        place = f"{group.prior_location}^1"
+        raise RequiredFieldMissing("no prior patient identifier", location=place)
+    return found
 
 
-def _scope(message: Message) -> ScopeOf:
-    scope: ScopeOf = {}
-    for segment in message.segments:
-        scope.setdefault(segment.name, []).append(segment)
-    return scope
+def _read_links(event: str, groups: list[AdtGroup], reader: AdtReader) -> Iterator[Event]:
+    """A24 links the patients of two PIDs, A37 takes that back; of more, each to the first."""
+    first, *others = groups
+    one = reader.patient(first)
+    if not others:
+        raise RequiredFieldMissing("there is no second patient", location="PID^2^3")
+    for group in others:
+        yield PatientsLinked(
+            patients=(one, reader.patient(group)),
+            linked=event == "A24",
+            occurred_at=reader.moment,
+            location=f"{group.patient_location}^3",
+        )
 
 
-def _moment(message: Message, run: Run) -> str:
-    """When the sender recorded the event (EVN-2), which a repeat keeps; else MSH-7. In UTC."""
-    evn = message.first("EVN")
-    for text in (evn.field(2) if evn else "", message.header.field(7)):
-        stamp = parse_time_stamp(text, run.site.zone) if text else None
-        if stamp:
-            return stamp.utc
-    return ""
+def _read_removal(event: str, groups: list[AdtGroup], reader: AdtReader) -> Iterator[Event]:
+    """A23 is about an episode where it names one, A29 about the person."""
+    named = reader.visit(groups[0]).number if event == "A23" else None
+    yield PatientRemoved(
+        event=event,
+        patient=reader.patient(groups[0]),
+        visit=VisitNumbers(number=named),
+        occurred_at=reader.moment,
+        location=f"{groups[0].patient_location}^3",
+    )
+
+
+def _read_identifiers_moved(
+    _event: str, groups: list[AdtGroup], reader: AdtReader
+) -> Iterator[Event]:
+    for group in groups:
+        patient = reader.patient(group)
+        yield IdentifiersMoved(
+            patient=patient,
+            moved=_prior_patient(group, reader, patient),
+            occurred_at=reader.moment,
+            location=f"{group.prior_location}^1",
+        )
+
+
+def _read_identifier_changed(
+    fields: tuple[int, ...], _event: str, groups: list[AdtGroup], reader: AdtReader
+) -> Iterator[Event]:
+    """A47 changes PID-3, A46 PID-2 and A48 PID-4: the number before is in MRG-1, 4 or 2."""
+    for group in groups:
+        patient = reader.patient(group)
+        previous = reader.prior(group, fields, patient.identifiers[0])
+        if not previous:
+            place = f"{group.prior_location}^{fields[0]}"
+            raise RequiredFieldMissing("no prior patient identifier", location=place)
+        yield IdentifierChanged(
+            patient=patient,
+            previous=previous,
+            occurred_at=reader.moment,
+            location=f"{group.prior_location}^{fields[0]}",
+        )
+
+
+_WITH_ACCOUNT: Final = frozenset({"A36"})
+
+_READERS: Final[Mapping[str, Read]] = {
+    **dict.fromkeys(CHANGES, read_visit),
+    **dict.fromkeys(("A08", "A28", "A31"), _read_update),
+    **dict.fromkeys(("A18", "A30", "A34", "A36", "A39", "A40"), _read_merges),
+    **dict.fromkeys(("A24", "A37"), _read_links),
+    **dict.fromkeys(("A23", "A29"), _read_removal),
+    **dict.fromkeys(RENUMBERINGS, read_renumbering),
+    **dict.fromkeys(("A44", "A45"), read_visits_moved),
+    "A43": _read_identifiers_moved,
+    "A46": partial(_read_identifier_changed, (4, 1)),
+    "A47": partial(_read_identifier_changed, (1, 4, 2)),
+    "A48": partial(_read_identifier_changed, (2, 1)),
+}
+"""Every event that changes something here; of the others nothing is known that they would."""
