@@ -19,10 +19,10 @@ from bridge.hl7.acknowledgement import (
     Acknowledgement,
     AcknowledgementCode,
     Severity,
-    parse,
 )
 from bridge.hl7.answer_writer import Heading, encode
 from bridge.hl7.batch import split
+from bridge.hl7.er7 import read
 from bridge.hl7.errors import UnsupportedProcessingId, UnsupportedVersion
 from bridge.hl7.modes import ORIGINAL, USUAL_CODES, Mode, Refusal, mode_of, refusal_of, stages
 from bridge.hl7.order_response import response_type, write_orders
@@ -30,7 +30,6 @@ from bridge.hl7.segments import Message
 from bridge.services.receive_message import Receipt
 
 _MOST_ERRORS: Final = 10
-_ACCEPT: Final = frozenset({AcknowledgementCode.CA, AcknowledgementCode.CE, AcknowledgementCode.CR})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,8 +113,7 @@ class Answering:
 
     def sent_now(self, said: bytes) -> list[bytes]:
         """The parts of an answer that go back on the connection the message came by."""
-        parts = _parts(said)
-        return [part for part in parts if not (self.policy.returns_to and is_application(part))]
+        return [part for part in _parts(said) if not (self.policy.returns_to and _returns(part))]
 
     def returned(self, said: bytes) -> bytes:
         """The part of an answer that goes back on a connection of our own, if any."""
@@ -150,13 +148,13 @@ class Answering:
 
 
 def application_part(said: bytes) -> bytes:
-    """The application acknowledgement of an answer; empty when it holds none."""
-    return next(filter(is_application, _parts(said)), b"")
+    """The acknowledgement of enhanced mode's application stage; empty when there is none."""
+    return next(filter(_returns, _parts(said)), b"")
 
 
-def is_application(part: bytes) -> bool:
-    """Whether a payload is an acknowledgement of the application stage."""
-    return parse(part).acknowledgement.code not in _ACCEPT
+def _returns(part: bytes) -> bool:
+    """Whether a part of an answer is of the application stage: that one has MSH-16 (2.9.3.3)."""
+    return read(part).header.field(16) != ""
 
 
 def _parts(said: bytes) -> list[bytes]:
