@@ -186,7 +186,7 @@ class ChangeVisit:
         if event.action is VisitAction.ARRIVE:
             day = event.day or origin.default_start()[:8]
             for order in changed.values():
-                self._arrive(tx, order, day, patient, origin.received_at)
+                self._arrive(tx, order, day, event.occurred_at, patient, origin.received_at)
 
     def _placed_in(self, tx: Transaction, visit: Visit, orders: Iterable[Order]) -> Iterable[Order]:
         """Orders of the visit; where it is the current one, also those that came without any."""
@@ -198,7 +198,7 @@ class ChangeVisit:
                 yield order
 
     def _arrive(
-        self, tx: Transaction, order: Order, day: str, patient: Patient, now: float
+        self, tx: Transaction, order: Order, day: str, at: str, patient: Patient, now: float
     ) -> None:
         """The patient is there: the steps of that day may begin."""
         due = [
@@ -208,7 +208,8 @@ class ChangeVisit:
             if step.start_date == day
         ]
         if due:
-            self._patients.show(tx, patient, [move_steps(tx, order, due, StepEvent.ARRIVE)], now)
+            moved = move_steps(tx, order, due, StepEvent.ARRIVE, at)
+            self._patients.show(tx, patient, [moved], now)
 
     def _keep_orders(
         self, tx: Transaction, orders: Sequence[Order], patient: Patient, now: float

@@ -39,6 +39,7 @@ from bridge.services.performed_orders import catch_up
 from bridge.services.project_worklist import ProjectWorklist
 from bridge.services.reconcile import Reconcile
 from bridge.services.transaction import Transaction
+from bridge.services.visit_orders import in_visit, placed_in_visit, under_todays_numbers
 
 _BEGUN = frozenset({StepStatus.STARTED, StepStatus.DEPARTED})
 _TOO_LATE_TO_CANCEL = _BEGUN | {StepStatus.COMPLETED, StepStatus.DISCONTINUED}
@@ -111,13 +112,18 @@ class ReceiveOrder:
         return nameless or changes
 
     def _patient(
-        self, tx: Transaction, event: OrderReceived, order: Order | None, now: float
+        self, tx: Transaction, event: OrderReceived, order: Order | None, origin: Origin
     ) -> Patient:
         """The patient of an event; one that names nobody is about the patient of its order."""
         if order is not None and not event.patient.identifiers:
             return tx.patients.get(order.patient_pk)
         patient, _ = self._patients.resolve(
-            tx, event.patient, event.occurred_at, now, in_passing=True
+            tx,
+            event.patient,
+            event.occurred_at,
+            origin.received_at,
+            in_passing=True,
+            warnings=origin.warnings,
         )
         if order is not None and order.patient_pk != patient.pk:
             raise DuplicateKey(
@@ -133,11 +139,12 @@ class ReceiveOrder:
         origin: Origin,
         neighbours: tuple[Order, ...],
     ) -> Disposition:
-        patient = self._patient(tx, event, None, origin.received_at)
+        patient = self._patient(tx, event, None, origin)
         _refuse_foreign_accession(event, neighbours, patient)
         _refuse_foreign_study(tx, event, patient)
         if not event.numbers:
             raise RequiredFieldMissing("the order has no number", location=f"{event.location}^2")
+        event = placed_in_visit(tx, event, patient)
         order = self._new_order(tx, event, patient, origin)
         birth = Birth(
             origin.mode,
@@ -185,8 +192,9 @@ class ReceiveOrder:
         order: Order,
         origin: Origin,
     ) -> Disposition:
-        patient = self._patient(tx, event, order, origin.received_at)
+        patient = self._patient(tx, event, order, origin)
         if rule.action in _CHANGES_DATA:
+            event = under_todays_numbers(tx, event, patient)
             _refuse_foreign_study(tx, event, patient)
             changed, touched, newer = self._overlay(tx, event, rule, order, origin)
         else:
@@ -217,6 +225,8 @@ class ReceiveOrder:
             held = _ordered_again(tx, event, held)
             held = replace(held, replaces=held.replaces or _replaced(tx, event, held.pk))
         laid = overlay(tx, event, held, origin.mode, origin.default_start)
+        if laid.is_newer:
+            laid = replace(laid, order=in_visit(laid.order, event.visit))
         again = held.procedures != order.procedures
         if rule.action is Action.CREATE and not origin.options.nw_is_upsert and not again:
             _refuse_other_content(held, laid.order, event)

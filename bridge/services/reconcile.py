@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from bridge.domain.delivery import EventKind
-from bridge.domain.matching import Candidate, Key, MatchDecision, Outcome, decide
 from bridge.domain.identifiers import Identifier
+from bridge.domain.matching import Candidate, Key, MatchDecision, Outcome, decide
 from bridge.domain.order import Order, Procedure
 from bridge.domain.patient import Patient
 from bridge.domain.performed_step import PerformedStep
@@ -80,13 +80,8 @@ class Reconcile:
                 continue
             self._publish.announce(tx, study_instance_uid, EventKind.STUDY_CHANGED, now)
 
-
-    def again(
-        self, tx: Transaction, orders: Sequence[Order], patient: Patient, now: float
-    ) -> None:
-        """Decide anew on what waits and on what was matched, where the patient may be another.
-
-        """
+    def again(self, tx: Transaction, orders: Sequence[Order], patient: Patient, now: float) -> None:
+        """Decide anew on what waits and on what was matched, where the patient may be another."""
         told = self.waiting(tx, orders, patient, now)
         procedures = [p.pk for order in orders for p in order.procedures]
         for study_instance_uid in tx.studies.of_procedures(procedures):

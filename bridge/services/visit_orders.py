@@ -29,6 +29,30 @@ def placed_in_visit(tx: Transaction, event: OrderReceived, patient: Patient) -> 
     return replace(event, visit=joined(event.visit, visit), attributes=attributes)
 
 
+def under_todays_numbers(tx: Transaction, event: OrderReceived, patient: Patient) -> OrderReceived:
+    """An order event whose sender still knows the visit by a number it had before (ADT A49–A51)."""
+    if not event.visit:
+        return event
+    for visit in tx.visits.of_patient(patient.pk):
+        if visit.is_called(event.visit) and not event.visit.belongs_to(visit.numbers):
+            attributes = dict(event.attributes)
+            if attributes.get(ADMISSION_ID) == event.visit.admission_id:
+                attributes[ADMISSION_ID] = visit.numbers.admission_id
+            return replace(event, visit=visit.numbers, attributes=attributes)
+    return event
+
+
+def in_visit(order: Order, said: VisitNumbers) -> Order:
+    """The order in the visit that a newer message names; what it leaves out stays."""
+    held = order.visit
+    if said.number and held.number and not said.number.agrees_with(held.number):
+        return replace(order, visit=said)  # another visit, and not of this one's account
+    if not said:
+        return order
+    numbers = VisitNumbers(number=said.number or held.number, account=said.account or held.account)
+    return replace(order, visit=numbers)
+
+
 def _visit_of(event: OrderReceived, visits: Sequence[Visit]) -> Visit | None:
     if event.visit:
         return next((each for each in visits if each.is_called(event.visit)), None)
