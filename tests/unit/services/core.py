@@ -47,6 +47,7 @@ from bridge.services.receive_instance import ReceiveInstance
 from bridge.services.receive_message import InboundMessage, Receipt, ReceiveMessage
 from bridge.services.reconcile import Reconcile
 from bridge.services.record_performed_step import RecordPerformedStep
+from bridge.services.undo_merge import UndoMerge
 from bridge.store.database import Database
 from bridge.store.repositories import SqlStore
 from bridge.store.tables import match_decision, message, study
@@ -217,6 +218,8 @@ class PlainEncoder:
             "status": entry.step.status.value,
             "modality": entry.step.modality,
             "start": entry.step.start_date + entry.step.start_time,
+            "location": entry.order.attributes.get("CurrentPatientLocation", ""),
+            "admission": entry.order.attributes.get("AdmissionID", ""),
         }
         return WorklistItem(
             step_pk=entry.step.pk,
@@ -279,6 +282,9 @@ class Core:
         )
         self.performed = RecordPerformedStep(
             store=self.store, worklist=projection, complete=self.complete, clock=self.clock
+        )
+        self.undo_merge = UndoMerge(
+            store=self.store, worklist=projection, reconcile=self.reconcile, clock=self.clock
         )
         self.outbox = Outbox(self.store)
         self.queries = QueryWorklist(self.store)
@@ -401,6 +407,12 @@ class Core:
         with self.database.read() as connection:
             query = select(message.c.disposition, message.c.error).order_by(message.c.pk)
             return [(row.disposition, row.error) for row in connection.execute(query)]
+
+    def warnings(self) -> list[str]:
+        """What the newest message was warned of."""
+        with self.database.read() as connection:
+            query = select(message.c.warnings).order_by(message.c.pk.desc()).limit(1)
+            return list(connection.execute(query).scalar_one())
 
     def told(self, destination: str = "ehr") -> list[tuple[str, str]]:
         """(event, Study UID) of what waits to be told."""
