@@ -121,23 +121,30 @@ def _join_continuations(lines: list[str], separator: str, warnings: list[str]) -
     Senders put line ends into names and report text. A bare segment name is a segment without
     fields, but after a broken-off line it is more likely text.
     """
-    segments: list[str] = []
+    segments: list[list[str]] = []
     broken = 0
-    continued = False
-    for line in lines:
+    for written in lines:
+        line = _without_indent(written, separator)
         name = line[:3]
-        if line[3:4] == separator and name.isalnum() and name.isascii():
-            segments.append(line)
-            continued = False
-        elif not continued and len(line) == len(name) and _is_segment_name(line):
-            segments.append(line)
+        continued = bool(segments) and len(segments[-1]) > 1
+        if (line[3:4] == separator and name.isalnum() and name.isascii()) or (
+            not continued and len(line) == len(name) and _is_segment_name(line)
+        ):
+            segments.append([line])
         elif line.strip(_BLANK):
-            segments[-1] += "\n" + line
+            segments[-1].append(written)
             broken += 1
-            continued = True
     if broken:
         warnings.append(f"{broken} line(s) begin no segment and were joined to the one before")
-    return segments
+    return ["\n".join(parts) for parts in segments]
+
+
+def _without_indent(line: str, separator: str) -> str:
+    """A segment that somebody indented; other text keeps its blanks."""
+    if not line.startswith((" ", "\t")):
+        return line
+    bare = line.lstrip(" \t")
+    return bare if bare[3:4] == separator and _is_segment_name(bare[:3]) else line
 
 
 def _is_segment_name(line: str) -> bool:

@@ -37,8 +37,9 @@ class Field:
     @property
     def components(self) -> tuple[str, ...]:
         """The first subcomponent of each component."""
-        count = self.er7.count(self.encoding.delimiters.component) + 1
-        return tuple(self.component(number) for number in range(1, count + 1))
+        marks = self.encoding.delimiters
+        firsts = (part.split(marks.subcomponent, 1)[0] for part in self.er7.split(marks.component))
+        return tuple("" if first == NULL else self.encoding.unescape(first) for first in firsts)
 
     def component(self, number: int, subcomponent: int = 1) -> str:
         """Return one value, escapes replaced; "" when it is absent or null."""
@@ -55,7 +56,7 @@ class Segment:
     field separator and MSH-2 the encoding characters, as the standard counts them.
     """
 
-    __slots__ = ("_fields", "encoding", "er7", "name", "sequence")
+    __slots__ = ("_fields", "_split", "encoding", "er7", "name", "sequence")
 
     def __init__(self, er7: str, encoding: Encoding, sequence: int = 1) -> None:
         """Take the text of one segment, without its line end."""
@@ -64,6 +65,7 @@ class Segment:
         self.name = er7[:3]
         self.sequence = sequence
         self._fields: list[str] | None = None
+        self._split: tuple[int, list[str]] = (0, [])
 
     def __repr__(self) -> str:
         """Name the segment only: its text is about a patient."""
@@ -102,7 +104,11 @@ class Segment:
             return value
         if n <= _ENCODING_CHARACTERS and self.name in _HEADERS:
             return "" if rep else value
-        return _part(value, mark, rep + 1)
+        # The repetitions of a field are asked for one after the other, and may be thousands.
+        if self._split[0] != n:
+            self._split = (n, value.split(mark))
+        repetitions = self._split[1]
+        return repetitions[rep] if rep < len(repetitions) else ""
 
     def repetitions(self, n: int) -> tuple[Field, ...]:
         """Return the repetitions of a field; none when it is absent."""
