@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydicom import dcmread
 from pydicom.config import IGNORE
@@ -144,8 +145,10 @@ def set_performed_step(remote: Remote, sop_instance_uid: str, changes: Dataset) 
 
 
 @contextmanager
-def associated(remote: Remote, contexts: Sequence[PresentationContext]) -> Iterator[Association]:
-    """Hold an association, released at the end.
+def associated(
+    remote: Remote, contexts: Sequence[PresentationContext], roles: Sequence[Any] = ()
+) -> Iterator[Association]:
+    """Hold an association, released at the end; `roles` are those of SCP/SCU role selection.
 
     Raises:
         PeerUnavailable: none can be had.
@@ -157,6 +160,7 @@ def associated(remote: Remote, contexts: Sequence[PresentationContext]) -> Itera
         remote.port,
         contexts=list(contexts),
         ae_title=remote.ae_title,
+        ext_neg=list(roles) or None,
         evt_handlers=[(evt.EVT_CONN_OPEN, open_promptly, [opened])],
     )
     try:

@@ -18,6 +18,7 @@ from pynetdicom.events import Event
 from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.transport import ThreadedAssociationServer
 
+from bridge.dicom.commitment import CommitmentProvider, CommitmentService
 from bridge.dicom.configuration import DicomConfiguration
 from bridge.dicom.connection import Limits, end_associations, open_connection
 from bridge.dicom.mpps import PerformedStepProvider, PerformedStepRecorder, refuse_get
@@ -29,6 +30,7 @@ from bridge.dicom.sop_classes import (
     MODALITY_WORKLIST,
     MOVE,
     PERFORMED_STEP,
+    STORAGE_COMMITMENT,
     VERIFICATION,
 )
 from bridge.dicom.storage import InstanceReceiver, StorageProvider
@@ -43,7 +45,17 @@ _PLAIN_SYNTAXES = [
     ExplicitVRBigEndian,
 ]
 
-_WITH_ROLES = FIND | MOVE | GET | {PERFORMED_STEP, MODALITY_WORKLIST, VERIFICATION}
+_WITH_ROLES = (
+    FIND
+    | MOVE
+    | GET
+    | {
+        PERFORMED_STEP,
+        MODALITY_WORKLIST,
+        STORAGE_COMMITMENT,
+        VERIFICATION,
+    }
+)
 
 _log = logging.getLogger(__name__)
 
@@ -59,10 +71,12 @@ class DicomServer:
         instances: InstanceReceiver,
         performed_steps: PerformedStepRecorder,
         images: ImageSource,
+        commitment: CommitmentService,
     ) -> None:
         self._configuration = configuration
         self._worklist = WorklistProvider(configuration, worklist)
         self._storage = StorageProvider(instances)
+        self._commitment = CommitmentProvider(commitment)
         self._query_retrieve = QueryRetrieveProvider(configuration, images)
         self._performed_steps = PerformedStepProvider(performed_steps)
         self._entity = _application_entity(configuration)
@@ -117,6 +131,7 @@ class DicomServer:
             (evt.EVT_N_CREATE, self._performed_steps.handle_create),
             (evt.EVT_N_SET, self._performed_steps.handle_set),
             (evt.EVT_N_GET, refuse_get),
+            (evt.EVT_N_ACTION, self._commitment.handle_action),
         ]
 
 
@@ -130,6 +145,7 @@ def _application_entity(configuration: DicomConfiguration) -> AE:
     entity.add_supported_context(VERIFICATION, _PLAIN_SYNTAXES)
     entity.add_supported_context(MODALITY_WORKLIST, _WORKLIST_SYNTAXES)
     entity.add_supported_context(PERFORMED_STEP, _PLAIN_SYNTAXES)
+    entity.add_supported_context(STORAGE_COMMITMENT, _PLAIN_SYNTAXES)
     for uid in sorted(FIND | MOVE | GET):
         entity.add_supported_context(uid, _WORKLIST_SYNTAXES)
     if not configuration.accepts_unknown_peers:

@@ -3,6 +3,8 @@
 VERIFICATION = "1.2.840.10008.1.1"
 MODALITY_WORKLIST = "1.2.840.10008.5.1.4.31"
 PERFORMED_STEP = "1.2.840.10008.3.1.2.3.3"
+STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"
+STORAGE_COMMITMENT_INSTANCE = "1.2.840.10008.1.20.1.1"  # the one well-known instance
 
 # Query/Retrieve (PS3.4 C.3): two information models, three services each.
 PATIENT_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.1.1"

@@ -8,6 +8,7 @@ from enum import IntEnum
 
 from pydicom.dataset import Dataset
 
+from bridge.domain.commitment import DuplicateTransaction, NobodyToTell
 from bridge.domain.errors import (
     BridgeError,
     DataTypeError,
@@ -32,8 +33,10 @@ class Status(IntEnum):
     PROCESSING_FAILURE = 0x0110
     DUPLICATE_SOP_INSTANCE = 0x0111
     NO_SUCH_OBJECT_INSTANCE = 0x0112
+    NO_SUCH_ACTION = 0x0123
     MISSING_ATTRIBUTE = 0x0120
     MISSING_ATTRIBUTE_VALUE = 0x0121
+    DUPLICATE_TRANSACTION_UID = 0x0131
     UNRECOGNIZED_OPERATION = 0x0211
     RESOURCE_LIMITATION = 0x0213
     OUT_OF_RESOURCES = 0xA700
@@ -76,6 +79,15 @@ PERFORMED_STEP: Table = {
     PerformedStepFinal: Status.PROCESSING_FAILURE,
     InvalidPerformedStepStatus: Status.INVALID_ATTRIBUTE_VALUE,
     RequiredFieldMissing: Status.MISSING_ATTRIBUTE,
+    StorageFull: Status.RESOURCE_LIMITATION,
+    ResourceBusy: Status.RESOURCE_LIMITATION,
+    BridgeError: Status.PROCESSING_FAILURE,
+}
+COMMITMENT: Table = {
+    DuplicateTransaction: Status.DUPLICATE_TRANSACTION_UID,
+    NobodyToTell: Status.PROCESSING_FAILURE,
+    RequiredFieldMissing: Status.MISSING_ATTRIBUTE,
+    DataTypeError: Status.INVALID_ATTRIBUTE_VALUE,
     StorageFull: Status.RESOURCE_LIMITATION,
     ResourceBusy: Status.RESOURCE_LIMITATION,
     BridgeError: Status.PROCESSING_FAILURE,

@@ -30,6 +30,7 @@ class EventKind(StrEnum):
     STEP_COMPLETED = "step.completed"
     STEP_DISCONTINUED = "step.discontinued"
     ACKNOWLEDGEMENT = "acknowledgement"
+    STORAGE_COMMITMENT = "storage commitment"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

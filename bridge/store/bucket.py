@@ -67,6 +67,14 @@ class BucketObjects:
         """
         return self._answered(lambda: bytes(self._store.get(_checked(key)).bytes()))
 
+    def has(self, key: str) -> bool:
+        """Whether an object is there. Raises as `put` does."""
+        try:
+            self._answered(lambda: self._store.head(_checked(key)))
+        except FileNotFoundError:
+            return False
+        return True
+
     def delete(self, key: str) -> None:
         """Remove an object; nothing happens when there is none."""
         try:

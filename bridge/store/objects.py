@@ -63,6 +63,10 @@ class LocalObjects:
         """The content stored under `key`. Raises FileNotFoundError."""
         return self._path(key).read_bytes()
 
+    def has(self, key: str) -> bool:
+        """Whether an object is there; it is whole then."""
+        return self._path(key).is_file()
+
     def delete(self, key: str) -> None:
         """Remove an object; nothing happens when there is none."""
         self._path(key).unlink(missing_ok=True)

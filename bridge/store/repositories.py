@@ -10,6 +10,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from bridge.store.appointments import Appointments
+from bridge.store.commitments import Commitments
 from bridge.store.database import Database
 from bridge.store.deliveries import Deliveries
 from bridge.store.images import Images
@@ -66,6 +67,11 @@ class SqlTransaction:
     def studies(self) -> Studies:
         """Studies, series and instances."""
         return Studies(self._connection)
+
+    @cached_property
+    def commitments(self) -> Commitments:
+        """Requests for storage commitment."""
+        return Commitments(self._connection)
 
     @cached_property
     def performed_steps(self) -> PerformedSteps:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, literal_column, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bridge.domain.identifiers import Identifier
+from bridge.domain.announced_study import StudyAnnounced
 from bridge.domain.matching import MatchDecision, Outcome
 from bridge.domain.study import (
     Arrival,
@@ -20,8 +19,10 @@ from bridge.domain.study import (
     Study,
     StudyState,
 )
-from bridge.store import documents
+from bridge.store import documents, event_documents
+from bridge.store.announced import announced_study, load_announced
 from bridge.store.statement import Statement, insert
+from bridge.store.study_identity import StudyIdentity, dump_identity, load_identity
 from bridge.store.study_keys import study_keys
 from bridge.store.tables import (
     instance,
@@ -63,6 +64,7 @@ _TOUCH = Statement(
 )
 # Asked with every order: the statement has a fixed number of places, so that it is built only once.
 _WIDTH = 4
+_MOST_IN_ONE = 500  # SQLite takes 32,766 parameters; a study may have more instances
 _WAITING_KEYS = {
     "uid": study.c.study_instance_uid,
     "accession": study.c.accession_number,
@@ -119,6 +121,17 @@ class Studies:
         rows = _HELD.rows(self._connection, {"uid": sop_instance_uid})
         return Held(*rows[0]) if rows else None
 
+    def kept(self, sop_instance_uids: Iterable[str]) -> dict[str, tuple[str, str]]:
+        """SOP class and object key of those of these instances that are held."""
+        found: dict[str, tuple[str, str]] = {}
+        columns = (instance.c.sop_instance_uid, instance.c.sop_class_uid, instance.c.path)
+        for uids in batched(sop_instance_uids, _MOST_IN_ONE):
+            rows = self._connection.execute(
+                select(*columns).where(instance.c.sop_instance_uid.in_(uids))
+            )
+            found.update({row[0]: (row[1], row[2]) for row in rows})
+        return found
+
     def add_instance(self, arrival: Arrival) -> None:
         """Index an instance; its study is (again) being received."""
         header = arrival.header
@@ -126,6 +139,8 @@ class Studies:
         study_pk = self._add_study(header, arrival.now) if row is None else row.pk
         if row is not None:
             _TOUCH.run(self._connection, {"study_pk": study_pk, "now": arrival.now})
+            if row.announced is not None and not self._has_images(study_pk):
+                self._add_keys(study_pk, load_identity(row.identity), row.attributes)
             self._complete_identity(row, header)
         series_pk = self._series(study_pk, header)
         _INSERT_INSTANCE.run(
@@ -173,6 +188,21 @@ class Studies:
     def get(self, pk: int) -> Study:
         """The study of this row."""
         return self._load(self._connection.execute(select(study).where(study.c.pk == pk)).one())
+
+    def announce(self, event: StudyAnnounced, now: float) -> None:
+        """Keep what somebody says of a study whose images are elsewhere, all or some of them."""
+        row = self._locked(event.study_instance_uid)
+        announced = {"announced": event_documents.dump(event.images)}
+        if row is None:
+            times = {"created_at": now, "updated_at": now}
+            self._connection.execute(study.insert(), announced | announced_study(event) | times)
+            return
+        values = announced if self._has_images(row.pk) else announced | announced_study(event)
+        self._connection.execute(update(study).where(study.c.pk == row.pk).values(values))
+
+    def _has_images(self, study_pk: int) -> bool:
+        query = select(study_key.c.study_pk).where(study_key.c.study_pk == study_pk)
+        return self._connection.execute(query).first() is not None
 
     def outcome(self, pk: int) -> Outcome | None:
         """What was last decided of a study; None before the first decision."""
@@ -252,8 +282,8 @@ class Studies:
             "state": StudyState.RECEIVING.value,
             "patient_id": header.patient_id.value if header.patient_id else "",
             "accession_number": header.accession.value if header.accession else "",
-            "identity": _dump_identity(
-                _Identity(header.patient_id, header.patient_name, header.accession)
+            "identity": dump_identity(
+                StudyIdentity(header.patient_id, header.patient_name, header.accession)
             ),
             "attributes": _level(header, STUDY_LEVEL),
             "request_attributes": documents.dump_request_attributes(header.request_attributes),
@@ -263,18 +293,24 @@ class Studies:
         }
         insert_study = study.insert().returning(study.c.pk)
         pk = int(self._connection.execute(insert_study, row).scalar_one())
-        keys = study_keys(
-            patient_id=header.patient_id,
-            patient_name=header.patient_name,
-            accession=header.accession,
-            attributes=header.attributes,
-        )
-        self._connection.execute(study_key.insert(), {"study_pk": pk, **keys})
+        identity = StudyIdentity(header.patient_id, header.patient_name, header.accession)
+        self._add_keys(pk, identity, header.attributes)
         return pk
+
+    def _add_keys(
+        self, study_pk: int, identity: StudyIdentity, attributes: Mapping[str, str]
+    ) -> None:
+        keys = study_keys(
+            patient_id=identity.patient_id,
+            patient_name=identity.patient_name,
+            accession=identity.accession,
+            attributes=attributes,
+        )
+        self._connection.execute(study_key.insert(), {"study_pk": study_pk, **keys})
 
     def _complete_identity(self, row: Row[Any], header: InstanceHeader) -> None:
         """Take from a further instance what the earlier ones did not carry."""
-        held = _load_identity(row.identity)
+        held = load_identity(row.identity)
         fuller = held.completed_by(header)
         requests = documents.load_request_attributes(row.request_attributes)
         new_requests = [r for r in header.request_attributes if r not in requests]
@@ -288,7 +324,7 @@ class Studies:
             update(study)
             .where(study.c.pk == row.pk)
             .values(
-                identity=_dump_identity(fuller),
+                identity=dump_identity(fuller),
                 attributes=attributes,
                 patient_id=fuller.patient_id.value if fuller.patient_id else "",
                 accession_number=fuller.accession.value if fuller.accession else "",
@@ -331,7 +367,7 @@ class Studies:
         for each in self._connection.execute(_INSTANCES_OF_STUDY, parameters).all():
             instances.setdefault(each.series_pk, []).append(_instance(each))
         all_series = self._connection.execute(_SERIES_OF_STUDY, parameters).all()
-        identity = _load_identity(row.identity)
+        identity = load_identity(row.identity)
         return Study(
             pk=row.pk,
             study_instance_uid=row.study_instance_uid,
@@ -344,6 +380,7 @@ class Studies:
             request_attributes=documents.load_request_attributes(row.request_attributes),
             performed_step_uids=tuple(row.performed_step_uids),
             updated_at=row.updated_at,
+            announced=load_announced(row.announced),
             series=tuple(
                 Series(
                     series_instance_uid=each.series_instance_uid,
@@ -357,48 +394,10 @@ class Studies:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Identity:
-    """Whose the images say they are, and what for."""
-
-    patient_id: Identifier | None
-    patient_name: str
-    accession: Identifier | None
-    further_patient_ids: tuple[Identifier, ...] = ()
-
-    def completed_by(self, header: InstanceHeader) -> _Identity:
-        """With what a further instance tells; another patient's number is not lost."""
-        other = header.patient_id
-        known = [each for each in (self.patient_id, *self.further_patient_ids) if each]
-        further = self.further_patient_ids
-        if other and known and not any(other.agrees_with(each) for each in known):
-            further = (*further, other)
-        return _Identity(
-            self.patient_id or other,
-            self.patient_name or header.patient_name,
-            self.accession or header.accession,
-            further,
-        )
-
-
-def _dump_identity(identity: _Identity) -> documents.Document:
-    return [
-        documents.dump_identifier(identity.patient_id),
-        identity.patient_name,
-        documents.dump_identifier(identity.accession),
-        [documents.dump_identifier(each) for each in identity.further_patient_ids],
-    ]
-
-
-def _load_identity(document: documents.Document) -> _Identity:
-    patient_id, patient_name, accession, further = document
-    others = (documents.load_identifier(each) for each in further)
-    return _Identity(
-        documents.load_identifier(patient_id),
-        patient_name,
-        documents.load_identifier(accession),
-        tuple(each for each in others if each is not None),
-    )
+def batched(values: Iterable[str], most: int) -> Iterator[list[str]]:
+    """The values in lists of at most `most`."""
+    listed = list(values)
+    return (listed[start : start + most] for start in range(0, len(listed), most))
 
 
 def _level(header: InstanceHeader, keywords: frozenset[str]) -> dict[str, str]:

@@ -19,6 +19,7 @@ from bridge.store import schema
 from bridge.store.repositories import SqlTransaction
 from bridge.wiring.addresses import listen, listening
 from bridge.wiring.async_listeners import STOP_GRACE_SECONDS, AsyncListeners
+from bridge.wiring.commitment import build_commitment_dispatcher
 from bridge.wiring.core import Core, build_core
 from bridge.wiring.destinations import build_destinations, not_delivered, subscriptions
 from bridge.wiring.edges import build_dicom
@@ -62,13 +63,18 @@ class Bridge:
             # One lane: a sender is told of its messages one by one, on one connection.
             queue, pace = AcknowledgementOutbox(self.core.store), Pace(lanes=1)
             self._returns = Dispatcher(queue, returns, time.time, self._owner, pace=pace)
+            self._commitment = build_commitment_dispatcher(self.core, self._owner)
             self._timekeeper = Timekeeper(
                 store=self.core.store,
                 clock=time.time,
                 owner=self._owner,
                 actions={SETTLE: self.core.complete.look},
             )
-            self.core.wakers.deliveries += (self._dispatcher.wake, self._returns.wake)
+            self.core.wakers.deliveries += (
+                self._dispatcher.wake,
+                self._returns.wake,
+                self._commitment.wake,
+            )
             self.core.wakers.timers.append(self._timekeeper.wake)
             self._profile_watch = ProfileWatch(self.core.profiles)
             self._dicom: DicomServer = build_dicom(self.core)
@@ -107,6 +113,7 @@ class Bridge:
             self._timekeeper.start()
             self._dispatcher.start()
             self._returns.start()
+            self._commitment.start()
             self._start_dicom()
             self._listeners.start()
         except BaseException:
@@ -141,6 +148,7 @@ class Bridge:
         self._timekeeper.stop()
         self._dispatcher.stop(STOP_GRACE_SECONDS)
         self._returns.stop(STOP_GRACE_SECONDS)
+        self._commitment.stop(STOP_GRACE_SECONDS)
         self._taken.close()
         log.info("bridge.stopped")
 

@@ -14,6 +14,7 @@ from bridge.domain.identifiers import Authority
 from bridge.mapping.library import Profiles
 from bridge.mapping.order_control import load_order_control
 from bridge.mapping.profiles import Profile, load_profile
+from bridge.services.commit_storage import CommitStorage
 from bridge.services.complete_study import CompleteStudy
 from bridge.services.event_handlers import event_handlers
 from bridge.services.outbox import Outbox
@@ -64,6 +65,7 @@ class Core:
     worklist: QueryWorklist
     instances: ReceiveInstance
     images: ReadImages
+    commitment: CommitStorage
     performed_steps: RecordPerformedStep
     complete: CompleteStudy
 
@@ -107,6 +109,13 @@ def build_core(settings: Settings, destinations: Mapping[str, frozenset[EventKin
         ),
         worklist=QueryWorklist(store),
         images=ReadImages(store=store, objects=objects),
+        commitment=CommitStorage(
+            store=store,
+            reachable=frozenset(
+                each.ae_title for each in settings.dicom.peers if each.host and each.port
+            ),
+            clock=time.time,
+        ),
         instances=ReceiveInstance(store=store, objects=objects, complete=complete, clock=time.time),
         performed_steps=RecordPerformedStep(
             store=store, worklist=worklist, complete=complete, clock=time.time

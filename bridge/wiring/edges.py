@@ -45,6 +45,7 @@ def build_dicom(core: Core) -> DicomServer:
         instances=core.instances,
         performed_steps=core.performed_steps,
         images=core.images,
+        commitment=core.commitment,
     )
 
 

@@ -18,6 +18,9 @@ class ImageObjects(Protocol):
     def put(self, key: str, content: bytes) -> None:
         """Keep an object (services.receive_instance)."""
 
+    def has(self, key: str) -> bool:
+        """Tell whether an object is there (services.commit_storage)."""
+
     def get(self, key: str) -> bytes:
         """Give an object (services.read_images)."""
 

@@ -8,6 +8,7 @@ from bridge.store.tables.appointments import (
     appointment_step,
 )
 from bridge.store.tables.columns import TEXT, metadata
+from bridge.store.tables.commitments import storage_commitment
 from bridge.store.tables.deliveries import attempt, confirmation, delivery
 from bridge.store.tables.journal import mention, message
 from bridge.store.tables.orders import imaging_service_request, requested_procedure, scheduled_step
@@ -24,6 +25,7 @@ from bridge.store.tables.performed_steps import (
     performed_step_study,
 )
 from bridge.store.tables.resources import resource, resource_term, resource_version
+from bridge.store.tables.sources import source_cursor, source_version
 from bridge.store.tables.studies import (
     instance,
     instance_conflict,
@@ -68,6 +70,9 @@ __all__ = [
     "resource_version",
     "scheduled_step",
     "series",
+    "source_cursor",
+    "source_version",
+    "storage_commitment",
     "study",
     "study_key",
     "study_procedure",

@@ -12,6 +12,7 @@ from bridge.dicom.query_retrieve import ImageSource
 from bridge.dicom.scu import Remote
 from bridge.dicom.server import DicomServer
 from bridge.dicom.worklist_codec import WorklistCodec
+from bridge.domain.commitment import CommitmentRequest
 from bridge.domain.performed_step import (
     DuplicatePerformedStep,
     InvalidPerformedStepStatus,
@@ -126,6 +127,19 @@ class RunningBridge:
         )
 
 
+class Commitments:
+    """Keeps requests in a list, unless it is to fail."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.requests: list[CommitmentRequest] = []
+        self.error = error
+
+    def request(self, request: CommitmentRequest) -> None:
+        if self.error is not None:
+            raise self.error
+        self.requests.append(request)
+
+
 class NoImages:
     """An archive that received nothing."""
 
@@ -147,7 +161,9 @@ class NoImages:
 
 @contextmanager
 def running(
-    configuration: DicomConfiguration | None = None, images: ImageSource | None = None
+    configuration: DicomConfiguration | None = None,
+    images: ImageSource | None = None,
+    commitment: Commitments | None = None,
 ) -> Iterator[RunningBridge]:
     """Run a listener on a free port."""
     worklist, instances, performed_steps = Worklist(), Instances(), PerformedSteps()
@@ -157,6 +173,7 @@ def running(
         instances=instances,
         performed_steps=performed_steps,
         images=images or NoImages(),
+        commitment=commitment or Commitments(),
     )
     server.start()
     try:

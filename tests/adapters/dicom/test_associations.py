@@ -17,7 +17,7 @@ from bridge.dicom.configuration import DicomConfiguration, Peer
 from bridge.dicom.connection import PromptConnection
 from bridge.dicom.scu import PeerUnavailable, associated, echo, store
 from bridge.dicom.sop_classes import MODALITY_WORKLIST, PERFORMED_STEP, VERIFICATION
-from tests.adapters.dicom.services import NoImages, RunningBridge, running
+from tests.adapters.dicom.services import Commitments, NoImages, RunningBridge, running
 from tests.adapters.dicom.test_storage_scp import an_instance
 from tests.peers.dcmtk import Modality
 
@@ -148,6 +148,7 @@ def test_given_a_port_that_is_taken_then_starting_says_so(bridge: RunningBridge)
         instances=bridge.instances,
         performed_steps=bridge.performed_steps,
         images=NoImages(),
+        commitment=Commitments(),
     )
     with pytest.raises(OSError, match="in use"):
         second.start()
