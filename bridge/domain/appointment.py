@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bridge.domain.identifiers import Identifier
-from bridge.domain.order import OrderNumbers, OrderReceived, StepDetails
+from bridge.domain.order import Category, OrderNumbers, OrderReceived, StepDetails
 from bridge.domain.patient import PatientDetails
 
 
@@ -31,8 +31,9 @@ class AppointmentReceived:
     `numbers` are those the scheduler (SCH-1, placer; SCH-2, filler) knows the appointment by.
     `orders` names the orders it is for (SCH-26, SCH-27); empty when only the appointment numbers
     tell. `steps` say what is booked, each empty where nothing is said: start, station, location,
-    modality. `order` is what the message amounts to when a site lets appointments create orders;
-    None when they do not.
+    modality, and the service as a protocol code. `order` is what the message amounts to when a
+    site lets appointments create orders; None when they do not. `category` says whether it shows
+    itself to be for imaging.
     """
 
     action: AppointmentAction
@@ -41,6 +42,7 @@ class AppointmentReceived:
     patient: PatientDetails
     steps: tuple[StepDetails, ...] = ()
     order: OrderReceived | None = None
+    category: Category = Category.IMAGING
     occurred_at: str = ""
     location: str = "SCH^1"
 

@@ -9,20 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from bridge.domain.errors import UnsupportedMessage
+from bridge.domain.errors import UnsupportedEvent, UnsupportedMessage
 from bridge.domain.events import Noted
+from bridge.hl7.appointments import ACTIONS, read_appointment
 from bridge.hl7.orders import read_orders
 from bridge.hl7.patients import event_of, read_patients
 from bridge.hl7.reading import Reading, Sender
+from bridge.hl7.results import read_results
 from bridge.hl7.segments import Message
 
 Read = Callable[[Message, Sender], Reading]
-
-
-class UnsupportedEvent(UnsupportedMessage):
-    """The type is one we act on, the event is not one it has (table 0357: 201)."""
-
-    code = "201"
 
 
 READERS: Final[Mapping[tuple[str, str], Read]] = {
@@ -32,6 +28,9 @@ READERS: Final[Mapping[tuple[str, str], Read]] = {
     ("OMG", ""): read_orders,
     ("OMI", "O23"): read_orders,
     ("OMI", ""): read_orders,
+    **{("SIU", event): read_appointment for event in ACTIONS},
+    ("ORU", "R01"): read_results,
+    **{("MDM", f"T{number:02}"): read_results for number in range(1, 12)},
     **{("ADT", f"A{number:02}"): read_patients for number in range(1, 63)},
 }
 

@@ -125,6 +125,7 @@ _WRITERS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (CodedConcept, lambda value: _write_codes([value])[0]),
     (OrderNumbers, lambda value: {k: v for k, v in _describe_numbers(value).items() if v}),
     (OrderReceived, describe_order),
+    (StepDetails, lambda value: {k: v for k, v in _describe_step(value).items() if v}),
     (PatientDetails, _describe_patient),
     (Mapping, dict),
     (tuple, lambda value: [_plain(each) for each in value]),

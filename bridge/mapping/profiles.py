@@ -130,11 +130,13 @@ def _parse_removals(document: ProfileDocument) -> dict[Level, set[str]]:
     removals: dict[Level, set[str]] = {level: set() for level in Level}
     if "remove" not in document.entries:
         return removals
-    known = {keyword: level for level, targets in TARGETS.items() for keyword in targets}
+    known = {keyword for targets in TARGETS.values() for keyword in targets}
     for node in document.entries["remove"].items:
         if node.text not in known:
-            raise node.error(f"unknown target {node.text!r}", instead(node.text, known))
-        removals[known[node.text]].add(node.text)
+            raise node.error(f"unknown target {node.text!r}", instead(node.text, sorted(known)))
+        for level, targets in TARGETS.items():
+            if node.text in targets:
+                removals[level].add(node.text)
     return removals
 
 

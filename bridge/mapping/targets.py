@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -18,13 +18,15 @@ from bridge.mapping.source import Place, Run, Segment
 
 
 class Level(StrEnum):
-    """The levels of an order message, from whom it is about to what is done."""
+    """What a message tells: of an order from whom it is about to what is done; of other things."""
 
     PATIENT = "patient"
     VISIT = "visit"
     ORDER = "order"
     PROCEDURE = "procedure"
     STEP = "step"
+    APPOINTMENT = "appointment"
+    RESULT = "result"
 
 
 class Kind(StrEnum):
@@ -303,6 +305,27 @@ _ALL = [
     _identity(_S, DURATION, Kind.TEXT, check_minutes),
     *_names(_S, "ScheduledPerformingPhysicianName"),
     *_comments(_S, "CommentsOnTheScheduledProcedureStep"),
+]
+
+_NUMBER = check_identifier(64)
+_A, _T = Level.APPOINTMENT, Level.RESULT
+_ALL += [
+    # An appointment gives a step its time and place: what both have bears the same name.
+    *(
+        replace(target, level=_A)
+        for target in _ALL
+        if target.level is _S and target.keyword != "ScheduledProcedureStepID"
+    ),
+    _identity(_A, "AppointmentStatus", Kind.TEXT, _SHORT),
+    _identity(_A, "PlacerAppointmentID", Kind.IDENTIFIER, _NUMBER),
+    _identity(_A, "FillerAppointmentID", Kind.IDENTIFIER, _NUMBER),
+    _identity(_A, "AppointmentPlacerOrderNumber", Kind.IDENTIFIER, _NUMBER, _first_seen),
+    _identity(_A, "AppointmentFillerOrderNumber", Kind.IDENTIFIER, _NUMBER, _first_seen),
+    _identity(_A, "AppointmentService", Kind.CODE),
+    _identity(_T, "ResultStatus", Kind.TEXT, _SHORT),
+    _identity(_T, "ResultPlacerOrderNumber", Kind.IDENTIFIER, _NUMBER),
+    _identity(_T, "ResultFillerOrderNumber", Kind.IDENTIFIER, _NUMBER),
+    _identity(_T, "ResultStudyInstanceUID", Kind.TEXT, check_uid),
 ]
 
 TARGETS: dict[Level, dict[str, Target]] = {

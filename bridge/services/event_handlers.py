@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bridge.domain.announced_study import StudyAnnounced
+from bridge.domain.appointment import AppointmentReceived
 from bridge.domain.events import Event, Noted
 from bridge.domain.identifiers import Authority
 from bridge.domain.journal import Disposition
@@ -18,7 +20,9 @@ from bridge.domain.patient_events import (
     PatientsMerged,
     PatientUpdated,
 )
+from bridge.domain.result import ResultReported
 from bridge.domain.visit import VisitChanged, VisitRenumbered, VisitsMoved
+from bridge.services.announce_study import AnnounceStudy
 from bridge.services.change_patient import ChangePatient
 from bridge.services.change_visit import ChangeVisit
 from bridge.services.merge_patients import MergePatients
@@ -27,6 +31,8 @@ from bridge.services.origin import Origin
 from bridge.services.project_worklist import ProjectWorklist
 from bridge.services.receive_order import ReceiveOrder
 from bridge.services.reconcile import Reconcile
+from bridge.services.report_result import ReportResult
+from bridge.services.schedule_appointment import ScheduleAppointment
 from bridge.services.transaction import Transaction
 
 Handler = Callable[[Transaction, Any, Origin], Disposition]
@@ -50,6 +56,9 @@ def event_handlers(
     return {
         OrderReceived: orders.apply,
         **_of_patients(patients, reconcile),
+        StudyAnnounced: AnnounceStudy(worklist, reconcile).apply,
+        AppointmentReceived: ScheduleAppointment(orders, worklist, reconcile).apply,
+        ResultReported: ReportResult(worklist, reconcile).apply,
         Noted: note,
     }
 

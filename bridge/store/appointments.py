@@ -58,15 +58,27 @@ class Appointments:
         )
         return int(self._connection.execute(query.returning(appointment.c.pk)).scalar_one())
 
+    def booked(self, step_pks: Iterable[int]) -> frozenset[int]:
+        """Which of these steps some appointment is for."""
+        query = select(appointment_step.c.step_pk).where(
+            appointment_step.c.step_pk.in_(tuple(step_pks))
+        )
+        return frozenset(self._connection.execute(query).scalars())
+
     def change(self, held: Appointment, now: float) -> None:
-        """Write what happened last, and the steps."""
+        """Write what happened last, and the steps; a step belongs to its newest appointment."""
         self._connection.execute(
             update(appointment)
             .where(appointment.c.pk == held.pk)
             .values(action=held.action.value, occurred_at=held.occurred_at, updated_at=now)
         )
         self._connection.execute(
-            delete(appointment_step).where(appointment_step.c.appointment_pk == held.pk)
+            delete(appointment_step).where(
+                or_(
+                    appointment_step.c.appointment_pk == held.pk,
+                    appointment_step.c.step_pk.in_(held.step_pks),
+                )
+            )
         )
         for step_pk in sorted(held.step_pks):
             self._connection.execute(
