@@ -230,7 +230,7 @@ def _identity(
     return Target(keyword, level, kind, shape, joined, attribute=False)
 
 
-_P, _V, _O, _R, _S = Level
+_P, _V, _O, _R, _S, _A, _T = Level
 
 _ALL = [
     _identity(_P, "PatientID", Kind.IDENTIFIERS, None, _flatten),
@@ -308,7 +308,6 @@ _ALL = [
 ]
 
 _NUMBER = check_identifier(64)
-_A, _T = Level.APPOINTMENT, Level.RESULT
 _ALL += [
     # An appointment gives a step its time and place: what both have bears the same name.
     *(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, delete, or_, select, update
 
 from bridge.domain.appointment import Appointment, AppointmentAction
 from bridge.domain.identifiers import Authority, Identifier
