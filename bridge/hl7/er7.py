@@ -155,7 +155,7 @@ def _make_segments(lines: list[str], message_encoding: Encoding) -> list[Segment
     counts: dict[str, int] = {}
     segments = []
     for line in lines:
-        name = line[:3]
+        name = line[:3].upper()
         counts[name] = sequence = counts.get(name, 0) + 1
         segments.append(Segment(line, message_encoding, sequence))
     return segments

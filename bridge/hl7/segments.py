@@ -62,7 +62,7 @@ class Segment:
         """Take the text of one segment, without its line end."""
         self.er7 = er7
         self.encoding = encoding
-        self.name = er7[:3]
+        self.name = er7[:3].upper()
         self.sequence = sequence
         self._fields: list[str] | None = None
         self._split: tuple[int, list[str]] = (0, [])
