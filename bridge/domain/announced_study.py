@@ -25,13 +25,17 @@ class AnnouncedStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnnouncedSeries:
-    """A series as announced; `instances` pairs SOP Instance UID with SOP Class UID."""
+    """A series as announced; `instances` pairs SOP Instance UID with SOP Class UID.
+
+    `number_of_instances` is what its announcer counts, who need not list them.
+    """
 
     series_instance_uid: str
     modality: str = ""
     number: int | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
     instances: tuple[tuple[str, str], ...] = ()
+    number_of_instances: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,3 +57,25 @@ class StudyAnnounced:
     retrieve_url: str = ""
     occurred_at: str = ""
     location: str = "ImagingStudy"
+
+    @property
+    def images(self) -> AnnouncedImages:
+        """What of it is kept with the study."""
+        return AnnouncedImages(
+            status=self.status,
+            orders=self.orders,
+            series=self.series,
+            retrieve_url=self.retrieve_url,
+            occurred_at=self.occurred_at,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnouncedImages:
+    """Images of a study that somebody else holds, as last announced."""
+
+    status: AnnouncedStatus
+    orders: tuple[OrderNumbers, ...] = ()
+    series: tuple[AnnouncedSeries, ...] = ()
+    retrieve_url: str = ""
+    occurred_at: str = ""

@@ -1,7 +1,8 @@
 """Which order an arriving study belongs to: the decision and its evidence.
 
 Keys, strongest first: Study Instance UID, request attributes, accession number with issuer,
-performed step. The patient never picks an order; it confirms or forbids what a key found.
+performed step, order number. The patient never picks an order; it confirms or forbids what a key
+found.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class Key(StrEnum):
     REQUEST_ATTRIBUTES = "Request Attributes Sequence"
     ACCESSION_NUMBER = "Accession Number"
     PERFORMED_STEP = "Performed Procedure Step"
+    ORDER_NUMBER = "Order Number"
 
 
 class PatientAgreement(StrEnum):
@@ -126,6 +128,12 @@ DECISIONS: dict[tuple[Key, PatientAgreement], _Rule] = {
     (Key.PERFORMED_STEP, _UNKNOWN): _Rule(_QUEUE, "the images do not identify the patient"),
     (Key.PERFORMED_STEP, _LINKED): _Rule(_QUEUE, _ACROSS_LINK),
     (Key.PERFORMED_STEP, _OTHER): _Rule(_CONFLICT, "performed step of another patient"),
+    # What a study that was announced says it was done for (ImagingStudy.basedOn).
+    (Key.ORDER_NUMBER, _SAME): _Rule(_MATCH, "order number and patient agree"),
+    (Key.ORDER_NUMBER, _ALIKE): _Rule(_QUEUE, "only name and birth date confirm the patient"),
+    (Key.ORDER_NUMBER, _UNKNOWN): _Rule(_QUEUE, "the images do not identify the patient"),
+    (Key.ORDER_NUMBER, _LINKED): _Rule(_QUEUE, _ACROSS_LINK),
+    (Key.ORDER_NUMBER, _OTHER): _Rule(_CONFLICT, "order of another patient"),
 }
 
 _STRENGTH = (
@@ -133,6 +141,7 @@ _STRENGTH = (
     Key.REQUEST_ATTRIBUTES,
     Key.ACCESSION_NUMBER,
     Key.PERFORMED_STEP,
+    Key.ORDER_NUMBER,
 )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from bridge.domain.announced_study import AnnouncedImages, AnnouncedSeries
 from bridge.domain.identifiers import Identifier
 
 
@@ -58,7 +59,7 @@ class StudyState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """One instance as indexed: `path` is its key in the object store."""
+    """One instance as indexed: `path` is its key in the object store, empty when elsewhere."""
 
     sop_instance_uid: str
     sop_class_uid: str
@@ -69,13 +70,19 @@ class Instance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """A series and its instances."""
+    """A series and its instances; `elsewhere` counts those of others that nobody listed."""
 
     series_instance_uid: str
     modality: str
     number: int | None
     attributes: Mapping[str, str]
     instances: tuple[Instance, ...]
+    elsewhere: int = 0
+
+    @property
+    def count(self) -> int:
+        """How many instances there are, wherever they are held."""
+        return len(self.instances) + self.elsewhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +90,7 @@ class Study:
     """A study as received, with the identity its images carry.
 
     `further_patient_ids` are those that later images carry instead of `patient_id`. `updated_at`
-    is when its newest instance arrived (unix time).
+    is when its newest instance arrived (unix time). `announced` are images of it that others hold.
     """
 
     pk: int
@@ -98,11 +105,50 @@ class Study:
     series: tuple[Series, ...]
     further_patient_ids: tuple[Identifier, ...] = ()
     updated_at: float = 0.0
+    announced: AnnouncedImages | None = None
 
     @property
     def instance_uids(self) -> frozenset[str]:
         """SOP Instance UIDs of every instance held."""
         return frozenset(i.sop_instance_uid for s in self.series for i in s.instances)
+
+    @property
+    def whole_series(self) -> tuple[Series, ...]:
+        """Every series there is, those that others hold included."""
+        if self.announced is None or not self.announced.series:
+            return self.series
+        elsewhere = {each.series_instance_uid: each for each in self.announced.series}
+        ours = tuple(
+            _joined(each, elsewhere.pop(each.series_instance_uid))
+            if each.series_instance_uid in elsewhere
+            else each
+            for each in self.series
+        )
+        return (*ours, *(_series_elsewhere(each) for each in elsewhere.values()))
+
+
+def _series_elsewhere(announced: AnnouncedSeries) -> Series:
+    bare = Series(
+        series_instance_uid=announced.series_instance_uid,
+        modality=announced.modality,
+        number=announced.number,
+        attributes=announced.attributes,
+        instances=(),
+    )
+    return _joined(bare, announced)
+
+
+def _joined(ours: Series, announced: AnnouncedSeries) -> Series:
+    """A series with the instances that are only elsewhere."""
+    known = {each.sop_instance_uid for each in ours.instances}
+    others = tuple(
+        Instance(sop_instance_uid=uid, sop_class_uid=sop_class, number=None, path="")
+        for uid, sop_class in announced.instances
+        if uid not in known
+    )
+    instances = (*ours.instances, *others)
+    unlisted = max(announced.number_of_instances - len(instances), 0)
+    return replace(ours, instances=instances, elsewhere=unlisted)
 
 
 @dataclass(frozen=True, slots=True)

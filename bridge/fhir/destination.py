@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from bridge.domain.delivery import Delivery, EventKind, RetryPolicy, Sent, TransportError
 from bridge.domain.publication import PublishedStudy
+from bridge.domain.study import Study
 from bridge.fhir.bundle import Content, PatientPolicy, token_criteria
 from bridge.fhir.client import FhirClient, Server
 from bridge.fhir.endpoint import Access, endpoint_resource
@@ -136,8 +137,20 @@ class FhirDestination:
             study_criteria=token_criteria(study["identifier"][0]),
             patient=patient,
             patient_criteria=token_criteria(patient["identifier"][0]),
-            endpoints=tuple((e, token_criteria(e["identifier"][0])) for e in self._endpoints),
+            endpoints=tuple(
+                (e, token_criteria(e["identifier"][0])) for e in self._endpoints_of(published.study)
+            ),
         )
+
+    def _endpoints_of(self, study: Study) -> tuple[Json, ...]:
+        """Ours for images that we hold, and that of whoever holds others."""
+        held_here = bool(study.series) or study.announced is None
+        ours = self._endpoints if held_here else ()
+        address = study.announced.retrieve_url if study.announced else ""
+        if not address:
+            return ours
+        access = Access(identifier=address, address=address, name="Images held elsewhere")
+        return (*ours, self._checked(endpoint_resource(access)))
 
     def _checked(self, resource: Json) -> Json:
         converted = in_release(resource, self._configuration.release)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 
+from bridge.domain.announced_study import AnnouncedStatus
 from bridge.domain.identifiers import Identifier
 from bridge.domain.publication import PublishedStudy, Request
 from bridge.domain.step_status import StepStatus
@@ -56,8 +57,9 @@ def imaging_study(published: PublishedStudy, rendering: Rendering) -> Json:
     The same study always gives the same JSON, whatever the order in which its images arrived.
     """
     study, systems = published.study, rendering.systems
-    count = sum(len(series.instances) for series in study.series)
-    series = sorted(study.series, key=lambda s: _order(s.number, s.series_instance_uid))
+    whole = study.whole_series
+    count = sum(series.count for series in whole)
+    series = sorted(whole, key=lambda s: _order(s.number, s.series_instance_uid))
     attributes = study.attributes
     return _filled(
         {
@@ -75,7 +77,7 @@ def imaging_study(published: PublishedStudy, rendering: Rendering) -> Json:
             "basedOn": [_based_on(request, systems) for request in requests_of(published)],
             "referrer": _practitioner(_referrer(published)),
             "interpreter": _practitioners(attributes.get("NameOfPhysiciansReadingStudy", "")),
-            "numberOfSeries": len(study.series),
+            "numberOfSeries": len(whole),
             "numberOfInstances": count,
             "procedureCode": _distinct(
                 codeable_concept(r.procedure.code, systems)
@@ -91,7 +93,7 @@ def imaging_study(published: PublishedStudy, rendering: Rendering) -> Json:
 
 def modalities(study: Study) -> list[str]:
     """Distinct modalities; those that merely accompany images only when there are no others."""
-    codes = sorted({_code(series.modality) for series in study.series if series.instances})
+    codes = sorted({_code(series.modality) for series in study.whole_series if series.count})
     return [code for code in codes if code not in COMPANION_MODALITIES] or codes
 
 
@@ -126,8 +128,11 @@ def _identifiers(published: PublishedStudy, systems: IdentifierSystems) -> list[
 
 def _status(published: PublishedStudy, count: int) -> str:
     """One instance is enough for available, and a discontinued study with images stays so."""
-    if count:
+    announced = published.study.announced
+    if count or (announced and announced.status is AnnouncedStatus.AVAILABLE):
         return "available"
+    if announced:
+        return announced.status.value
     steps = [s.status for r in published.requests for s in r.procedure.steps]
     return "cancelled" if steps and NOT_DONE.issuperset(steps) else "registered"
 
@@ -173,7 +178,7 @@ def _series(series: Series, rendering: Rendering, count: int, of_study: Mapping[
             "number": _unsigned(series.number),
             "modality": _modality(_code(series.modality)),
             "description": _text(attributes.get("SeriesDescription", "")),
-            "numberOfInstances": len(instances),
+            "numberOfInstances": series.count,
             "bodySite": _body_site(attributes.get("BodyPartExamined", "")),
             "laterality": _laterality(attributes.get("Laterality", "")),
             "started": read_date_time(

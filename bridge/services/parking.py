@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from bridge.domain.announced_study import StudyAnnounced
 from bridge.domain.appointment import AppointmentReceived
 from bridge.domain.errors import BridgeError, UnknownKey
 from bridge.domain.events import Event
@@ -21,7 +22,7 @@ from bridge.services.complete_order import Mode
 from bridge.services.origin import Origin
 from bridge.services.transaction import Transaction
 
-Waiting = OrderReceived | AppointmentReceived | ResultReported
+Waiting = OrderReceived | AppointmentReceived | ResultReported | StudyAnnounced
 Handlers = Mapping[type[Event], Callable[[Transaction, Any, Origin], Disposition]]
 
 SECONDS_PER_DAY = 86_400.0
@@ -84,6 +85,9 @@ def keys_of(event: Waiting) -> Iterator[str]:
         case ResultReported():
             yield from _number_keys(event.numbers)
             yield from _study_keys([event.study_instance_uid])
+        case StudyAnnounced():
+            for numbers in (*event.orders, OrderNumbers(accession=event.accession)):
+                yield from _number_keys(numbers)
         case AppointmentReceived():
             for numbers in event.orders:
                 yield from _number_keys(numbers)

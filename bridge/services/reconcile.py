@@ -39,7 +39,7 @@ class Reconcile:
             candidates(tx, study),
             patient_is_known=known,
             wrong_entry=_is_of_wrong_entry(tx, study),
-            performed_together=_performed_together(tx, study),
+            performed_together=_performed_together(tx, study) or _announced_together(tx, study),
         )
         tx.studies.decide(study.pk, decision, StudyState.AVAILABLE, now)
         if decision.outcome is Outcome.MATCHED:
@@ -137,11 +137,13 @@ def _led_to(
     for item in study.request_attributes:
         for order, procedure in _requested(tx, study, item, patient_of):
             yield Key.REQUEST_ATTRIBUTES, order, procedure
-    for order in _by_accession(tx, study):
-        for procedure in order.procedures:
-            yield Key.ACCESSION_NUMBER, order, procedure
     for order, procedure in _performed(tx, study):
         yield Key.PERFORMED_STEP, order, procedure
+    whole = ((Key.ACCESSION_NUMBER, _by_accession), (Key.ORDER_NUMBER, _announced_for))
+    for key, find in whole:
+        for order in find(tx, study):
+            for procedure in order.procedures:
+                yield key, order, procedure
 
 
 def _by_accession(tx: Transaction, study: Study) -> list[Order]:
@@ -153,6 +155,21 @@ def _by_accession(tx: Transaction, study: Study) -> list[Order]:
         for order in tx.orders.with_accession_numbers([accession.value])
         if order.numbers.accession and order.numbers.accession.agrees_with(accession)
     ]
+
+
+def _announced_for(tx: Transaction, study: Study) -> list[Order]:
+    """The orders that who announced a study says it was done for."""
+    named = study.announced.orders if study.announced else ()
+    found = {order.pk: order for each in named for order in tx.orders.with_numbers(each)}
+    return list(found.values())
+
+
+def _announced_together(tx: Transaction, study: Study) -> frozenset[int]:
+    """The pks of the procedures of several orders that one announced study was done for."""
+    orders = _announced_for(tx, study)
+    if len(orders) < 2 or any(len(each.procedures) != 1 for each in orders):  # noqa: PLR2004
+        return frozenset()
+    return frozenset(each.procedures[0].pk for each in orders)
 
 
 def _requested(

@@ -107,13 +107,14 @@ def _series(values: Values, series: Element) -> AnnouncedSeries:
     uid = series.child("uid")
     if uid is None:
         raise RequiredFieldMissing("the series has no UID", location=f"{series.path}.uid")
-    number = series.value.get("number")
+    number, count = series.value.get("number"), series.value.get("numberOfInstances")
     return AnnouncedSeries(
         series_instance_uid=_series_uid(uid),
         modality=next(_codes(series, "modality"), ""),
         number=number if isinstance(number, int) else None,
         attributes=dict(_series_attributes(values, series)),
         instances=tuple(_instances(series)),
+        number_of_instances=count if isinstance(count, int) else 0,
     )
 
 

@@ -29,6 +29,8 @@ study = Table(
     Column("attributes", JSON, nullable=False),
     Column("request_attributes", JSON, nullable=False),
     Column("performed_step_uids", JSON, nullable=False),
+    # Images of it that others hold, as they announced them.
+    Column("announced", JSON(none_as_null=True)),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
     Index("ix_study_created_at", "created_at"),
