@@ -172,10 +172,10 @@ class _Response:
         if steps and not fields[4]:
             fields[4] = self._code(steps[0].procedure.code)
         if order and order.numbers.accession:
-            fields[18] = fields[18] or self._writer.escape(order.numbers.accession.value)
+            self._fill(fields, 18, self._writer.escape(order.numbers.accession.value))
         if steps:
-            fields[19] = fields[19] or self._writer.escape(steps[0].procedure.rp_id)
-            fields[20] = fields[20] or self._writer.escape(steps[0].step.sps_id)
+            self._fill(fields, 19, self._writer.escape(steps[0].procedure.rp_id))
+            self._fill(fields, 20, self._writer.escape(steps[0].step.sps_id))
         return self._writer.segment("OBR", *fields[1:])
 
     def _write_ipcs(
@@ -195,13 +195,13 @@ class _Response:
         fields = list(segment.fields) if segment else []
         fields += [""] * (6 - len(fields))
         if order and order.numbers.accession:
-            fields[1] = fields[1] or self._identifier(order.numbers.accession)
+            self._fill(fields, 1, self._identifier(order.numbers.accession))
         if each:
-            fields[2] = fields[2] or self._writer.escape(each.procedure.rp_id)
-            uid = self._writer.components(each.procedure.study_instance_uid, "", *_UID_TYPE)
-            fields[3] = fields[3] or (uid if each.procedure.study_instance_uid else "")
-            fields[4] = fields[4] or self._writer.escape(each.step.sps_id)
-            fields[5] = fields[5] or self._writer.escape(each.step.modality)
+            self._fill(fields, 2, self._writer.escape(each.procedure.rp_id))
+            if uid := each.procedure.study_instance_uid:
+                self._fill(fields, 3, self._writer.components(uid, "", *_UID_TYPE))
+            self._fill(fields, 4, self._writer.escape(each.step.sps_id))
+            self._fill(fields, 5, self._writer.escape(each.step.modality))
         return self._writer.segment("IPC", *fields[1:])
 
     def _placer(self, group: OrderGroup) -> str:
@@ -209,11 +209,18 @@ class _Response:
 
     def _filler(self, group: OrderGroup, order: Order | None) -> str:
         """Who fills an order and has no number for it but the accession number, is known by it."""
-        said = _raw(group, "ORC", 3) or _raw(group, "OBR", 3)
-        if said or order is None:
-            return said
-        number = order.numbers.filler or order.numbers.accession
-        return self._identifier(number) if number else ""
+        fields = [_raw(group, "ORC", 3) or _raw(group, "OBR", 3)]
+        number = (order.numbers.filler or order.numbers.accession) if order else None
+        if number:
+            self._fill(fields, 0, self._identifier(number))
+        return fields[0]
+
+    def _fill(self, fields: list[str], index: int, value: str) -> None:
+        """Put a value into a field that has none, were there an authority or not."""
+        mark = self._writer.marks.component
+        said, _, rest = fields[index].partition(mark)
+        if not said and value:
+            fields[index] = value.partition(mark)[0] + mark + rest if rest else value
 
     def _identifier(self, number: Identifier) -> str:
         authority = number.authority

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bridge.domain.errors import RequiredFieldMissing
+from bridge.domain.errors import BridgeError, RequiredFieldMissing, together
 from bridge.domain.identifiers import Identifier
 from bridge.domain.order import (
     Category,
@@ -43,16 +43,23 @@ def read_orders(message: Message, sender: Sender) -> Reading:
     ORC/OBR groups that carry the same order numbers become one order with several procedures.
 
     Raises:
-        BridgeError: something an order cannot do without is missing or unusable; it says where.
+        BridgeError: something an order cannot do without is missing or unusable; it says where, and
+            what further orders of the message lack stands beside it.
     """
     found = find_orders(message)
     if not found.groups:
         raise RequiredFieldMissing("the message holds no order", location="ORC^1^1")
     reader = _OrderReader(sender)
     drafts: list[_Draft] = []
+    errors: list[BridgeError] = []
     for group in found.groups:
-        for draft in reader.read(group):
-            _add(drafts, draft)
+        try:
+            for draft in reader.read(group):
+                _add(drafts, draft)
+        except BridgeError as error:
+            errors.append(error)
+    if errors:
+        raise together(errors)
     events = tuple(draft.finish() for draft in drafts)
     return Reading(events, reader.warnings, (*found.warnings, *reader.remarks))
 

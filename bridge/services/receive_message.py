@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from bridge.domain.errors import BridgeError
+from bridge.domain.errors import BridgeError, together
 from bridge.domain.events import Event, Noted
 from bridge.domain.journal import Direction, Disposition, JournalEntry, Mention
+from bridge.domain.order import OrderReceived
 from bridge.domain.order_control import OrderControlTable
 from bridge.domain.sender_options import NO_OPTIONS, SenderOptions
 from bridge.services.complete_order import Mode
@@ -157,8 +158,25 @@ class ReceiveMessage:
         if any(not isinstance(event, Noted) for event in events):
             tx.orders.begin_change()
         origin = self._origin(message, [] if warnings is None else warnings)
-        dispositions = [self._handlers[type(event)](tx, event, origin) for event in events]
+        dispositions = self._apply_each(tx, events, origin)
         resume(tx, events, self._handlers, origin)
+        return dispositions
+
+    def _apply_each(
+        self, tx: Transaction, events: Sequence[Event], origin: Origin
+    ) -> list[Disposition]:
+        """Raises what is wrong with the first, what is wrong with further orders beside it."""
+        dispositions: list[Disposition] = []
+        errors: list[BridgeError] = []
+        for event in events:
+            try:
+                dispositions.append(self._handlers[type(event)](tx, event, origin))
+            except BridgeError as error:
+                if not (error.permanent and isinstance(event, OrderReceived)):
+                    raise
+                errors.append(error)  # of a message that will not be applied: all that is wrong
+        if errors:
+            raise together(errors)
         return dispositions
 
     def _origin(self, message: InboundMessage, warnings: list[str]) -> Origin:
