@@ -147,8 +147,9 @@ def _new(tx: Transaction, event: AppointmentReceived, origin: Origin) -> Appoint
 
 
 def _key(number: Identifier, origin: Origin) -> str:
-    """A scheduler's number is its own: another one may give the same."""
-    return f"{number.type_code} {number.value}^{number.authority.key or origin.source}"
+    """A number is unique to who assigned it: without a name, to its sender and its kind."""
+    assigned_by = number.authority.key or f"{origin.source} {number.type_code}".strip()
+    return f"{number.value}^{assigned_by}"
 
 
 def _changed(tx: Transaction, booking: Booking, change: Change) -> Order:

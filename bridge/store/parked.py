@@ -78,17 +78,13 @@ class Parked:
         self._unattached.append(pk)
 
     def waiting(self, keys: Iterable[str], now: float) -> tuple[WaitingEvent, ...]:
-        """What waits for one of these keys and has not expired, as it occurred, locked.
-
-        What this transaction itself has parked is left out.
-        """
+        """What waits for one of these keys and has not expired, as it occurred, locked."""
         found = {pk for key in dict.fromkeys(keys) for pk in self._with_key(key)}
         if not found:
             return ()
         query = (
             select(_EVENT.pk, _EVENT.message_pk, _EVENT.event, _EVENT.origin)
             .where(_EVENT.pk.in_(found), _EVENT.state == _WAITING, _EVENT.expires_at > now)
-            .where(_EVENT.pk.not_in(self._unattached))
             .order_by(_EVENT.occurred_at, _EVENT.pk)
             .with_for_update()
         )

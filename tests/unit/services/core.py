@@ -218,9 +218,12 @@ class PlainEncoder:
             "status": entry.step.status.value,
             "modality": entry.step.modality,
             "start": entry.step.start_date + entry.step.start_time,
+        }
+        visit = {
             "location": entry.order.attributes.get("CurrentPatientLocation", ""),
             "admission": entry.order.attributes.get("AdmissionID", ""),
         }
+        item |= {name: text for name, text in visit.items() if text}
         return WorklistItem(
             step_pk=entry.step.pk,
             encoded=json.dumps(item).encode(),
