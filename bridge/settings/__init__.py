@@ -19,24 +19,28 @@ from bridge.settings.inheritance import public_url
 from bridge.settings.listing import Row, rows
 from bridge.settings.loading import FILE_VARIABLE, check, load
 from bridge.settings.problems import ConfigurationError, Origin, Problem, Source, render
+from bridge.settings.sources import SOURCE_KINDS, FhirSource, OrderSource
 from bridge.settings.tree import Dicom, Http, Log, Peer, Settings, Site
 from bridge.settings.values import DatabaseUrl, Secret
 
 __all__ = [
     "DESTINATION_KINDS",
     "FILE_VARIABLE",
+    "SOURCE_KINDS",
     "ConfigurationError",
     "DatabaseUrl",
     "Destination",
     "Dicom",
     "DicomStoreDestination",
     "FhirDestination",
+    "FhirSource",
     "Hl7",
     "Hl7Destination",
     "Hl7Listener",
     "Http",
     "IanDestination",
     "Log",
+    "OrderSource",
     "Origin",
     "Peer",
     "Problem",

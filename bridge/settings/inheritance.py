@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from bridge.settings.addresses import is_everywhere
 from bridge.settings.hl7 import Hl7, Hl7Listener
+from bridge.settings.sources import FhirSource, OrderSource
 from bridge.settings.tree import Http, Settings, Site
 from bridge.settings.values import DatabaseUrl
 
@@ -23,6 +24,7 @@ def inherit(settings: Settings) -> Settings:
         images=settings.images or str(settings.var / "images"),
         http=_inherit_http(settings.http),
         hl7=_inherit_hl7(settings.hl7, site),
+        sources=tuple(_inherit_source(each, site) for each in settings.sources),
     )
 
 
@@ -45,3 +47,11 @@ def _inherit_listener(listener: Hl7Listener, site: Site) -> Hl7Listener:
         listener,
         assigning_authority=listener.assigning_authority or site.assigning_authority,
     )
+
+
+def _inherit_source(source: OrderSource, site: Site) -> OrderSource:
+    authority = source.assigning_authority or site.assigning_authority
+    source = replace(source, assigning_authority=authority)
+    if isinstance(source, FhirSource) and not source.profile:
+        return replace(source, profile=f"fhir-{source.version.lower()}")
+    return source

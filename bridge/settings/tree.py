@@ -23,6 +23,7 @@ from bridge.settings.destinations import DESTINATION_KINDS, LOOPBACK, Destinatio
 from bridge.settings.hl7 import MODE, Hl7
 from bridge.settings.problems import Origin
 from bridge.settings.schema import Items, Section, Value, Values, described
+from bridge.settings.sources import SOURCE_KINDS, OrderSource
 from bridge.settings.standard_terms import (
     AE_TITLE,
     SPECIFIC_CHARACTER_SET,
@@ -239,6 +240,10 @@ class Settings:
         metadata=described(
             Items(DESTINATION_KINDS, named_by="name"), "Who is told of studies, and how."
         ),
+    )
+    sources: tuple[OrderSource, ...] = field(
+        default=(),
+        metadata=described(Items(SOURCE_KINDS, named_by="name"), "Servers asked for orders."),
     )
     log: Log = field(default_factory=Log, metadata=described(Section(Log), "Logging."))
     provenance: Mapping[str, Origin] = field(
