@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bridge.domain.identifiers import Identifier
 from bridge.domain.order import Order, Procedure, Step
 from bridge.domain.patient import Patient
 
@@ -54,7 +55,9 @@ class WorklistQuery:
     Texts may hold the wildcards `*` and `?`. Tuples mean: any of these. `start` bounds date and
     time as one continuous interval (`YYYYMMDDHHMMSS`); `dates` and `times` bound them each on
     their own (PS3.4 K.6.1.2.2 with C.2.2.2.5). `impossible` marks keys that nothing can match,
-    such as a range that ends before it begins.
+    such as a range that ends before it begins. `shown_as` are the Patient IDs of those whom
+    `patient_id` names by another of their identifiers: the number of a merged record, a national
+    one.
     """
 
     station_ae_titles: tuple[str, ...] = ()
@@ -66,6 +69,7 @@ class WorklistQuery:
     patient_name: str = ""
     patient_id: str = ""
     issuer_of_patient_id: str = ""
+    shown_as: tuple[Identifier, ...] = ()
     patient_birth_date: DateTimeRange = UNBOUNDED
     patient_sex: str = ""
     accession_number: str = ""

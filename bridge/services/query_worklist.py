@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bridge.domain.surrogate import LONGEST_SH, surrogate_of
+from bridge.domain.surrogate import LONGEST_LO, LONGEST_SH, shown, surrogate_of
 from bridge.domain.worklist import WorklistItem, WorklistQuery
-from bridge.services.transaction import Store
+from bridge.services.transaction import Store, Transaction
 
 _WILDCARDS = frozenset("*?")
 
@@ -24,4 +24,15 @@ class QueryWorklist:
         number = query.accession_number
         if len(number) > LONGEST_SH and not _WILDCARDS & set(number):
             query = replace(query, accession_number=surrogate_of(number))
-        return self._store.read(lambda tx: tx.worklist.find(query, limit + 1))
+        return self._store.read(lambda tx: tx.worklist.find(_resolved(tx, query), limit + 1))
+
+
+def _resolved(tx: Transaction, query: WorklistQuery) -> WorklistQuery:
+    """The query with whom its Patient ID names otherwise: a modality may know the old number."""
+    value, issuer = query.patient_id, query.issuer_of_patient_id
+    if not value or _WILDCARDS & set(value) or query.impossible:
+        return query
+    named = tx.patients.shown_as(value, "" if _WILDCARDS & set(issuer) else issuer)
+    if not named:
+        return query
+    return replace(query, shown_as=tuple(shown(each, LONGEST_LO) for each in named))

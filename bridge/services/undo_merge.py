@@ -1,4 +1,4 @@
-"""Take a merge of patients back by an operator's hand (STANDARDS 3.3: all merges are reversible)."""
+"""Take a merge of patients back by an operator's hand: all are reversible (STANDARDS 3.3)."""
 
 from __future__ import annotations
 

@@ -124,10 +124,9 @@ def _conditions(
         *any_of(_ITEM.study_instance_uid, query.study_instance_uids),
         *any_of(_ITEM.status, query.sps_statuses),
         *(any_text(_ITEM.modality, query.modalities, dialect)),
+        *_patient(query, dialect),
     ]
     for column, text in (
-        (_ITEM.patient_id, query.patient_id),
-        (_ITEM.issuer_of_patient_id, query.issuer_of_patient_id),
         (_ITEM.patient_sex, query.patient_sex),
         (_ITEM.accession_number, query.accession_number),
         (_ITEM.requested_procedure_id, query.requested_procedure_id),
@@ -140,6 +139,26 @@ def _conditions(
     several = len(query.station_ae_titles) > 1 or any(map(is_wildcard, query.station_ae_titles))
     order = (_ITEM.start if several or not by_station else start, _ITEM.step_pk)
     return and_(True, *conditions), order
+
+
+def _patient(query: WorklistQuery, dialect: str) -> list[ColumnElement[bool]]:
+    """Patient ID and issuer as the entry shows them, or those of whom they name otherwise."""
+    pairs = (
+        (_ITEM.patient_id, query.patient_id),
+        (_ITEM.issuer_of_patient_id, query.issuer_of_patient_id),
+    )
+    own = [
+        condition
+        for column, text in pairs
+        for condition in any_text(column, (text,) if text else (), dialect)
+    ]
+    if not query.shown_as:
+        return own
+    others = [
+        and_(_ITEM.patient_id == each.value, _ITEM.issuer_of_patient_id == each.authority.key)
+        for each in query.shown_as
+    ]
+    return [or_(and_(True, *own), *others)]
 
 
 def _station(titles: tuple[str, ...], dialect: str) -> list[ColumnElement[bool]]:

@@ -148,7 +148,7 @@ def test_given_a_merge_then_orders_identifiers_and_entries_are_the_survivors(cor
     assert survivor == known(core, "S")
     assert [each.value for each in survivor.aliases] == ["R"]
     assert core.worklist(patient_id="S")
-    assert not core.worklist(patient_id="R")
+    assert core.worklist(patient_id="R") == core.worklist(patient_id="S")
 
 
 def test_given_a_merge_of_several_then_all_of_them_are_the_survivors(core: Core) -> None:
