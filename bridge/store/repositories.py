@@ -23,6 +23,7 @@ from bridge.store.patients import Patients
 from bridge.store.performed_steps import PerformedSteps
 from bridge.store.records import Records
 from bridge.store.resources import Resources
+from bridge.store.sources import Sources
 from bridge.store.studies import Studies
 from bridge.store.surrogates import Surrogates
 from bridge.store.timers import Timers
@@ -102,6 +103,11 @@ class SqlTransaction:
     def surrogates(self) -> Surrogates:
         """What modalities are shown in place of identifiers that are too long."""
         return Surrogates(self._connection)
+
+    @cached_property
+    def sources(self) -> Sources:
+        """How far servers were read."""
+        return Sources(self._connection)
 
     @cached_property
     def timers(self) -> Timers:

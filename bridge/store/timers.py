@@ -39,6 +39,12 @@ _UPSERT = {
 }
 
 
+_ENSURE = {
+    name: Statement(
+        dialect.insert(timer).values(_VALUES).on_conflict_do_nothing(index_elements=_KEY)
+    )
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
 _NEXT_DUE = Statement(
     select(
         func.min(
@@ -72,6 +78,17 @@ class Timers:
         parameters = {"kind": kind, "subject": subject, "due_at": due_at}
         _UPSERT[self._connection.dialect.name].run(self._connection, parameters)
 
+    def ensure(self, kind: str, subject: str, due_at: float) -> None:
+        """Start a timer unless it runs already."""
+        self.earliest = due_at if self.earliest is None else min(self.earliest, due_at)
+        parameters = {"kind": kind, "subject": subject, "due_at": due_at}
+        _ENSURE[self._connection.dialect.name].run(self._connection, parameters)
+
+    def hold(self, fired: FiredTimer, until: float) -> bool:
+        """Keep a claimed timer for longer; False when it was set anew meanwhile."""
+        held = self._connection.execute(update(timer).where(*_is(fired)).values(lease_until=until))
+        return held.rowcount > 0
+
     def claim(self, owner: str, now: float, lease: float, limit: int) -> tuple[Timer, ...]:
         """Take timers that are due and not held by a living node."""
         query = (
@@ -100,16 +117,19 @@ class Timers:
 
     def finish(self, fired: FiredTimer) -> bool:
         """Remove a timer that did its work; False when it was set anew meanwhile."""
-        done = self._connection.execute(
-            delete(timer).where(
-                timer.c.kind == fired.kind,
-                timer.c.subject == fired.subject,
-                timer.c.due_at == fired.due_at,
-            )
-        )
+        done = self._connection.execute(delete(timer).where(*_is(fired)))
         return done.rowcount > 0
 
     def next_due(self, now: float) -> float | None:
         """When the next timer can be claimed (unix time); None when there is none."""
         value = _NEXT_DUE.scalar(self._connection, {"now": now})
         return None if value is None else float(value)
+
+
+def _is(fired: FiredTimer) -> tuple[ColumnElement[bool], ...]:
+    """The row of a timer as it was claimed."""
+    return (
+        timer.c.kind == fired.kind,
+        timer.c.subject == fired.subject,
+        timer.c.due_at == fired.due_at,
+    )
