@@ -31,6 +31,8 @@ from bridge.mapping.targets import Level
 _NAMES_BY_NUMBER = frozenset(
     {"CA", "DC", "HD", "NA", "OC", "OD", "OE", "OH", "RL", "RP", "RU", "SC"}
 )
+_CREATES = frozenset({"NW", "RO", "CH", "SN"})
+_REPLACED = frozenset({"RP", "RU"})
 _IDENTIFIERS = ("PatientID", "ExternalPatientID", "AlternatePatientID")
 _START = "ScheduledProcedureStepStartDateTime"
 _PLACER = "PlacerOrderNumberImagingServiceRequest"
@@ -60,6 +62,7 @@ def read_orders(message: Message, sender: Sender) -> Reading:
             errors.append(error)
     if errors:
         raise together(errors)
+    _link_replacements(drafts)
     events = tuple(draft.finish() for draft in drafts)
     return Reading(events, reader.warnings, (*found.warnings, *reader.remarks))
 
@@ -79,6 +82,7 @@ class _Draft:
     location: str
     sources: dict[str, str]
     procedures: list[ProcedureDetails] = field(default_factory=list)
+    replaces: tuple[OrderNumbers, ...] = ()
 
     def finish(self) -> OrderReceived:
         return OrderReceived(
@@ -93,6 +97,7 @@ class _Draft:
             occurred_at=self.occurred_at,
             location=self.location,
             sources=self.sources,
+            replaces=self.replaces,
         )
 
 
@@ -124,9 +129,11 @@ class _OrderReader:
             draft = self._read_part(group, part, control, verdict.category)
             if imaging:
                 self._check(group, draft)
-                draft.procedures = self._procedures(part, draft, verdict.modality_believed)
             else:
                 self.remarks.append(f"{group.location}: not imaging: {verdict.reason}")
+            # What is no imaging order may still change or end one that it names by number.
+            if imaging or (control and control not in _CREATES):
+                draft.procedures = self._procedures(part, draft, verdict.modality_believed)
             yield draft
 
     def _control(self, scope: ScopeOf) -> str:
@@ -287,6 +294,18 @@ def _partition(steps: Iterable[Segment], fields: Sequence[int]) -> list[list[Seg
     for step in steps:
         parts.setdefault(tuple(step.field(number) for number in fields), []).append(step)
     return list(parts.values())
+
+
+def _link_replacements(drafts: list[_Draft]) -> None:
+    """Every RO takes the place of the orders of RP or RU before it (v2.5.1 4.4.1, table 0119)."""
+    replaced: list[OrderNumbers] = []
+    before = ""
+    for draft in drafts:
+        if draft.control in _REPLACED:
+            replaced = [*(replaced if before in _REPLACED else ()), draft.numbers]
+        elif draft.control == "RO":
+            draft.replaces = tuple(replaced)
+        before = draft.control
 
 
 def _add(drafts: list[_Draft], new: _Draft) -> None:

@@ -373,3 +373,30 @@ def test_given_the_same_bytes_when_read_twice_then_the_events_are_equal() -> Non
 def test_given_a_study_uid_as_fhir_writes_it_when_read_then_it_is_the_uid() -> None:
     (order,) = orders(msh(), PID, orc(), obr(), "ZDS|urn:oid:1.2.3^RIS^Application^DICOM")
     assert order.procedures[0].study_instance_uid == "1.2.3"
+
+
+def test_given_a_replacement_when_read_then_the_new_order_names_the_old_ones() -> None:
+    found = orders(
+        msh(),
+        PID,
+        orc("RP", "P1", "F1"),
+        obr(),
+        orc("RP", "P2", "F2"),
+        obr(),
+        orc("RO", "P3", "F3"),
+        obr(),
+        orc("NW", "P4", "F4"),
+        obr(),
+    )
+    replaced = [[n.placer.value for n in each.replaces if n.placer] for each in found]
+    assert replaced == [[], [], ["P1", "P2"], []]
+
+
+def test_given_a_change_without_a_sign_of_imaging_when_read_then_it_says_what_it_is_about() -> None:
+    """The order that it names by number may be an imaging order."""
+    (change,) = orders(msh(), PID, orc("XO"), obr(f4="NA^Sodium^L", f24="LAB"))
+    assert change.category is Category.OTHER
+    assert change.procedures[0].code is not None
+    assert change.procedures[0].code.value == "NA"
+    (new,) = orders(msh(), PID, orc("NW"), obr(f4="NA^Sodium^L", f24="LAB"))
+    assert new.procedures == ()
