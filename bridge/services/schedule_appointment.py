@@ -100,8 +100,7 @@ class ScheduleAppointment:
     ) -> bool:
         """Schedule the steps of one order; returns whether anything of it changed."""
         if event.action in TAKES_BACK:
-            taken_by_others = tx.appointments.booked(booking.steps) - held.step_pks
-            change = _taking_back(event, origin, taken_by_others)
+            change = _taking_back(event, origin, _of_others(tx, booking.steps, held))
         else:
             change = _booking(event, held, origin)
         order = _changed(tx, booking, change)
@@ -125,14 +124,15 @@ class ScheduleAppointment:
         keys: Iterable[str],
         origin: Origin,
     ) -> None:
-        """Remember the appointment: one that is taken back has no steps any more."""
+        """Remember the appointment; one that is taken back takes no step from another."""
         steps = {pk for booking in bookings for pk in booking.steps}
-        kept = frozenset() if event.action in TAKES_BACK else held.step_pks | steps
+        if event.action in TAKES_BACK:
+            steps -= _of_others(tx, steps, held)
         appointment = replace(
             held,
             action=event.action,
             occurred_at=event.occurred_at or held.occurred_at,
-            step_pks=kept,
+            step_pks=held.step_pks | steps,
         )
         tx.appointments.change(appointment, origin.received_at)
         tx.appointments.add_keys(appointment.pk, keys)
@@ -144,6 +144,11 @@ Change = Callable[[Step, StepDetails], Step]
 def _new(tx: Transaction, event: AppointmentReceived, origin: Origin) -> Appointment:
     pk = tx.appointments.add(event.action, event.occurred_at, origin.received_at)
     return Appointment(pk=pk, action=event.action, occurred_at=event.occurred_at)
+
+
+def _of_others(tx: Transaction, step_pks: Iterable[int], held: Appointment) -> frozenset[int]:
+    """The steps that another appointment is for."""
+    return tx.appointments.booked(step_pks) - held.step_pks
 
 
 def _key(number: Identifier, origin: Origin) -> str:
