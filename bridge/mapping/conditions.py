@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Protocol
 
 from bridge.mapping.documents import Node
 from bridge.mapping.source import Place, Scope, Segment
 
 Condition = Callable[[Scope], bool]
-SegmentCondition = Callable[[Segment], bool]
+
+
+class SegmentCondition(Protocol):
+    """What a segment must say; of `field`, what its repetition of that number must say."""
+
+    def __call__(self, segment: Segment, field: int = 0, repetition: int = 0, /) -> bool:
+        """Whether it does."""
+
 
 _KEYS = ("message", "version", "present", "absent", "sender")
 
@@ -57,6 +65,9 @@ def parse_when(node: Node) -> Condition:
 def parse_where(node: Node, segment: str) -> SegmentCondition:
     """Read `where`: paths of one segment and the texts they may hold; one that agrees is enough.
 
+    A path into the field that is read is about each of its repetitions: `{PID-3.5: MR}` reads the
+    medical record number wherever it stands in the list.
+
     Raises:
         ProfileError: a path is of another segment.
     """
@@ -67,8 +78,12 @@ def parse_where(node: Node, segment: str) -> SegmentCondition:
             raise values.error(f"{key} is not of {segment}", f"name a field of {segment}")
         tests.append((place, frozenset(text.casefold() for text in values.texts)))
 
-    def holds(candidate: Segment) -> bool:
-        return any(place.read(candidate).casefold().strip() in texts for place, texts in tests)
+    def holds(segment: Segment, field: int = 0, repetition: int = 0, /) -> bool:
+        return any(
+            place.read(segment, repetition if place.field == field else None).casefold().strip()
+            in texts
+            for place, texts in tests
+        )
 
     return holds
 

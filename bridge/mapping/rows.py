@@ -225,11 +225,35 @@ def _first(
     """The value of the first segment that has one."""
     name, number = place.segment, place.field
     repetition = (place.repetition or 1) - 1
+    if where is not None:
+        return _first_where(place, read, where)
 
     def source(scope: Scope, run: Run) -> Value:
         for segment in scope.get(name, ()):
             fields = segment.fields
-            if number < len(fields) and fields[number] and (where is None or where(segment)):
+            if number < len(fields) and fields[number]:
+                if fields[number] == NULL:
+                    return ""
+                value = read(segment, run, repetition)
+                if value is not None:
+                    return value
+        return None
+
+    return source
+
+
+def _first_where(place: Place, read: Reader, where: SegmentCondition) -> _Source:
+    """The value of the first repetition that is as said, in the first segment that has one."""
+    name, number = place.segment, place.field
+
+    def source(scope: Scope, run: Run) -> Value:
+        for segment in scope.get(name, ()):
+            fields = segment.fields
+            if number >= len(fields) or not fields[number]:
+                continue
+            for repetition in _repetitions(place, segment, False):
+                if not where(segment, number, repetition):
+                    continue
                 if fields[number] == NULL:
                     return ""
                 value = read(segment, run, repetition)
@@ -253,12 +277,14 @@ def _every(
         deleted = False
         for segment in scope.get(name, ()):
             fields = segment.fields
-            if number >= len(fields) or not fields[number] or not (where is None or where(segment)):
+            if number >= len(fields) or not fields[number]:
                 continue
             if fields[number] == NULL:
-                deleted = True
+                deleted = deleted or where is None or where(segment)
                 continue
             for repetition in _repetitions(place, segment, whole):
+                if where is not None and not where(segment, number, repetition):
+                    continue
                 value = read(segment, run, repetition)
                 if value is not None:
                     found.append(value)

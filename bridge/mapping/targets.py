@@ -121,6 +121,11 @@ def check_minutes(value: str, segment: Segment, place: Place, run: Run) -> str |
     return None
 
 
+def cut_identifier(value: str, segment: Segment, place: Place, run: Run) -> str | None:
+    """An identifier that nothing is found by: one line of LO; a placeholder is absent."""
+    return None if is_placeholder(value) else _LONG(value, segment, place, run)
+
+
 def check_uid(value: str, segment: Segment, place: Place, run: Run) -> str | None:
     """UI: what is no UID refuses the message, since nothing may stand in for it."""
     value = value.strip().removeprefix("urn:oid:")  # as FHIR writes it
@@ -265,10 +270,10 @@ _ALL = [
     _identity(_O, "PlacerOrderNumberImagingServiceRequest", Kind.IDENTIFIER, check_identifier(64)),
     _identity(_O, "FillerOrderNumberImagingServiceRequest", Kind.IDENTIFIER, check_identifier(64)),
     *_names(_O, "RequestingPhysician", "ReferringPhysicianName", "OrderEnteredBy"),
+    Target("AdmissionID", _O, Kind.TEXT, cut_identifier),
     *_texts(
         _O,
         _LONG,
-        "AdmissionID",
         "CurrentPatientLocation",
         "RequestingService",
         "InstitutionName",

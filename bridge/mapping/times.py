@@ -11,6 +11,9 @@ _DTM = re.compile(r"(\d{4}(?:\d\d){0,5})(?:\.\d+)?([+-]\d{4})?")
 _ISO = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d))?(?:\.\d+)?(Z|[+-]\d\d:?\d\d)?)?"
 )
+# What people write, and programs that print for them: 31/12/2026 08:30, 31.12.2026.
+_WRITTEN = re.compile(r"(\d{1,2})[./-](\d{1,2})[./-](\d{4})(?:[ T]+(\d{1,2}):(\d\d)(?::(\d\d))?)?")
+ORDERS = ("dmy", "mdy")
 _DAY_DIGITS = 8
 _SMALLEST = "00000101000000"
 
@@ -34,13 +37,15 @@ class TimeStamp:
         return f"{given}0000"[:6] if given else ""
 
 
-def parse_time_stamp(text: str, zone: tzinfo) -> TimeStamp | None:
+def parse_time_stamp(text: str, zone: tzinfo, order: str = "") -> TimeStamp | None:
     """Read a time stamp; None when it is none, no real moment, or less precise than a day.
+
+    `order` (`dmy` or `mdy`) allows dates as people write them, beside those of HL7.
 
     A zone offset is converted to `zone`; without one the stamp is in `zone` already. `utc` holds
     all 14 digits.
     """
-    digits, offset = _normalize(text.strip())
+    digits, offset = _normalize(text.strip(), order)
     if len(digits) < _DAY_DIGITS:
         return None
     moment = _to_datetime(digits)
@@ -58,15 +63,22 @@ def parse_time_stamp(text: str, zone: tzinfo) -> TimeStamp | None:
     return TimeStamp(digits, utc)
 
 
-def parse_date(text: str) -> str | None:
+def parse_date(text: str, order: str = "") -> str | None:
     """Read a date as DA, whatever follows it; None when it is no complete, real day."""
-    digits, _ = _normalize(text.strip())
+    digits, _ = _normalize(text.strip(), order)
     if len(digits) < _DAY_DIGITS or _to_datetime(digits[:_DAY_DIGITS]) is None:
         return None
     return digits[:_DAY_DIGITS]
 
 
-def _normalize(text: str) -> tuple[str, str]:
+def _normalize(text: str, order: str = "") -> tuple[str, str]:
+    if order in ORDERS and (found := _WRITTEN.fullmatch(text)):
+        places = (
+            {"d": found[1], "m": found[2]} if order == "dmy" else {"m": found[1], "d": found[2]}
+        )
+        day = f"{found[3]}{places['m']:0>2}{places['d']:0>2}"
+        clock = "".join(f"{part:0>2}" for part in found.groups()[3:] if part)
+        return day + clock, ""
     if found := _DTM.fullmatch(text):
         return found[1], found[2] or ""
     if found := _ISO.fullmatch(text):

@@ -6,98 +6,23 @@ needs logic becomes a transform here: profiles hold no expressions.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import Any
 
-from bridge.domain.errors import TableValueNotFound
-from bridge.domain.identifiers import NO_AUTHORITY, Authority, Identifier
 from bridge.domain.order import CodedConcept
 from bridge.mapping import names
 from bridge.mapping.documents import Node
-from bridge.mapping.errors import instead
-from bridge.mapping.source import Components, Place, Run, Segment, Site
-from bridge.mapping.tables import CodeTable, find_column, refuse_misspelt
-from bridge.mapping.targets import Kind, allowed_length, is_usable
-from bridge.mapping.times import parse_date, parse_time_stamp
-from bridge.mapping.words import read_words
+from bridge.mapping.identifiers import make_cx, make_ei, read_identifiers
+from bridge.mapping.mappers import MAPPERS
+from bridge.mapping.source import Components, Place, Run, Segment
+from bridge.mapping.targets import Kind
+from bridge.mapping.times import ORDERS, parse_date, parse_time_stamp
+from bridge.mapping.uses import Reader, Tables, Transform, Use
 
-Reader = Callable[[Segment, Run, int], Any]
-Mapper = Callable[[str, Segment, Place, Run], Any]
-Tables = Callable[[Node], CodeTable]
+__all__ = ["MAPPERS", "READERS", "Reader", "Tables", "Transform", "Use", "read_identifiers"]
 
 CODING_SCHEMES = "coding-schemes"
 _LONGEST_SCHEME = 16
-_LONGEST_PATIENT_ID = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Use:
-    """One transform as a row uses it: its name, its main argument and its further ones."""
-
-    name: str
-    node: Node
-    argument: Node | None
-    options: Mapping[str, Node]
-
-    @staticmethod
-    def parse(node: Node, known: Mapping[str, Any]) -> Use:
-        """Read `name`, `{name: argument}` or `{name: {option: value}}`.
-
-        Raises:
-            ProfileError: the transform is unknown or not written like that.
-        """
-        argument: Node | None = None
-        options: Mapping[str, Node] = {}
-        if isinstance(node.content, dict):
-            if len(node.content) != 1:
-                raise node.error("one transform at a time", "write a list: [first, second]")
-            name, value = next(iter(node.content.items()))
-            if isinstance(value.content, dict):
-                options = value.content
-            else:
-                argument = value
-        else:
-            name = node.text
-        if name not in known:
-            raise node.error(f"unknown transform {name!r}", instead(name, known))
-        return Use(name, node, argument, options)
-
-    def get(self, option: str) -> Node | None:
-        """An option; the main argument stands for the first one."""
-        return self.options.get(option)
-
-    def allow(self, *options: str) -> None:
-        """Refuse options beyond these."""
-        for option, node in self.options.items():
-            if option not in options:
-                fix = instead(option, options) if options else "remove it"
-                raise node.error(f"{self.name} has no option {option!r}", fix)
-
-    def choice(
-        self, option: str, allowed: Mapping[str, Any] | tuple[str, ...], default: str
-    ) -> str:
-        """An option or the main argument that is one of a few words."""
-        node = self.options.get(option) or self.argument
-        if node is None:
-            return default
-        if node.text not in allowed:
-            raise node.error(f"unknown {option} {node.text!r}", instead(node.text, allowed))
-        return node.text
-
-
-@dataclass(frozen=True, slots=True)
-class Transform:
-    """How a transform is made; `whole` readers take every repetition into account themselves."""
-
-    makes: Kind
-    make: Callable[..., Any]
-    whole: bool = False
-
-
-# --- readers ---
 
 
 def make_text(_use: Use, place: Place, _tables: Tables) -> Reader:
@@ -143,14 +68,23 @@ def _name_split(use: Use) -> names.NameSplit:
     return names.NAME_SPLITS[use.choice("split", names.NAME_SPLITS, "none")]
 
 
-def make_date(_use: Use, place: Place, _tables: Tables) -> Reader:
-    """TS or DT → DA; less than a day, or no real day, is left out with a warning."""
+def _date_order(use: Use) -> str:
+    use.allow("order")
+    return use.choice("order", ORDERS, "")
+
+
+def make_date(use: Use, place: Place, _tables: Tables) -> Reader:
+    """TS or DT → DA; less than a day, or no real day, is left out with a warning.
+
+    `{date: dmy}` also reads 31/12/2026 and 31.12.2026, `{date: mdy}` 12/31/2026.
+    """
+    order = _date_order(use)
 
     def read(segment: Segment, run: Run, repetition: int) -> str | None:
         text = place.read(segment, repetition)
         if not text:
             return None
-        date = parse_date(text)
+        date = parse_date(text, order)
         if date is None:
             run.leave_out(place.location(segment), "not a complete date")
         return date
@@ -158,14 +92,15 @@ def make_date(_use: Use, place: Place, _tables: Tables) -> Reader:
     return read
 
 
-def make_datetime(_use: Use, place: Place, _tables: Tables) -> Reader:
-    """TS → date and time in the site's zone."""
+def make_datetime(use: Use, place: Place, _tables: Tables) -> Reader:
+    """TS → date and time in the site's zone; `order` as for `date`."""
+    order = _date_order(use)
 
     def read(segment: Segment, run: Run, repetition: int) -> Any:
         text = place.read(segment, repetition)
         if not text:
             return None
-        stamp = parse_time_stamp(text, run.site.zone)
+        stamp = parse_time_stamp(text, run.site.zone, order)
         if stamp is None:
             run.leave_out(place.location(segment), "not a date and time")
         return stamp
@@ -173,96 +108,18 @@ def make_datetime(_use: Use, place: Place, _tables: Tables) -> Reader:
     return read
 
 
-def make_moment(_use: Use, place: Place, _tables: Tables) -> Reader:
-    """TS → `YYYYMMDDHHMMSS` in UTC."""
+def make_moment(use: Use, place: Place, _tables: Tables) -> Reader:
+    """TS → `YYYYMMDDHHMMSS` in UTC; `order` as for `date`."""
+    order = _date_order(use)
 
     def read(segment: Segment, run: Run, repetition: int) -> str | None:
         text = place.read(segment, repetition)
-        stamp = parse_time_stamp(text, run.site.zone) if text else None
+        stamp = parse_time_stamp(text, run.site.zone, order) if text else None
         if stamp is None:
             if text:
                 run.leave_out(place.location(segment), "not a date and time")
             return None
         return stamp.utc
-
-    return read
-
-
-def make_cx(use: Use, place: Place, _tables: Tables) -> Reader:
-    """CX → identifiers of every repetition; `prefer` names type codes that come first.
-
-    One without authority is of the site, or with `authority: none` of nobody that is known.
-    """
-    use.allow("prefer", "authority")
-    nobody = use.choice("authority", ("site", "none"), "site") == "none"
-    preferred = use.get("prefer")
-    ranks = {code: rank for rank, code in enumerate(preferred.texts if preferred else ())}
-
-    def read(segment: Segment, run: Run, _: int) -> tuple[Identifier, ...] | None:
-        found = read_identifiers(segment, place, run, NO_AUTHORITY if nobody else None)
-        if ranks:
-            found = tuple(sorted(found, key=lambda each: ranks.get(each.type_code, len(ranks))))
-        return found or None
-
-    return read
-
-
-def read_identifiers(
-    segment: Segment, place: Place, run: Run, otherwise: Authority | None = None
-) -> tuple[Identifier, ...]:
-    """The identifiers (CX) in every repetition of a field; placeholders are absent.
-
-    `otherwise` is the authority of one that names none: the site's when it is None.
-    """
-    silent = run.site.authority if otherwise is None else otherwise
-    return tuple(
-        identifier
-        for repetition in range(segment.count(place.field))
-        if (identifier := _read_cx(segment, place, repetition, run, silent))
-    )
-
-
-def _read_cx(
-    segment: Segment, place: Place, repetition: int, run: Run, silent: Authority
-) -> Identifier | None:
-    components = Components(segment, place.field, repetition)
-    value = components[1].strip()
-    location = place.location(segment, repetition)
-    longest = allowed_length(_LONGEST_PATIENT_ID, run)
-    if not value or not is_usable(value, longest, location, run):
-        return None
-    authority = Authority(components[4].strip())
-    if segment.encoding.delimiters.subcomponent in segment.raw(place.field, repetition):
-        parts = (segment.field(place.field, repetition, 4, part).strip() for part in (1, 2, 3))
-        authority = Authority(*parts)
-    return Identifier(value, authority or silent, components[5].strip())
-
-
-_SITE_AUTHORITIES: dict[str, Callable[[Site], Authority]] = {
-    "site": lambda site: site.authority,
-    "placer": lambda site: site.placer,
-    "filler": lambda site: site.filler,
-}
-
-
-def make_ei(use: Use, place: Place, _tables: Tables) -> Reader:
-    """EI → identifier; without authority it is of the site, the placer or the filler."""
-    use.allow("authority")
-    default = _SITE_AUTHORITIES[use.choice("authority", _SITE_AUTHORITIES, "site")]
-
-    def read(segment: Segment, run: Run, repetition: int) -> Identifier | None:
-        components = Components(segment, place.field, repetition)
-        value = components[1].strip()
-        if not value:
-            return None
-        namespace, universal_id = components[2].strip(), components[3].strip()
-        kind = components[4].strip()
-        if not (namespace or universal_id):
-            # `1234^^^HIS`: senders write it as a CX, whose fourth component is the authority.
-            authority = Authority(kind) if kind else default(run.site)
-        else:
-            authority = Authority(namespace, universal_id, kind)
-        return Identifier(value, authority)
 
     return read
 
@@ -338,114 +195,6 @@ def _make_measure(
     return read
 
 
-# --- mappers ---
-
-
-_WHEN_MISSING = ("skip", "warn", "keep", "refuse")
-
-
-def make_table(use: Use, _place: Place, tables: Tables) -> Mapper:
-    """Look the text up in a code table; `missing` says what an unknown one does.
-
-    It is skipped (the default), skipped with a warning, kept as it is, or refuses the message with
-    HL7's 103. With `optional: yes` a table need not have the column.
-    """
-    use.allow("name", "column", "missing", "optional")
-    table, column = _find_table(use, tables)
-    if column not in table.columns:
-        return lambda _value, _segment, _place, _run: None
-    missing = use.get("missing")
-    policy = missing.text if missing else "skip"
-    if missing and policy not in _WHEN_MISSING:
-        raise missing.error(f"unknown {policy!r}", instead(policy, _WHEN_MISSING))
-    scheme_after = 2 if table.by_scheme else 0
-
-    def look_up(value: str, segment: Segment, place: Place, run: Run) -> str | None:
-        scheme = segment.field(place.field, 0, place.component + 2) if scheme_after else ""
-        found = table.get(value, column, scheme)
-        if found is not None:
-            return found
-        if policy == "keep":
-            return value
-        if policy == "refuse":
-            text = f"not in the table {table.name.removesuffix('.csv')}"
-            run.refuse(TableValueNotFound(text, location=place.location(segment)))
-        elif policy == "warn":
-            run.leave_out(place.location(segment), f"not in the table {table.name}")
-        return None
-
-    return look_up
-
-
-def make_words(use: Use, _place: Place, tables: Tables) -> Mapper:
-    """Search the text for the patterns of a table; the first that is found decides.
-
-    Words that speak for different things leave it open, with a warning.
-    """
-    use.allow("name", "column")
-    table, column = _find_table(use, tables)
-    # Descriptions come from a catalogue: the same ones over and over.
-    find = lru_cache(maxsize=4096)(read_words(table, column).find)
-
-    def search(value: str, segment: Segment, place: Place, run: Run) -> str | None:
-        found = find(value)
-        if found.is_doubtful:
-            run.warn(place.location(segment), f"its words speak for {found.spoken}; none is taken")
-        return found.cell or None
-
-    return search
-
-
-def _find_table(use: Use, tables: Tables) -> tuple[CodeTable, str]:
-    name = use.get("name") or use.argument
-    if name is None:
-        raise use.node.error(f"{use.name} of what?", f"write {{{use.name}: NAME}}")
-    table = tables(name)
-    column = use.get("column")
-    if column is None:
-        return table, table.default_column()
-    optional = use.get("optional")
-    if optional is not None and optional.flag and column.text not in table.columns:
-        refuse_misspelt(table, column.text)
-        return table, column.text
-    return table, find_column(table, column.text, column.file, column.line)
-
-
-def make_match(use: Use, _place: Place, _tables: Tables) -> Mapper:
-    r"""Keep a text that matches a regular expression as a whole; `value` may use `\1`."""
-    use.allow("pattern", "value")
-    pattern_node = use.get("pattern") or use.argument
-    if pattern_node is None:
-        raise use.node.error("match of what?", "write {match: PATTERN}")
-    try:
-        pattern = re.compile(pattern_node.text)
-    except re.error as error:
-        raise pattern_node.error(f"not a regular expression: {error}", "mend it") from None
-    value_node = use.get("value")
-    template = value_node.text if value_node else r"\g<0>"
-
-    def match(value: str, _segment: Segment, _place: Place, _run: Run) -> str | None:
-        found = pattern.fullmatch(value)
-        return found.expand(template) or None if found else None
-
-    return match
-
-
-def make_upper(_use: Use, _place: Place, _tables: Tables) -> Mapper:
-    """Capitals."""
-    return lambda value, _segment, _place, _run: value.upper()
-
-
-def make_code(_use: Use, _place: Place, _tables: Tables) -> Mapper:
-    """`value^meaning^scheme` → code, for cells of a table."""
-
-    def build(value: str, _segment: Segment, _place: Place, run: Run) -> CodedConcept | None:
-        code, meaning, scheme = (*value.split("^"), "", "")[:3]
-        return CodedConcept(code, scheme or run.site.local_scheme, meaning or code)
-
-    return build
-
-
 READERS: dict[str, Transform] = {
     "text": Transform(Kind.TEXT, make_text),
     "free_text": Transform(Kind.TEXT, make_free_text),
@@ -461,11 +210,4 @@ READERS: dict[str, Transform] = {
     "location": Transform(Kind.TEXT, make_location),
     "kilograms": Transform(Kind.TEXT, make_kilograms),
     "metres": Transform(Kind.TEXT, make_metres),
-}
-MAPPERS: dict[str, Transform] = {
-    "table": Transform(Kind.TEXT, make_table),
-    "words": Transform(Kind.TEXT, make_words),
-    "match": Transform(Kind.TEXT, make_match),
-    "upper": Transform(Kind.TEXT, make_upper),
-    "code": Transform(Kind.CODE, make_code),
 }

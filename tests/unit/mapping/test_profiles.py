@@ -4,7 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from bridge.domain.identifiers import Authority
+from bridge.domain.identifiers import Authority, Identifier
+from bridge.domain.order import OrderReceived
+from bridge.hl7.er7 import read
+from bridge.hl7.messages import read_message
+from bridge.hl7.reading import Sender
 from bridge.mapping.errors import ProfileError
 from bridge.mapping.profiles import load_profile
 from bridge.mapping.shelf import default_directory
@@ -208,3 +212,22 @@ def test_given_a_scheme_column_when_looked_up_then_the_scheme_decides(tmp_path: 
     assert table.get("1", "x", "LN") == "loinc"
     assert table.get("1", "x", "L") == "any"
     assert table.get("2", "x", "LN") is None
+
+
+def test_a_condition_on_the_field_itself_finds_the_repetition(directory: Path) -> None:
+    text = (
+        "rows:\n  order:\n"
+        "    - {to: AccessionNumber, from: OBR-3, as: ei, where: {OBR-3.2: [ACCN]}}\n"
+        "    - {to: AdmissionID, from: PV1-19, where: {PV1-19.5: [VN, FIN]}}\n"
+    )
+    load(directory, text)
+    profile = load_profile("site", directory)
+    message = read(
+        b"MSH|^~\\&|A|B|C|D|20260312||ORM^O01|1|P|2.5\rPID|||7\r"
+        b"PV1||O|||||||||||||||||1^^^^MR~2^^^^FIN\r"
+        b"ORC|NW|P1\rOBR|1|P1|8^CEREF~9^ACCN|CT1^CT head^L||||||||||||||||||||CT"
+    )
+    (event,) = read_message(message, Sender.of(profile, Site())).events
+    assert isinstance(event, OrderReceived)
+    assert event.numbers.accession == Identifier("9", Authority("ACCN"))
+    assert event.attributes["AdmissionID"] == "2"

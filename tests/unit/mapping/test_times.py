@@ -95,3 +95,30 @@ def test_an_offset_never_moves_the_moment(moment: datetime, offset: int) -> None
 def test_no_text_breaks_it(text: str) -> None:
     stamp = parse_time_stamp(text, HANOI)
     assert stamp is None or (len(stamp.date) == 8 and len(stamp.time) in (0, 6))
+
+
+@pytest.mark.parametrize(
+    ("text", "order", "date"),
+    [
+        ("31/12/2026", "dmy", "20261231"),
+        ("3.1.1975", "dmy", "19750103"),
+        ("12/31/2026", "mdy", "20261231"),
+        ("19750314", "dmy", "19750314"),
+        ("1975-03-14", "dmy", "19750314"),
+        ("31/12/2026", "mdy", None),
+        ("31/12/2026", "", None),
+        ("31/02/2026", "dmy", None),
+        ("1980", "dmy", None),
+    ],
+)
+def test_a_date_as_people_write_it_is_read_when_the_profile_says_the_order(
+    text: str, order: str, date: str | None
+) -> None:
+    assert parse_date(text, order) == date
+
+
+def test_a_time_as_people_write_it_is_read_when_the_profile_says_the_order() -> None:
+    stamp = parse_time_stamp("12/03/2026 8:30", ZoneInfo("Asia/Ho_Chi_Minh"), "dmy")
+    assert stamp is not None
+    assert (stamp.date, stamp.time, stamp.utc) == ("20260312", "083000", "20260312013000")
+    assert parse_time_stamp("12/03/2026 08:30", ZoneInfo("UTC")) is None
