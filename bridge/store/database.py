@@ -106,10 +106,8 @@ def _sqlite_engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        write = connection.get_execution_options().get("write", False)
-        cursor = connection.connection.cursor()  # on the driver's: it comes with every transaction
-        cursor.execute("BEGIN IMMEDIATE" if write else "BEGIN")
-        cursor.close()
+        if not connection.get_execution_options().get("write", False):  # the writer says its own
+            connection.connection.cursor().execute("BEGIN")
 
     return engine
 

@@ -8,6 +8,7 @@ Only what takes and gives plain values belongs here: results are the driver's, n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Table
@@ -30,7 +31,8 @@ class Statement:
         compiled = self._for(connection)
         cursor = _cursor(connection)
         cursor.execute(compiled.sql, compiled.bind(parameters))
-        return list(cursor.fetchall())
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found
 
     def scalar(self, connection: Connection, parameters: Parameters) -> Any:
         """Run it and take the first column of the first row; None when there is no row."""
@@ -79,22 +81,30 @@ class _Compiled:
             for name, value in compiled.params.items()
             if not compiled.binds[name].required and not (keys and name in keys)
         }
-        self._converts: dict[str, _Convert] = dict(compiled._bind_processors)
-        self._order: list[str] | None = compiled.positiontup
-        self._names = list(compiled.params)
+        self._names = tuple(compiled.positiontup or compiled.params)
+        self._positional = compiled.positiontup is not None
+        self._take = _taker(self._names)
+        converts: dict[str, _Convert] = compiled._bind_processors
+        self._converts = [
+            (place, converts[name]) for place, name in enumerate(self._names) if name in converts
+        ]
 
     def bind(self, parameters: Parameters) -> Any:
-        values = {**self._fixed, **parameters} if self._fixed else parameters
-        converts = self._converts
-        if self._order is not None:
-            return tuple(
-                converts[name](values[name]) if name in converts else values[name]
-                for name in self._order
-            )
-        return {
-            name: converts[name](values[name]) if name in converts else values[name]
-            for name in self._names
-        }
+        """The values as the driver takes them: in order, or by name."""
+        values = self._take({**self._fixed, **parameters} if self._fixed else parameters)
+        if self._converts:
+            row = list(values)
+            for place, convert in self._converts:
+                row[place] = convert(row[place])
+            values = row
+        return values if self._positional else dict(zip(self._names, values, strict=True))
+
+
+def _taker(names: tuple[str, ...]) -> Callable[[Parameters], Sequence[Any]]:
+    """What takes the values of these names out of a mapping, in C where there are several."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda parameters: [parameters[name] for name in names]
 
 
 def _cursor(connection: Connection) -> Any:

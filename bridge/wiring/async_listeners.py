@@ -22,7 +22,8 @@ from bridge.wiring.hl7_answers import tls_problems
 
 log = logging.getLogger(__name__)
 
-HL7_THREADS = 8
+HL7_THREADS = 32
+"""More than write at once: while a group waits for its commit, the next messages are read."""
 START_TIMEOUT_SECONDS = 30.0
 STOP_GRACE_SECONDS = 20.0
 
