@@ -133,6 +133,9 @@ class Records(Protocol):
     def found(self, kind: RecordKind, pk: int) -> Found | None:
         """One record; None when there is none of this pk."""
 
+    def is_shown(self, kind: RecordKind, pk: int) -> bool:
+        """Whether searches find a record: it is not merged, removed or deleted."""
+
     def newest(self, kind: RecordKind) -> int:
         """The pk of the newest row of this kind; 0 when there is none."""
 

@@ -68,6 +68,9 @@ class Resources(Protocol):
     def put(self, resource: Resource, terms: Iterable[Term]) -> int:
         """Write the newest content and what it is found by; `pk` 0 creates. Returns the pk."""
 
+    def set_projection(self, pk: int, projection: bytes) -> None:
+        """Note what the row of the domain looked like when the content was written."""
+
     def add_version(self, pk: int, version: Version) -> None:
         """Keep what the resource looks like now."""
 

@@ -20,6 +20,7 @@ from bridge.settings.addresses import (
     PORT,
 )
 from bridge.settings.destinations import DESTINATION_KINDS, LOOPBACK, Destination
+from bridge.settings.fhir import Fhir
 from bridge.settings.hl7 import MODE, Hl7
 from bridge.settings.problems import Origin
 from bridge.settings.schema import Items, Section, Value, Values, described
@@ -235,6 +236,9 @@ class Settings:
     http: Http = field(default_factory=Http, metadata=described(Section(Http), "HTTP."))
     hl7: Hl7 = field(default_factory=Hl7, metadata=described(Section(Hl7), "HL7 v2."))
     dicom: Dicom = field(default_factory=Dicom, metadata=described(Section(Dicom), "DICOM."))
+    fhir: Fhir = field(
+        default_factory=Fhir, metadata=described(Section(Fhir), "The FHIR server.")
+    )
     destinations: tuple[Destination, ...] = field(
         default=(),
         metadata=described(

@@ -68,6 +68,12 @@ class Records:
         row = self._connection.execute(statement).first()
         return None if row is None else Found(*row)
 
+    def is_shown(self, kind: RecordKind, pk: int) -> bool:
+        """Whether searches find a record: it is not merged, removed or deleted."""
+        of = KINDS[kind]
+        statement = of.select(of.table.c.pk).where(of.table.c.pk == pk)
+        return self._connection.execute(statement).first() is not None
+
     def newest(self, kind: RecordKind) -> int:
         """The pk of the newest row of this kind; 0 when there is none."""
         pk = KINDS[kind].table.c.pk

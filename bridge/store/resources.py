@@ -71,6 +71,11 @@ class Resources:
         if rows:
             self._connection.execute(resource_term.insert(), list(rows.values()))
 
+    def set_projection(self, pk: int, projection: bytes) -> None:
+        """Note what the row of the domain looked like when the content was written."""
+        changed = update(resource).where(resource.c.pk == pk).values(projection=projection)
+        self._connection.execute(changed)
+
     def add_version(self, pk: int, version: Version) -> None:
         """Keep what the resource looks like now."""
         row = {

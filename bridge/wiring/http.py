@@ -12,6 +12,7 @@ from bridge.dicomweb.router import wado_router
 from bridge.services.overview import ReadOverview
 from bridge.store.overview import schema_problem
 from bridge.wiring.core import Core
+from bridge.wiring.fhir_server import build_fhir_routes
 
 Checks = Mapping[str, Callable[[], str]]
 """What readiness depends on: name → a call that gives the problem in words, empty when fine."""
@@ -28,6 +29,7 @@ def build_http(core: Core, listeners: Checks, warnings: Checks) -> FastAPI:
         ),
         prefix="/dicom-web",
     )
+    app.router.routes.extend(build_fhir_routes(core))
     app.include_router(
         status_router(
             Status(

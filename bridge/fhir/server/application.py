@@ -1,0 +1,114 @@
+"""The ASGI application around the server: bodies read within their limit, answers sent."""
+
+from __future__ import annotations
+
+from fastapi.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
+
+from bridge.fhir.releases import Release
+from bridge.fhir.server.exchange import Answer, Request, content_type
+from bridge.fhir.server.media_types import answer_release
+from bridge.fhir.server.refusals import FhirRefusal
+from bridge.fhir.server.service import FhirServer, refused
+
+MAX_BODY_BYTES = 16 * 1024 * 1024
+_BODILESS = frozenset({204, 304})
+
+
+class FhirApplication:
+    """Speaks HTTP for a server; `max_body` is in bytes."""
+
+    def __init__(
+        self,
+        server: FhirServer,
+        *,
+        release: Release = Release.R4,
+        max_body: int = MAX_BODY_BYTES,
+    ) -> None:
+        self._server = server
+        self._release = release
+        self._max_body = max_body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        http = HttpRequest(scope, receive)
+        try:
+            body = await self._body(http)
+        except FhirRefusal as refusal:
+            await self._response(Request(method="GET", path=""), refused(refusal))(
+                scope, receive, send
+            )
+            return
+        except ClientDisconnect:
+            return
+        request = _request(http, body)
+        answer = await run_in_threadpool(self._server.answer, request)
+        await self._response(request, answer)(scope, receive, send)
+
+    async def _body(self, http: HttpRequest) -> bytes:
+        length = http.headers.get("content-length", "")
+        if length.isdigit() and int(length) > self._max_body:
+            raise self._too_long()
+        body = bytearray()
+        async for chunk in http.stream():
+            body += chunk
+            if len(body) > self._max_body:
+                raise self._too_long()
+        return bytes(body)
+
+    def _too_long(self) -> FhirRefusal:
+        headers = {"Connection": "close"}
+        return FhirRefusal(413, f"more than {self._max_body} bytes", headers=headers)
+
+    def _response(self, request: Request, answer: Answer) -> Response:
+        headers = dict(answer.headers)
+        if request.header("x-request-id"):
+            headers["X-Request-Id"] = _printable(request.header("x-request-id"))
+        if answer.content is None or answer.status in _BODILESS:
+            return Response(status_code=answer.status, headers=headers)
+        headers.setdefault("Content-Type", self._content_type(request))
+        pretty = dict(request.parameters).get("_pretty") == "true"
+        body = answer.body(pretty=pretty)
+        response = Response(body, status_code=answer.status, headers=headers)
+        if request.method == "HEAD":
+            response.body = b""
+        return response
+
+    def _content_type(self, request: Request) -> str:
+        try:
+            release = answer_release(request, self._release)
+        except FhirRefusal:
+            release = self._release
+        return content_type(release)
+
+
+def fhir_routes(application: FhirApplication, prefix: str = "/fhir") -> list[BaseRoute]:
+    """The routes to be added to an application: the base itself, and all below it."""
+    return [Route(prefix, application), Route(prefix + "/{path:path}", application)]
+
+
+def _request(http: HttpRequest, body: bytes) -> Request:
+    headers: dict[str, str] = {}
+    for name, value in http.headers.items():
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    path = str(http.path_params.get("path", ""))
+    query = http.scope.get("query_string", b"").decode("latin-1")
+    client = http.client.host if http.client else ""
+    return Request(
+        method=http.method,
+        path=path,
+        query=query,
+        headers=headers,
+        body=body,
+        client=client,
+    )
+
+
+def _printable(text: str) -> str:
+    return "".join(
+        character for character in text if character.isascii() and character.isprintable()
+    )

@@ -1,0 +1,55 @@
+"""The FHIR server at `/fhir`: release, profiles, and who may ask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bridge.settings.schema import Items, Value, described
+from bridge.settings.terms import NAME, SECRET, choice, integer
+from bridge.settings.values import Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FhirToken:
+    """One client of the FHIR server."""
+
+    name: str = field(
+        metadata=described(NAME, "Name of the client; its messages carry it.", example="ehr")
+    )
+    token: Secret = field(
+        metadata=described(
+            Value(SECRET), "Bearer token that its requests carry.", example="a-long-random-text"
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fhir:
+    """The FHIR server, at `/fhir` of the HTTP listener."""
+
+    version: str = field(
+        default="R4",
+        metadata=described(
+            choice("R4", "R5"),
+            "Release spoken with clients that do not name one (`fhirVersion` of the media type).",
+        ),
+    )
+    profile: str = field(
+        default="fhir-r4",
+        metadata=described(NAME, "Mapping profile of what clients write in R4."),
+    )
+    profile_r5: str = field(
+        default="fhir-r5",
+        metadata=described(NAME, "Mapping profile of what clients write in R5."),
+    )
+    tokens: tuple[FhirToken, ...] = field(
+        default=(),
+        metadata=described(
+            Items({"": FhirToken}, named_by="name"),
+            "Who may ask. Without any token only this machine may, wherever else is listened.",
+        ),
+    )
+    max_body_bytes: int = field(
+        default=16 * 1024 * 1024,
+        metadata=described(integer(1024, 1024**3, "bytes"), "Longest request body taken."),
+    )
