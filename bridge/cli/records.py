@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from bridge.cli.opening import opened, print_row, utc_time
@@ -12,6 +12,7 @@ from bridge.domain.delivery import DeliveryState
 from bridge.domain.errors import UnknownKey
 from bridge.hl7.er7 import Er7Error, read
 from bridge.hl7.field_names import named_fields
+from bridge.store.journal import JournalRow
 from bridge.store.repositories import SqlStore, SqlTransaction
 
 T = TypeVar("T")
@@ -31,6 +32,14 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     find.add_argument("identifier")
     find.set_defaults(run=_find_messages)
+    messages = message.add_parser("list", parents=[common], help="messages, the newest first")
+    messages.add_argument(
+        "--parked",
+        action="store_true",
+        help="only what waits for its order, waited in vain, or was refused when it came",
+    )
+    messages.add_argument("--limit", type=int, default=100, metavar="N", help="at most so many")
+    messages.set_defaults(run=_list_messages)
     delivery = commands.add_parser("delivery", help="the outbox").add_subparsers(required=True)
     listing = delivery.add_parser("list", parents=[common], help="deliveries and their state")
     listing.add_argument(
@@ -68,9 +77,35 @@ def _by_field(content: bytes) -> str:
 
 
 def _find_messages(options: argparse.Namespace) -> int:
-    for row in _read(options, lambda tx: tx.journal.mentioning(options.identifier)):
+    return _print_messages(_read(options, lambda tx: tx.journal.mentioning(options.identifier)))
+
+
+def _list_messages(options: argparse.Namespace) -> int:
+    if options.parked:
+        return _list_parked(options)
+    return _print_messages(_read(options, lambda tx: tx.journal.newest(options.limit)))
+
+
+def _print_messages(rows: Iterable[JournalRow]) -> int:
+    for row in rows:
         print_row(
             row.pk, utc_time(row.received_at), row.direction, row.type, row.disposition, row.error
+        )
+    return 0
+
+
+def _list_parked(options: argparse.Namespace) -> int:
+    """The message, when it came, what it tells of, until when it waits, and how it stands."""
+    now = time.time()
+    for row in _read(options, lambda tx: tx.parked.listed(now=now, limit=options.limit)):
+        print_row(
+            row.message_pk or "-",
+            utc_time(row.parked_at),
+            row.kind,
+            ", ".join(row.keys),
+            f"until {utc_time(row.expires_at)}",
+            row.state,
+            row.reason,
         )
     return 0
 

@@ -94,6 +94,11 @@ class Journal:
         row = self._connection.execute(select(message).where(message.c.pk == pk)).first()
         return None if row is None else _row(row)
 
+    def newest(self, limit: int = 100) -> tuple[JournalRow, ...]:
+        """The newest messages."""
+        query = select(message).order_by(desc(message.c.pk)).limit(limit)
+        return tuple(_row(each) for each in self._connection.execute(query).all())
+
     def mentioning(self, value: str, limit: int = 100) -> tuple[JournalRow, ...]:
         """The newest messages that mention an identifier, whatever its kind."""
         query = (

@@ -161,3 +161,20 @@ def test_given_a_postgresql_that_is_not_there_then_its_password_is_not_told(site
         assert code == 1, command
         assert "cannot be reached" in told
         assert "geheim" not in told
+
+
+def test_given_a_status_before_its_order_then_it_is_listed_until_the_order_comes(
+    site: Site, write_message: WriteMessage
+) -> None:
+    site.start()
+    order = new_order()
+    assert site.run("send", "hl7", write_message(orm(order, control="SC", status="CM")))[0] == 0
+    (waiting,) = rows(site.run("message", "list", "--parked")[1])
+    assert waiting[2] == "OrderReceived"
+    assert f"number {order.accession}" in waiting[3]
+    assert waiting[5:] == ["waiting", "no such order yet"]
+    assert rows(site.run("message", "list")[1])[0][4] == "parked"
+
+    assert site.run("send", "hl7", write_message(orm(order)))[0] == 0
+    assert site.run("message", "list", "--parked") == (0, "")
+    assert [row[4] for row in rows(site.run("message", "list")[1])] == ["applied", "applied"]

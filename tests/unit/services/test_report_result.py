@@ -38,7 +38,7 @@ def test_given_a_report_that_completes_then_its_order_is_complete(
     core: Core, named: dict[str, str]
 ) -> None:
     core.place(order(placer="N1", filler="F1"))
-    core.place(result(**named))  # type: ignore[arg-type]
+    core.place(result(**named))
     assert core.statuses() == {"S1": "COMPLETED"}
 
 
