@@ -21,7 +21,8 @@ def make_table(use: Use, _place: Place, tables: Tables) -> Mapper:
     """Look the text up in a code table; `missing` says what an unknown one does.
 
     It is skipped (the default), skipped with a warning, kept as it is, or refuses the message with
-    HL7's 103. With `optional: yes` a table need not have the column.
+    HL7's 103. With `optional: yes` a table need not have the column, and an empty cell says
+    nothing; otherwise an empty cell says that what is on record is withdrawn.
     """
     use.allow("name", "column", "missing", "optional")
     table, column = _find_table(use, tables)
@@ -32,12 +33,14 @@ def make_table(use: Use, _place: Place, tables: Tables) -> Mapper:
     if missing and policy not in _WHEN_MISSING:
         raise missing.error(f"unknown {policy!r}", instead(policy, _WHEN_MISSING))
     scheme_after = 2 if table.by_scheme else 0
+    optional = use.get("optional")
+    empty = None if optional is not None and optional.flag else ""
 
     def look_up(value: str, segment: Segment, place: Place, run: Run) -> str | None:
         scheme = segment.field(place.field, 0, place.component + 2) if scheme_after else ""
         found = table.get(value, column, scheme)
         if found is not None:
-            return found
+            return found or empty
         if policy == "keep":
             return value
         if policy == "refuse":

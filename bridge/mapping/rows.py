@@ -286,7 +286,9 @@ def _every(
                 if where is not None and not where(segment, number, repetition):
                     continue
                 value = read(segment, run, repetition)
-                if value is not None:
+                if value == "":
+                    deleted = True
+                elif value is not None:
                     found.append(value)
         if found:
             return join(found)
