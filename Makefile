@@ -68,8 +68,9 @@ soak: setup ## The long form of the kill test
 	@tests/peers/install
 	@$(BIN)/python -m pytest -m soak $(PYTEST_ARGS)
 
-corpus: setup ## Read every message and image of the third-party corpus beside this checkout
+corpus: setup ## Send every file of the third-party corpus beside this checkout, and show what becomes of each
 	@test -d $(CORPUS) || { echo "There is no corpus at $(CORPUS)" >&2; exit 1; }
+	@$(BIN)/python -m tests.corpus.table
 	@$(BIN)/python -m pytest tests/corpus $(PYTEST_ARGS)
 
 lock: setup ## Make the requirement locks anew from pyproject.toml
