@@ -7,11 +7,15 @@ import socket
 import time
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
+
+from fastapi import FastAPI
 
 from bridge.delivery.dispatcher import Dispatcher
 from bridge.delivery.timekeeper import Timekeeper
 from bridge.delivery.worker import Pace
 from bridge.dicom.server import DicomServer
+from bridge.fhir.polling import POLL
 from bridge.services.complete_study import SETTLE
 from bridge.services.deliver_acknowledgement import AcknowledgementOutbox
 from bridge.settings import Settings, public_url
@@ -27,6 +31,7 @@ from bridge.wiring.hl7_answers import build_return_connections
 from bridge.wiring.http import Checks, build_http
 from bridge.wiring.images import bucket_check
 from bridge.wiring.profile_watch import ProfileWatch
+from bridge.wiring.sources import build_poller, fhir_sources, notifiers, source_profiles
 
 log = logging.getLogger(__name__)
 
@@ -64,11 +69,13 @@ class Bridge:
             queue, pace = AcknowledgementOutbox(self.core.store), Pace(lanes=1)
             self._returns = Dispatcher(queue, returns, time.time, self._owner, pace=pace)
             self._commitment = build_commitment_dispatcher(self.core, self._owner)
+            profiles = source_profiles(settings)
+            self._poller = build_poller(self.core, profiles)
             self._timekeeper = Timekeeper(
                 store=self.core.store,
                 clock=time.time,
                 owner=self._owner,
-                actions={SETTLE: self.core.complete.look},
+                actions={SETTLE: self.core.complete.look, POLL: self._poller.fire},
             )
             self.core.wakers.deliveries += (
                 self._dispatcher.wake,
@@ -76,13 +83,15 @@ class Bridge:
                 self._commitment.wake,
             )
             self.core.wakers.timers.append(self._timekeeper.wake)
-            self._profile_watch = ProfileWatch(self.core.profiles)
+            self._profile_watch = ProfileWatch(self.core.profiles, profiles)
             self._dicom: DicomServer = build_dicom(self.core)
             self._dicom_is_up = False
-            self._listeners = AsyncListeners(
-                self.core, bound, lambda: build_http(self.core, self.checks(), self.warnings())
-            )
+            self._listeners = AsyncListeners(self.core, bound, self._build_http)
             self._taken = taken.pop_all()
+
+    def _build_http(self) -> FastAPI:
+        notifying = notifiers(self.settings, self._poller)
+        return build_http(self.core, self.checks(), self.warnings(), notifying)
 
     @property
     def http_address(self) -> str:
@@ -110,6 +119,7 @@ class Bridge:
             schema.upgrade(self.core.database)
             self._release_claims()
             self._profile_watch.start()
+            self._poller.start()
             self._timekeeper.start()
             self._dispatcher.start()
             self._returns.start()
@@ -146,6 +156,7 @@ class Bridge:
         self._dicom.stop()
         self._profile_watch.stop()
         self._timekeeper.stop()
+        self._poller.stop()
         self._dispatcher.stop(STOP_GRACE_SECONDS)
         self._returns.stop(STOP_GRACE_SECONDS)
         self._commitment.stop(STOP_GRACE_SECONDS)
@@ -158,7 +169,11 @@ class Bridge:
 
     def warnings(self) -> Checks:
         """What somebody should look at although the work goes on."""
-        return {"mappings": self._profile_watch.problem}
+        problems = {
+            f"source {each.name}": partial(self._poller.problem, each.name)
+            for each in fhir_sources(self.settings)
+        }
+        return {"mappings": self._profile_watch.problem, **problems}
 
     def checks(self) -> Checks:
         """Whether each listener is up, for readiness."""

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from bridge.console.status import Status, status_router
 from bridge.dicomweb.router import wado_router
+from bridge.fhir.notifications import Notifier, notification_router
 from bridge.services.overview import ReadOverview
 from bridge.store.overview import schema_problem
 from bridge.wiring.core import Core
@@ -18,8 +19,13 @@ Checks = Mapping[str, Callable[[], str]]
 """What readiness depends on: name → a call that gives the problem in words, empty when fine."""
 
 
-def build_http(core: Core, listeners: Checks, warnings: Checks) -> FastAPI:
-    """Everything that is served over HTTP; `warnings` are shown and leave the bridge ready."""
+def build_http(
+    core: Core, listeners: Checks, warnings: Checks, notifying: Mapping[str, Notifier]
+) -> FastAPI:
+    """Everything that is served over HTTP; `warnings` are shown and leave the bridge ready.
+
+    `notifying` are the sources that may tell us of something new.
+    """
     site = core.settings.site
     app = FastAPI(title="bridge", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(
@@ -30,6 +36,7 @@ def build_http(core: Core, listeners: Checks, warnings: Checks) -> FastAPI:
         prefix="/dicom-web",
     )
     app.router.routes.extend(build_fhir_routes(core))
+    app.include_router(notification_router(notifying), prefix="/fhir-notifications")
     app.include_router(
         status_router(
             Status(

@@ -9,9 +9,10 @@ from dataclasses import replace
 
 from bridge.dicom.scu import Remote, echo
 from bridge.domain.errors import BridgeError
-from bridge.settings import Peer, Settings
+from bridge.settings import FhirSource, Peer, Settings
 from bridge.wiring.destinations import Adapter, build_destinations, not_delivered
 from bridge.wiring.examination import Finding
+from bridge.wiring.sources import fhir_sources, source_server
 
 PATIENCE_SECONDS = 5.0
 """Longest wait for a neighbour: one who asks wants an answer, and a healthy one gives it soon."""
@@ -30,6 +31,8 @@ def examine_neighbours(settings: Settings) -> Iterator[Finding]:
                 yield Finding(f"destination {adapter.name}", True, words)
             else:
                 yield _destination(adapter)
+    for source in fhir_sources(settings):
+        yield _source(source)
     for peer in settings.dicom.peers:
         if peer.host and peer.port:
             yield _peer(peer, peer.host, peer.port, settings.dicom.ae_title)
@@ -51,6 +54,16 @@ def _destination(adapter: Adapter) -> Finding:
         return Finding(what, True, adapter.check())
     except BridgeError as error:
         return Finding(what, False, error.message)
+
+
+def _source(source: FhirSource) -> Finding:
+    what = f"source {source.name}"
+    patient = replace(source, timeout_seconds=min(source.timeout_seconds, PATIENCE_SECONDS))
+    with closing(source_server(patient)) as server:
+        try:
+            return Finding(what, True, server.check())
+        except BridgeError as error:
+            return Finding(what, False, error.message)
 
 
 def _peer(peer: Peer, host: str, port: int, our_title: str) -> Finding:

@@ -270,6 +270,18 @@ class Orders:
         whole = self._profile.status("ServiceRequest", group.root.text("status"))["order_status"]
         return own if own != whole else ""
 
+    def read_cancelled(self, request: Element) -> tuple[Event, ...]:
+        """A request that is gone, and of which nothing but its number is known."""
+        row = self._profile.status("ServiceRequest", "revoked")
+        event = OrderReceived(
+            control=row["control"],
+            status=row["order_status"],
+            patient=_NOBODY,
+            numbers=self._values.numbers([request]),
+            location=request.path,
+        )
+        return (event,)
+
     def read_task(self, task: Element) -> tuple[Event, ...]:
         """A Task whose order is known by number only: how that one step stands.
 

@@ -78,7 +78,9 @@ class Document:
         name = name_of(target)
         for found in self._resolver.referring(kind, element, name) if name else ():
             other = Element(found, f"{kind}/{found.get('id', '')}")
-            if name_of(other) not in seen:
+            # A server that does not know the search parameter gives whatever it has.
+            named = any(_names(each.value, name) for each in other.children(element))
+            if named and name_of(other) not in seen:
                 yield other
 
     def _literal(self, text: str, reference: Element) -> Element | None:
@@ -146,6 +148,11 @@ def is_same(one: Element | None, other: Element) -> bool:
     if one is None:
         return False
     return one.path == other.path or (name_of(one) != "" and name_of(one) == name_of(other))
+
+
+def _names(reference: Any, name: str) -> bool:
+    text = reference.get("reference") if isinstance(reference, dict) else None
+    return isinstance(text, str) and _short(text.partition("/_history/")[0]) == name
 
 
 def _contained(name: str, root: Element) -> Element | None:

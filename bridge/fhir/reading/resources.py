@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from bridge.domain.errors import BridgeError, RequiredFieldMissing, UnknownKey
+from bridge.domain.errors import BridgeError, DataTypeError, RequiredFieldMissing, UnknownKey
 from bridge.domain.events import Event
 from bridge.fhir.identifiers import Json
 from bridge.fhir.reading.appointments import read_appointment
@@ -28,6 +29,8 @@ from bridge.fhir.reading.studies import read_study
 from bridge.fhir.reading.values import Roots, Values
 from bridge.fhir.reading.visits import read_removed_visit, read_visit
 from bridge.mapping.elements import Element
+
+_LOG = logging.getLogger(__name__)
 
 REFERENCED = frozenset(
     {
@@ -85,7 +88,10 @@ class _Reader:
         self._resolver = resolver
         self._header = header
         self._issues = {entry.expression: self._check(entry) for entry in entries}
-        sound = [e for e in entries if not any(i.is_error for i in self._issues[e.expression])]
+        # What is only referred to may be of bad form: what can be read of it is.
+        sound = [
+            e for e in entries if e.note or not any(i.is_error for i in self._issues[e.expression])
+        ]
         self._document = Document(list(named_resources(sound)), resolver)
         self._requests = Requests(self._document, sender.profile)
         self._read_with: dict[str, str] = {}
@@ -110,15 +116,22 @@ class _Reader:
             warnings=tuple(str(each) for each in issues if not each.is_error),
             note=entry.note,
         )
-        if errors:
-            return replace(reading, error=error_of(errors[0]), note="")
         if entry.note:
             return reading
+        if errors:
+            return replace(reading, error=error_of(errors[0]))
         values = Values(self._sender, self._document, self._header)
         try:
             return self._with_events(reading, entry, values)
         except BridgeError as error:
             return replace(reading, error=error, warnings=(*reading.warnings, *values.warnings))
+        except (AttributeError, LookupError, TypeError, ValueError) as failure:
+            # A resource that it refers to, and that nobody checked, is not what it should be.
+            _LOG.error("fhir resource failed at=%s", entry.expression, exc_info=failure)
+            unread = DataTypeError(
+                "it, or what it refers to, cannot be read", location=entry.expression
+            )
+            return replace(reading, error=unread)
 
     def _with_events(self, reading: EntryReading, entry: Entry, values: Values) -> EntryReading:
         resource = self._deleted(entry) if entry.deletes else entry.resource
@@ -192,8 +205,11 @@ class _Reader:
 
     def cancelled_request(self, values: Values, resource: Element) -> tuple[Event, ...]:
         """A request that is deleted is revoked, with all that belongs to it."""
+        orders = Orders(values, self._requests)
+        if "subject" not in resource.value:
+            return orders.read_cancelled(resource)
         cancelled = Element({**resource.value, "status": _CANCELLED}, resource.path)
-        return Orders(values, self._requests).read(RequestGroup(cancelled, ()))
+        return orders.read(RequestGroup(cancelled, ()))
 
     def cancelled_task(self, values: Values, resource: Element) -> tuple[Event, ...]:
         """A Task that is deleted is cancelled, and its order stays."""
