@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, false, null, or_, select, update
+from sqlalchemy import Connection, Row, and_, delete, false, func, null, or_, select, update
 
 from bridge.domain.errors import InvalidTransition
 from bridge.domain.identifiers import Authority, Identifier
@@ -31,6 +31,7 @@ class _Moved:
 
     `identifiers` are (pk, alias, rank) before the merge, `links` (pk of the other patient, whether
     the survivor had that link already), `merged` the records that were merged into the retired.
+    `last_order` is the pk of the newest order there was.
     """
 
     identifiers: list[list[Any]]
@@ -40,6 +41,7 @@ class _Moved:
     merged: list[int]
     filled: dict[str, str]
     names: list[Any]
+    last_order: int = 0
 
     def document(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in _Moved.__slots__}
@@ -67,6 +69,7 @@ class PatientMerges:
             links=self._move_links(retired_pk, survivor_pk),
             merged=self._pks(patient, patient.c.merged_into == retired_pk),
             filled=dict(filled),
+            last_order=self._connection.execute(select(func.max(_ORDER.pk))).scalar() or 0,
         )
         for table in (patient_identifier, imaging_service_request, visit):
             values: dict[str, Any] = {"patient_pk": survivor_pk}
@@ -241,8 +244,9 @@ class PatientMerges:
         names = {(row.value, row.authority_key) for row in rows}
         was, theirs = set(moved.orders), []
         for row in held:
-            named = documents.load_identifier(next(iter(row.patient_ids), None))
-            if row.pk in was or (named is not None and named.key in names):
+            named = documents.load_identifiers(row.patient_ids)
+            came = row.pk > moved.last_order and len(named) == 1  # and was not moved since
+            if row.pk in was or (came and named[0].key in names):
                 theirs.append(row.pk)
         self._connection.execute(
             update(imaging_service_request)
