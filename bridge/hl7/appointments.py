@@ -5,11 +5,12 @@ Which field means what is the profile's; what belongs together is decided here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 from typing import Any, Final
 
 from bridge.domain.appointment import AppointmentAction, AppointmentReceived
+from bridge.domain.errors import RequiredFieldMissing
 from bridge.domain.identifiers import Identifier
 from bridge.domain.order import (
     Category,
@@ -68,7 +69,8 @@ def read_appointment(message: Message, sender: Sender) -> Reading:
     """Read an SIU message: one event of one appointment.
 
     Raises:
-        BridgeError: a value that the profile insists on cannot be used; it says where.
+        BridgeError: it has no number, or a value that the profile insists on cannot be used; it
+            says where.
     """
     reader = _AppointmentReader(message, sender)
     event = reader.read()
@@ -87,28 +89,43 @@ class _AppointmentReader:
 
     def read(self) -> AppointmentReceived:
         whole = self._whole_scope()
-        verdict = self.profile.imaging.judge(whole, "")
-        self.run.lenient = verdict.category is not Category.IMAGING
-        if self.run.lenient:
-            self.remarks.append(f"SCH^1: not imaging: {verdict.reason}")
+        category = self._category(whole)
+        self.run.lenient = category is not Category.IMAGING
         said = self._evaluate(self.header)
         order = evaluate_rows(self.profile.levels[Level.ORDER], self.header, self.run, {})
         occurred_at = order.pop("OccurredAt", "")
         action = self._action(said)
         numbers = _appointment_numbers(said)
         orders = _order_numbers(said)
+        self._check(numbers, orders)
         steps = tuple(self._steps())
         return AppointmentReceived(
             action=action,
             numbers=numbers,
             orders=orders,
             patient=self._patient(),
-            steps=tuple(step for step, _ in steps),
+            steps=tuple(step for step, _ in steps if step != StepDetails()),
             order=self._order(action, numbers, orders, order, steps, occurred_at),
-            category=verdict.category,
+            category=category,
             occurred_at=occurred_at,
             location="SCH^1",
         )
+
+    def _check(self, numbers: Sequence[Identifier], orders: Sequence[OrderNumbers]) -> None:
+        """What has no number can neither be found nor ever be moved or cancelled."""
+        found_otherwise = self.run.lenient or self.profile.options.siu_matches_by_service
+        if not (numbers or orders or found_otherwise):
+            raise RequiredFieldMissing("the appointment has no number", location="SCH^1^1")
+
+    def _category(self, whole: ScopeOf) -> Category:
+        """Imaging by the profile's rules; what only names an appointment may be for anything."""
+        verdict = self.profile.imaging.judge(whole, "")
+        takes_back = ACTIONS[self.message.trigger_event] in _TAKES_BACK
+        says_what = "AIS" in whole or "AIG" in whole or (self.services and not takes_back)
+        if verdict.category is Category.IMAGING or not says_what:
+            return Category.IMAGING
+        self.remarks.append(f"SCH^1: not imaging: {verdict.reason}")
+        return verdict.category
 
     def _action(self, said: dict[str, Any]) -> AppointmentAction:
         """The event says what happens, unless the status says that more has happened."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import StrEnum
 from typing import Any
 
 from bridge.domain.events import Event, Noted
@@ -128,6 +129,7 @@ _WRITERS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (StepDetails, lambda value: {k: v for k, v in _describe_step(value).items() if v}),
     (PatientDetails, _describe_patient),
     (Mapping, dict),
+    (StrEnum, str),
     (tuple, lambda value: [_plain(each) for each in value]),
 )
 

@@ -139,7 +139,7 @@ def test_given_a_component_when_refused_then_err_names_it() -> None:
         ("", "AR", "200"),
         ("ORM^O99", "AR", "201"),
         ("ADT^O01", "AR", "201"),
-        ("SIU^S12", "AA", ""),
+        ("SIU^S18", "AA", ""),
         ("ORU^R01", "AA", ""),
         ("MDM^T02", "AA", ""),
         ("OML^O21", "AA", ""),
