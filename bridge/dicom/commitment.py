@@ -94,8 +94,8 @@ class CommitmentReports:
         self._remote = remote
 
     def accepts(self, kind: EventKind) -> bool:
-        """Only what it is named in."""
-        return False
+        """Only reports."""
+        return kind is EventKind.STORAGE_COMMITMENT
 
     def send(self, delivery: Delivery, report: CommitmentReport, /) -> Sent:
         """Send the report of one request. Raises TransportError until the peer has taken it."""

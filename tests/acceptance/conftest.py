@@ -23,8 +23,14 @@ from tests.peers.hl7_node import His
 from tests.peers.medplum import Medplum, MedplumServer
 from tests.peers.orthanc import Orthanc
 from tests.peers.postgres import Postgres
+from tests.peers.process import choose_port
 
 PEERS = [{"ae_title": "LATIN1", "specific_character_set": "ISO_IR 100"}]
+
+
+def orthanc_peer(port: int) -> dict[str, Any]:
+    """Orthanc as the bridge knows it."""
+    return {"ae_title": "ORTHANC", "host": "127.0.0.1", "port": port}
 
 
 class NewHospital(Protocol):
@@ -82,8 +88,15 @@ def ehr(medplum: Medplum) -> Iterator[MedplumServer]:
 
 
 @pytest.fixture(scope="session")
+def orthanc_port() -> int:
+    """Where Orthanc takes what the bridge sends it; known before either is started."""
+    return choose_port()
+
+
+@pytest.fixture(scope="session")
 def shared_hospital(
     database: Callable[[], str],
+    orthanc_port: int,
     medplum: Medplum,
     his: His,
     mpps: DcmjsModality,
@@ -94,7 +107,7 @@ def shared_hospital(
         configuration = configure(
             folder,
             database(),
-            dicom={"peers": PEERS, "settle_seconds": 1},
+            dicom={"peers": [*PEERS, orthanc_peer(orthanc_port)], "settle_seconds": 1},
             destinations=[fhir_destination(server.url)],
         )
         with closing(Bridge(configuration, folder)) as bridge:
@@ -128,12 +141,14 @@ def witness(running_witness: StoreScp) -> StoreScp:
 def orthanc(
     shared_hospital: Hospital,
     running_witness: StoreScp,
+    orthanc_port: int,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Orthanc]:
     """An Orthanc that knows the shared bridge, and the witness."""
     folder = tmp_path_factory.mktemp("orthanc")
     port = shared_hospital.bridge.dicom_port
-    with closing(Orthanc(folder, port, witness_port=running_witness.port)) as peer:
+    witness_port = running_witness.port
+    with closing(Orthanc(folder, port, witness_port=witness_port, dicom_port=orthanc_port)) as peer:
         yield peer
 
 

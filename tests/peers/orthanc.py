@@ -23,9 +23,10 @@ class Orthanc:
         *,
         witness_port: int | None = None,
         worklists: Path | None = None,
+        dicom_port: int | None = None,
     ) -> None:
         self.http_port = choose_port()
-        self.dicom_port = choose_port()
+        self.dicom_port = dicom_port or choose_port()
         self.url = f"http://127.0.0.1:{self.http_port}"
         plugins = [str(PLUGINS / "libOrthancDicomWeb.so")]
         configuration: dict[str, Any] = {
@@ -73,6 +74,46 @@ class Orthanc:
         """C-STORE instances, series or studies (by Orthanc's identifiers)."""
         report: dict[str, Any] = self.exchange("POST", f"modalities/{to}/store", list(resources))
         return report
+
+    def commit(self, *resources: str) -> str:
+        """Ask the bridge to commit to instances it was sent; gives where the result is seen."""
+        asked = {"Resources": list(resources)}
+        accepted = self.exchange("POST", "modalities/bridge/storage-commitment", asked)
+        return str(accepted["ID"])
+
+    def commitment(self, identifier: str) -> dict[str, Any]:
+        """What is known of a commitment: its `Status` is Pending until the report came."""
+        with urllib.request.urlopen(
+            f"{self.url}/storage-commitment/{identifier}", timeout=30
+        ) as answer:
+            found: dict[str, Any] = json.load(answer)
+            return found
+
+    def query(self, level: str, **keys: str) -> tuple[str, list[dict[str, str]]]:
+        """C-FIND the bridge; gives the query's path and its answers by keyword."""
+        asked = {"Level": level, "Query": keys}
+        path = str(self.exchange("POST", "modalities/bridge/query", asked)["Path"]).lstrip("/")
+        with urllib.request.urlopen(
+            f"{self.url}/{path}/answers?expand&simplify", timeout=30
+        ) as found:
+            return path, json.load(found)
+
+    def retrieve(self, query: str) -> None:
+        """C-MOVE every answer of a query from the bridge to this Orthanc."""
+        self.exchange("POST", f"{query}/retrieve", b"ORTHANC")
+
+    def instances_of(self, study_uid: str) -> list[dict[str, Any]]:
+        """What this Orthanc holds of a study."""
+        asked = {"Level": "Instance", "Query": {"StudyInstanceUID": study_uid}, "Expand": True}
+        found: list[dict[str, Any]] = self.exchange("POST", "tools/find", asked)
+        return found
+
+    def forget(self, study_uid: str) -> None:
+        """Delete what this Orthanc holds of a study."""
+        for each in self.instances_of(study_uid):
+            request = urllib.request.Request(f"{self.url}/instances/{each['ID']}", method="DELETE")
+            with urllib.request.urlopen(request, timeout=30):
+                pass
 
     def find_worklist(self, query: Mapping[str, Any]) -> list[dict[str, Any]]:
         """C-FIND the bridge's worklist."""
