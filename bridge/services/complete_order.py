@@ -15,6 +15,7 @@ from bridge.domain.scheduling import (
     minted_study_instance_uid,
     with_step_ids,
 )
+from bridge.domain.sender_options import MissingStudyUid
 
 
 class Mode(StrEnum):
@@ -37,10 +38,12 @@ def completed(
     mode: Mode,
     start: Callable[[], str],
     taken: int,
+    missing_uid: MissingStudyUid = MissingStudyUid.HOLD,
 ) -> tuple[ProcedureDetails, ...]:
     """New procedures of `order`, ready to be written.
 
-    With a RIS nothing is minted: what is missing stays missing, and the order is held.
+    With a RIS nothing is minted: what is missing stays missing, and the order is held, unless
+    `missing_uid` says that identifiers follow from the numbers of the order (STANDARDS 2.7).
     `start` is the site's date and time (`YYYYMMDDHHMMSS`) for a step that came without one,
     empty when the site rather holds such orders. `taken` procedures of the accession number are
     numbered already.
@@ -49,13 +52,37 @@ def completed(
         _with_starts(default_steps(ProcedureDetails()), start),
     )
     if mode is Mode.RIS:
-        return details
+        return tuple(
+            derived(each, order.numbers, missing_uid, taken + position)
+            for position, each in enumerate(details, start=1)
+        )
     accession = order.numbers.accession
     if accession is None:
         raise AssertionError("an order of HIS-only mode has an accession number by now")
     return tuple(
         _minted(each, accession, taken + position) for position, each in enumerate(details, start=1)
     )
+
+
+def derived(
+    details: ProcedureDetails, numbers: OrderNumbers, missing_uid: MissingStudyUid, position: int
+) -> ProcedureDetails:
+    """A procedure of a RIS without Study Instance UID, with those its sender leaves to us.
+
+    Always the same for the same order: the UID follows from a number, its issuer and the procedure.
+    """
+    number = _number_to_derive_from(numbers, missing_uid)
+    if details.study_instance_uid or number is None:
+        return details
+    return _minted(details, number, position)
+
+
+def _number_to_derive_from(
+    numbers: OrderNumbers, missing_uid: MissingStudyUid
+) -> Identifier | None:
+    if missing_uid is MissingStudyUid.GENERATE:
+        return numbers.accession or numbers.filler or numbers.placer
+    return numbers.accession if missing_uid is MissingStudyUid.FROM_ACCESSION else None
 
 
 def _minted(details: ProcedureDetails, accession: Identifier, position: int) -> ProcedureDetails:

@@ -23,6 +23,7 @@ from bridge.domain.order import (
 )
 from bridge.domain.patient import merged
 from bridge.domain.scheduling import with_step_ids
+from bridge.domain.sender_options import MissingStudyUid
 from bridge.domain.step_history import (
     History,
     cancelled_at,
@@ -32,7 +33,7 @@ from bridge.domain.step_history import (
     status_of,
 )
 from bridge.domain.step_status import FINAL, StepEvent, StepStatus
-from bridge.services.complete_order import Mode, completed
+from bridge.services.complete_order import Mode, completed, derived
 from bridge.services.move_steps import steps_of
 from bridge.services.pair_procedures import is_named, paired, paired_steps, same_procedure
 from bridge.services.transaction import Transaction
@@ -40,11 +41,15 @@ from bridge.services.transaction import Transaction
 
 @dataclass(frozen=True, slots=True)
 class Birth:
-    """How what a message adds begins: in which mode, when the message was written, as what."""
+    """How what a message adds begins: in which mode, when the message was written, as what.
+
+    `missing_uid` says what is done where a RIS gave no Study Instance UID.
+    """
 
     mode: Mode
     at: str
     history: History = ()
+    missing_uid: MissingStudyUid = MissingStudyUid.HOLD
 
     @property
     def status(self) -> StepStatus:
@@ -71,7 +76,7 @@ def is_older(at: str, held: str) -> bool:
 
 
 def overlay(
-    tx: Transaction, event: OrderReceived, order: Order, mode: Mode, start: Callable[[], str]
+    tx: Transaction, event: OrderReceived, order: Order, birth: Birth, start: Callable[[], str]
 ) -> Overlaid:
     """Lay a snapshot over what is held: what it says wins, what it leaves out stays.
 
@@ -88,7 +93,7 @@ def overlay(
         _refuse_other_study_uid(order, event)
     if not event.procedures:
         return Overlaid(order, None, newer)
-    return _overlay_procedures(tx, event, order, Birth(mode, event.occurred_at), start)
+    return _overlay_procedures(tx, event, order, birth, start)
 
 
 def _overlay_procedures(
@@ -105,12 +110,28 @@ def _overlay_procedures(
             continue
         if not is_older(event.occurred_at, procedures[index].occurred_at):
             newer = True
-            procedures[index] = _overlaid(tx, procedures[index], details, birth)
+            said = derived_for(procedures[index], details, order, birth, index + 1)
+            procedures[index] = _overlaid(tx, procedures[index], said, birth)
         touched.update(step.pk for step in procedures[index].steps)
     added = add_procedures(tx, order, new, birth, start, _numbered(tx, order)) if new else ()
     touched.update(step.pk for procedure in added for step in procedure.steps)
     order = replace(order, procedures=(*procedures, *added))
     return Overlaid(order, frozenset(touched), newer or bool(new))
+
+
+def derived_for(
+    held: Procedure, said: ProcedureDetails, order: Order, birth: Birth, position: int
+) -> ProcedureDetails:
+    """What a message says of a procedure that is held for want of a Study Instance UID.
+
+    The number it follows from may have come with this message.
+    """
+    if birth.mode is Mode.HIS_ONLY or held.study_instance_uid:
+        return said
+    named = replace(said, rp_id=held.rp_id or said.rp_id)
+    found = derived(named, order.numbers, birth.missing_uid, position)
+    have_ids = any(step.sps_id for step in held.steps)
+    return replace(found, steps=said.steps) if have_ids else found
 
 
 def add_procedures(
@@ -125,7 +146,7 @@ def add_procedures(
 
     `taken` procedures of the accession number are numbered already.
     """
-    complete = completed(said, order, birth.mode, start, taken)
+    complete = completed(said, order, birth.mode, start, taken, birth.missing_uid)
     return tuple(
         _add_procedure(tx, order, details, birth, said[place].steps if said else ())
         for place, details in enumerate(complete)

@@ -18,7 +18,7 @@ from bridge.domain.order import Category, Order, OrderNumbers, OrderReceived
 from bridge.domain.order_control import Action, OrderControlRule, OrderControlTable, Unknown
 from bridge.domain.patient import Patient, merged
 from bridge.domain.scheduling import held_reason
-from bridge.domain.sender_options import TooLateToCancel
+from bridge.domain.sender_options import MissingStudyUid, TooLateToCancel
 from bridge.domain.step_history import can_be_ordered_again, history_of, is_late
 from bridge.domain.step_status import StepEvent, StepStatus, after
 from bridge.services.change_patient import ChangePatient
@@ -150,7 +150,10 @@ class ReceiveOrder:
             origin.mode,
             event.occurred_at,
             history_of(after(StepStatus.SCHEDULED, rule.event), event.occurred_at),
+            origin.options.missing_study_uid,
         )
+        if origin.mode is Mode.RIS:
+            _refuse_without_study(event, origin)
         taken = sum(len(each.procedures) for each in neighbours)
         procedures = add_procedures(tx, order, event.procedures, birth, origin.default_start, taken)
         order = replace(order, procedures=procedures)
@@ -224,7 +227,8 @@ class ReceiveOrder:
         if rule.action is Action.CREATE:
             held = _ordered_again(tx, event, held)
             held = replace(held, replaces=held.replaces or _replaced(tx, event, held.pk))
-        laid = overlay(tx, event, held, origin.mode, origin.default_start)
+        birth = Birth(origin.mode, event.occurred_at, missing_uid=origin.options.missing_study_uid)
+        laid = overlay(tx, event, held, birth, origin.default_start)
         if laid.is_newer:
             laid = replace(laid, order=in_visit(laid.order, event.visit))
         again = held.procedures != order.procedures
@@ -345,6 +349,15 @@ def _step_event(
         )
     origin.warn(f"{event.location}^1", "the procedure had begun; it may have images")
     return StepEvent.WITHDRAW
+
+
+def _refuse_without_study(event: OrderReceived, origin: Origin) -> None:
+    """A RIS whose orders all have a Study Instance UID: one without is a mistake (101)."""
+    missing = any(not each.study_instance_uid for each in event.procedures) or not event.procedures
+    if missing and origin.options.missing_study_uid is MissingStudyUid.REJECT:
+        steps = event.sources.get("ScheduledProcedureStepID", "")
+        place = "IPC^1^3" if steps.startswith("IPC") else "ZDS^1^1"
+        raise RequiredFieldMissing("the order has no Study Instance UID", location=place)
 
 
 def _refuse_foreign_study(tx: Transaction, event: OrderReceived, patient: Patient) -> None:
