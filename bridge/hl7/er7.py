@@ -144,7 +144,8 @@ def _without_indent(line: str, separator: str) -> str:
     if not line.startswith((" ", "\t")):
         return line
     bare = line.lstrip(" \t")
-    return bare if bare[3:4] == separator and _is_segment_name(bare[:3]) else line
+    is_segment = bare[3:4] in ("", separator) and bare and _is_segment_name(bare[:3])
+    return bare if is_segment else line
 
 
 def _is_segment_name(line: str) -> bool:
