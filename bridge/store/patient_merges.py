@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -83,6 +84,7 @@ class PatientMerges:
             .where(or_(patient.c.pk == retired_pk, patient.c.merged_into == retired_pk))
             .values(merged_into=survivor_pk)
         )
+        self._touch(retired_pk, survivor_pk)
         self._note(note, retired_pk, survivor_pk, moved)
 
     def retire(self, pk: int, identifiers: Iterable[Identifier], note: MergeNote) -> None:
@@ -115,6 +117,7 @@ class PatientMerges:
             merged=[],
             filled={},
         )
+        self._touch(pk)
         self._note(note, pk, pk, moved)
 
     def get(self, pk: int) -> PatientMerge | None:
@@ -165,6 +168,7 @@ class PatientMerges:
                 .values(merged_into=merge.retired_pk)
             )
             self._give_links_back(moved, holder, merge.retired_pk)
+        self._touch(holder, merge.retired_pk)
         self._connection.execute(
             update(patient_merge)
             .where(patient_merge.c.pk == merge.pk)
@@ -217,6 +221,12 @@ class PatientMerges:
             self.link(retired_pk, there)
 
     # --- what belongs to whom
+
+    def _touch(self, *pks: int) -> None:
+        """Whoever asks what changed, or waits for these patients, sees it by this."""
+        self._connection.execute(
+            update(patient).where(patient.c.pk.in_(pks)).values(updated_at=time.time())
+        )
 
     def _pks(self, table: Any, condition: Any) -> list[int]:
         return list(self._connection.execute(select(table.c.pk).where(condition)).scalars())

@@ -33,17 +33,20 @@ _INSERT_IDENTIFIERS = insert(
         "alias",
     ),
 )
+_OWNERS = select(patient.c.pk, patient.c.updated_at).join(
+    patient_identifier, patient_identifier.c.patient_pk == patient.c.pk
+)
 _OWNER = Statement(
-    select(patient_identifier.c.patient_pk).where(
+    _OWNERS.where(
         patient_identifier.c.value == bindparam("value"),
         patient_identifier.c.authority_key == bindparam("authority_key"),
     )
 )
 _OWNER_BY_UNIVERSAL_ID = Statement(
-    select(patient_identifier.c.patient_pk).where(
+    _OWNERS.where(
         patient_identifier.c.value == bindparam("value"),
         patient_identifier.c.universal_id == bindparam("universal_id"),
-    )
+    ).order_by(patient.c.pk)
 )
 _OWNERS_OF_VALUE = (
     select(patient_identifier.c.patient_pk)
@@ -60,7 +63,7 @@ _HOLDERS_OF_VALUE = Statement(
     ).where(patient_identifier.c.value == bindparam("value"))
 )
 _LOCK = Statement(
-    select(patient.c.merged_into)
+    select(patient.c.updated_at)
     .where(patient.c.pk == bindparam("pk"))
     .with_for_update(key_share=True)
 )
@@ -85,27 +88,28 @@ class Patients:
 
         Locked until the transaction ends: nobody merges away whom somebody gives an order to.
         """
-        pk = self._owner(identifier)
+        owner = self._owner(identifier)
         if self._connection.dialect.name == postgresql.dialect.name:
-            while pk is not None and _LOCK.scalar(self._connection, {"pk": pk}) is not None:
-                pk = self._owner(identifier)  # merged while we waited for the lock
-        return None if pk is None else self.get(pk)
+            # Who changed while we waited for the lock may not have it any more.
+            while owner and _LOCK.scalar(self._connection, {"pk": owner[0]}) != owner[1]:
+                owner = self._owner(identifier)
+        return None if owner is None else self.get(owner[0])
 
-    def _owner(self, identifier: Identifier) -> int | None:
+    def _owner(self, identifier: Identifier) -> tuple[int, float] | None:
         """Who has it; an authority known by name and by universal ID may be named by either."""
         authority = identifier.authority
         key = {"value": identifier.value, "authority_key": authority.key}
-        pk = _OWNER.scalar(self._connection, key)
-        if pk is None and authority.universal_id:
+        rows = _OWNER.rows(self._connection, key)
+        if not rows and authority.universal_id:
             named = {"value": identifier.value, "universal_id": authority.universal_id}
-            pk = _OWNER_BY_UNIVERSAL_ID.scalar(self._connection, named)
-        return None if pk is None else int(pk)
+            rows = _OWNER_BY_UNIVERSAL_ID.rows(self._connection, named)
+        return (rows[0][0], rows[0][1]) if rows else None
 
     def is_known(self, identifier: Identifier) -> bool:
         """Whether any patient answers to this identifier; with no authority, by value alone."""
         if identifier.authority:
-            pk = self._owner(identifier)
-            return pk is not None and not self.get(pk).removed
+            owner = self._owner(identifier)
+            return owner is not None and not self.get(owner[0]).removed
         found = self._connection.execute(_OWNERS_OF_VALUE, {"value": identifier.value})
         return found.first() is not None
 
@@ -174,6 +178,7 @@ class Patients:
             self._connection.execute(
                 update(patient_identifier).where(_is(pk, each)).values(alias=True)
             )
+        self._touch(pk)
 
     def rename_identifier(self, pk: int, previous: Identifier, current: Identifier) -> None:
         """Put `current` in the place of `previous`, which stays as an alias."""
@@ -198,6 +203,7 @@ class Patients:
                 .where(_is(source_pk, each))
                 .values(patient_pk=target_pk, assigned_to=target_pk, rank=rank + offset)
             )
+        self._touch(source_pk, target_pk)
 
     def remove(self, pk: int) -> None:
         """Drop what a record says; who names its identifiers again begins anew."""

@@ -14,10 +14,13 @@ from random import Random
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 
 from bridge.domain.delivery import EventKind
+from bridge.domain.identifiers import Identifier
 from bridge.domain.matching import Outcome
+from bridge.domain.patient import Patient
+from bridge.domain.visit import VisitAction, VisitChanged, VisitDetails
 from bridge.services.complete_study import GRACE_SECONDS
 from bridge.store.database import Database
 from bridge.store.deliveries import Deliveries
@@ -25,10 +28,14 @@ from bridge.store.journal import Journal
 from bridge.store.orders import Orders
 from bridge.store.patient_merges import PatientMerges
 from bridge.store.patients import Patients
+from bridge.store.repositories import SqlTransaction
 from bridge.store.studies import Studies
+from bridge.store.tables import patient as patient_table
 from bridge.store.timers import Timers
+from bridge.store.visits import Visits
 from bridge.store.worklist import Worklist
 from tests.unit.services.core import (
+    HOSP,
     SETTLE_SECONDS,
     Core,
     merge,
@@ -245,6 +252,91 @@ def test_an_order_that_arrives_during_the_merge_is_the_survivors(
         lambda: core.place(order(who=patient("R"))),
     )
     assert core.entry()["patient_id"] == "S"
+
+
+@pytest.mark.parametrize("point", [(Patients, "find"), (Patients, "add"), (Journal, "add")])
+def test_a_new_patient_in_two_messages_at_once_is_one_patient(
+    core: Core, race: Race, point: tuple[type, str]
+) -> None:
+    race.run(
+        lambda: core.place(updated(patient(PatientWeight="60"))),
+        point,
+        lambda: core.place(updated(patient(PatientSize="1.7"))),
+    )
+    held = patient_called(core, "P1")
+    assert (held.attributes["PatientWeight"], held.attributes["PatientSize"]) == ("60", "1.7")
+    assert core.store.read(count_patients) == 1
+
+
+@pytest.mark.parametrize("point", [(Patients, "find"), (Patients, "add"), (Journal, "add")])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [(("A", "N"), ("B", "N")), (("A", "N"), ("N", "A")), (("A", "B", "N"), ("N", "C", "B"))],
+)
+def test_new_patients_at_once_with_one_identifier_in_common_are_one_patient(
+    core: Core, race: Race, first: tuple[str, ...], second: tuple[str, ...], point: tuple[type, str]
+) -> None:
+    def arrive(values: tuple[str, ...]) -> Act:
+        one, *more = values
+        return lambda: core.place(updated(patient(one, HOSP, *(Identifier(v, HOSP) for v in more))))
+
+    race.run(arrive(first), point, arrive(second))
+    assert core.store.read(count_patients) == 1
+    known = {each.value for each in patient_called(core, "N").identifiers}
+    assert known == {*first, *second}
+
+
+@pytest.mark.parametrize("point", [(Patients, "find"), (Visits, "of_patient"), (Journal, "add")])
+def test_a_new_visit_in_two_messages_at_once_is_one_visit(
+    core: Core, race: Race, point: tuple[type, str]
+) -> None:
+    core.place(updated(patient()))
+
+    def admit(location: str) -> Act:
+        details = VisitDetails(
+            number=Identifier("V1", HOSP), attributes={"CurrentPatientLocation": location}
+        )
+        event = VisitChanged(
+            event="A01", action=VisitAction.ADMIT, patient=patient(), visit=details
+        )
+        return lambda: core.place(event)
+
+    race.run(admit("WARD 1"), point, admit("WARD 2"))
+    pk = patient_called(core, "P1").pk
+    (visit,) = core.store.read(lambda tx: tx.visits.of_patient(pk))
+    assert visit.attributes == {"CurrentPatientLocation": "WARD 2"}
+
+
+@pytest.mark.parametrize("point", [(PatientMerges, "undo"), (Orders, "of_patient")])
+def test_an_order_that_arrives_while_its_patients_merge_is_taken_back_is_his(
+    core: Core, race: Race, point: tuple[type, str]
+) -> None:
+    core.place(updated(patient("R")), updated(patient("S")), merge(patient("S"), "R"))
+    race.run(
+        lambda: core.undo_merge.undo(1, "operator"),
+        point,
+        lambda: core.place(order(who=patient("R"))),
+    )
+    assert core.entry()["patient_id"] == "R"
+
+
+def test_a_transfer_that_arrives_during_an_order_reaches_it(core: Core, race: Race) -> None:
+    core.place(updated(patient()))
+    details = VisitDetails(attributes={"CurrentPatientLocation": "WARD 2"})
+    event = VisitChanged(event="A02", action=VisitAction.TRANSFER, patient=patient(), visit=details)
+    race.run(lambda: core.place(order()), (Worklist, "add"), lambda: core.place(event))
+    assert core.entry()["location"] == "WARD 2"
+
+
+def patient_called(core: Core, value: str) -> Patient:
+    found = core.store.read(lambda tx: tx.patients.find(Identifier(value, HOSP)))
+    assert found is not None
+    return found
+
+
+def count_patients(tx: SqlTransaction) -> int:
+    query = select(func.count()).select_from(patient_table)
+    return int(tx._connection.execute(query).scalar_one())
 
 
 def test_an_order_that_arrives_during_a_rename_has_the_new_name(core: Core, race: Race) -> None:
