@@ -39,7 +39,7 @@ class FhirApplication:
         try:
             body = await self._body(http)
         except FhirRefusal as refusal:
-            await self._response(Request(method="GET", path=""), refused(refusal))(
+            await self._response(Request(method="GET", path=""), refused(refusal, "Resource"))(
                 scope, receive, send
             )
             return
@@ -69,6 +69,7 @@ class FhirApplication:
         if request.header("x-request-id"):
             headers["X-Request-Id"] = _printable(request.header("x-request-id"))
         if answer.content is None or answer.status in _BODILESS:
+            headers.pop("Content-Type", None)
             return Response(status_code=answer.status, headers=headers)
         headers.setdefault("Content-Type", self._content_type(request))
         pretty = dict(request.parameters).get("_pretty") == "true"

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from bridge.domain.order import Order
@@ -76,7 +76,6 @@ class Entity:
     updated_at: float
     content: Json | None = None
     gone: bool = False
-    projection: bytes = field(default=b"")
 
 
 def derived_id(kind: RecordKind, pk: int) -> str:
@@ -184,7 +183,6 @@ class Library:
             updated_at=updated_at,
             content=content,
             gone=gone,
-            projection=dump(projected) if projected is not None else b"",
         )
 
     def _content(self, kept: Resource | None, projected: Json | None) -> Json | None:
@@ -324,7 +322,7 @@ _PROJECTIONS: Mapping[RecordKind, Callable[[Library, int], Json | None]] = {
 
 
 def overlaid(received: Json, then: Json | None, now: Json) -> Json:
-    """What was received, with what the domain says otherwise than it did `then`.
+    """What was received, with what the domain says otherwise than it did `then`, if it did.
 
     The status is always the domain's, unless it only says the same in another word; identifiers
     of the domain's come to those received.
@@ -333,7 +331,7 @@ def overlaid(received: Json, then: Json | None, now: Json) -> Json:
     changed = {
         name: value
         for name, value in now.items()
-        if name not in ("identifier", "status") and before.get(name, value) != value
+        if name not in ("identifier", "status") and before.get(name) != value
     }
     result = {**received, **changed}
     if "status" in now and not _says_the_same(received, now):

@@ -49,7 +49,7 @@ def target_of(url: str, base: str, expression: str) -> tuple[str, str, str]:
         raise FhirRefusal(400, "the address is another server's", expression=expression)
     kind, _, name = path.partition("/")
     if kind not in TYPES:
-        raise FhirRefusal(404, "no such type here", code="not-supported", expression=expression)
+        raise FhirRefusal(422, "no such type here", code="not-supported", expression=expression)
     name = unquote(name)
     if name and not ID.fullmatch(name):
         raise FhirRefusal(400, "no logical id", code="value", expression=expression)

@@ -11,6 +11,7 @@ from bridge.domain.errors import (
     DataTypeError,
     DuplicateKey,
     InvalidTransition,
+    RecordInUse,
     RequiredFieldMissing,
     ResourceBusy,
     StorageFull,
@@ -51,6 +52,7 @@ STATUSES: tuple[tuple[type[BridgeError], int], ...] = (
     (UnknownKey, 422),
     (DuplicateKey, 409),
     (InvalidTransition, 409),
+    (RecordInUse, 409),
     (ResourceBusy, 503),
     (StorageFull, 503),
 )
@@ -62,6 +64,7 @@ _CODES: tuple[tuple[type[BridgeError], str], ...] = (
     (UnknownKey, "not-found"),
     (DuplicateKey, "duplicate"),
     (InvalidTransition, "conflict"),
+    (RecordInUse, "conflict"),
     (ResourceBusy, "transient"),
     (StorageFull, "no-store"),
 )

@@ -84,12 +84,19 @@ class FhirServer:
         """Do what is asked. Every error is an answer, too."""
         try:
             user = self._configuration.guard.user_of(request)
-            return self._route(replace(request, user=user))
         except BridgeError as error:
-            return refused(error)
+            return refused(error, "http.authorization")
+        return self._answered(replace(request, user=user))
+
+    def _answered(self, request: Request) -> Answer:
+        try:
+            return self._route(request)
+        except BridgeError as error:
+            return refused(error, _subject_of(request))
         except Exception:
             _log.exception("fhir.failed", extra={"method": request.method})
-            return refused(FhirRefusal(500, "an error of the server; its log tells more"))
+            text = "an error of the server; its log tells more"
+            return refused(FhirRefusal(500, text), _subject_of(request))
 
     # --- routes
 
@@ -245,13 +252,7 @@ class FhirServer:
                 return refused(error)
             headers = {**request.headers, "content-type": JSON_PATCH}
             request = replace(request, body=json.dumps(patch).encode(), headers=headers)
-        try:
-            return self._route(request)
-        except BridgeError as error:
-            return refused(error)
-        except Exception:
-            _log.exception("fhir.failed", extra={"method": request.method})
-            return refused(FhirRefusal(500, "an error of the server; its log tells more"))
+        return self._answered(request)
 
     def _transaction(self, bundle: Json, request: Request, release: Release) -> Answer:
         operations = operations_of(bundle, self._configuration.house.base)
@@ -441,8 +442,20 @@ def _bundle(kind: str, entries: Sequence[Json]) -> Json:
     return {"resourceType": "Bundle", "id": str(uuid.uuid4()), "type": kind, **entry}
 
 
-def refused(error: BridgeError) -> Answer:
-    """Any error as an answer."""
+def refused(error: BridgeError, subject: str = "") -> Answer:
+    """Any error as an answer; `subject` is what it is about where it does not say it itself."""
     refusal = refusal_of(error, expression_of(error))
-    content = outcome(refusal.problems)
-    return Answer(status=refusal.status, content=content, headers=refusal.headers)
+    problems = [
+        each if each.expression else replace(each, expression=_PLACES.get(refusal.status, subject))
+        for each in refusal.problems
+    ]
+    return Answer(status=refusal.status, content=outcome(problems), headers=refusal.headers)
+
+
+_PLACES = {401: "http.authorization", 405: "http.method"}
+
+
+def _subject_of(request: Request) -> str:
+    """The type that a request is about, else the body as such."""
+    head = request.path.strip("/").partition("/")[0]
+    return head if head in TYPES else "Bundle" if head in ("", "Bundle") else "Resource"

@@ -310,6 +310,7 @@ class Writer:
             plan.reference: self._put(plan, entry, binder)
             for plan, entry in zip(plans, entries, strict=True)
         }
+        self._note_projections(plans, pks)
         fresh = self._fresh()
         kept: dict[str, Entity] = {}
         for plan in plans:
@@ -317,12 +318,22 @@ class Writer:
             if entity is None or entity.place.resource is None:
                 raise AssertionError("what was just written can be read")
             pk = pks[plan.reference]
-            self._tx.resources.set_projection(pk, entity.projection)
             version = entity.place.resource.version
             method = "POST" if plan.operation.method == "POST" else "PUT"
             self._add_version(pk, version, entity.tag, method, dump(entity.content))
             kept[plan.reference] = entity
         return kept
+
+    def _note_projections(self, plans: Sequence[_Plan], pks: Mapping[str, int]) -> None:
+        """What the rows look like now that they have their ids."""
+        fresh = self._fresh()
+        for plan in plans:
+            place = fresh.locate(plan.operation.type, plan.id)
+            if place is None or place.kind is None or place.pk is None:
+                continue
+            projected = fresh.projection(place.kind, place.pk)
+            if projected is not None:
+                self._tx.resources.set_projection(pks[plan.reference], dump(projected))
 
     def _fresh(self) -> Library:
         """The library as it is now: it remembers what rows looked like."""

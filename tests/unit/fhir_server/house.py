@@ -61,7 +61,9 @@ class Desk:
         said = {name.replace("_", "-"): value for name, value in headers.items()}
         if body is not None and content_type:
             said.setdefault("content-type", content_type)
-        raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        raw = (
+            body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        )
         return self.server.answer(
             Request(
                 method=method, path=path, query=query, headers=said, body=raw, client="127.0.0.1"
@@ -124,11 +126,7 @@ def request(subject: str, placer: str = "O1", **elements: Any) -> Json:
             "text": "CT head",
         },
         "orderDetail": [
-            {
-                "coding": [
-                    {"system": "http://dicom.nema.org/resources/ontology/DCM", "code": "CT"}
-                ]
-            }
+            {"coding": [{"system": "http://dicom.nema.org/resources/ontology/DCM", "code": "CT"}]}
         ],
         "subject": {"reference": subject},
         "occurrenceDateTime": "2026-01-05T09:00:00Z",
