@@ -17,7 +17,9 @@ ScopeOf = dict[str, list[Segment]]
 
 _WITH_PRIOR_RESULTS = frozenset({"OMG", "OMI"})
 _OF_AN_ORDER = frozenset({"IPC", "ZDS", "TQ1", "TQ2"})
-_ACCESSION, _PROCEDURE, _PLACER, _FILLER = 18, 19, 2, 3
+# Table 0119: observations to follow; nothing said at all is no order either.
+_OF_RESULTS = frozenset({"", "RE", "PR"})
+_ACCESSION, _PROCEDURE, _PLACER, _FILLER, _RESULT_STATUS = 18, 19, 2, 3, 25
 
 
 class SegmentSequenceError(BridgeError):
@@ -67,8 +69,8 @@ def find_orders(message: Message) -> OrderGroups:
         SegmentSequenceError: segments of an order stand before several orders.
     """
     finder = _Finder(message)
-    for segment in message.segments:
-        if not finder.take(segment):
+    for position, segment in enumerate(message.segments):
+        if not finder.take(segment, position):
             break
     groups = finder.groups
     _claim_strays(groups)
@@ -80,6 +82,7 @@ class _Finder:
     """Walks through the segments of a message."""
 
     def __init__(self, message: Message) -> None:
+        self.segments = message.segments
         self.prior_results = message.message_code in _WITH_PRIOR_RESULTS
         self.header: ScopeOf = {}
         self.groups: list[OrderGroup] = []
@@ -87,7 +90,7 @@ class _Finder:
         self.common: ScopeOf = {}
         self.warnings: list[str] = []
 
-    def take(self, segment: Segment) -> bool:
+    def take(self, segment: Segment, position: int) -> bool:
         """Give a segment its place; False when what follows is not ordered."""
         name = segment.name
         if name == "ORC":
@@ -96,7 +99,7 @@ class _Finder:
         elif name == "OBR":
             self._take_request(segment)
         elif name == "PID" and "PID" in self.header:
-            return self._take_further_patient(segment)
+            return self._take_further_patient(segment, position)
         elif name in HEADER_SEGMENTS or self.current is None:
             self.header.setdefault(name, []).append(segment)
         else:
@@ -116,14 +119,32 @@ class _Finder:
         assert self.current is not None  # noqa: S101 - open() has set it
         self.current["OBR"] = [segment]
 
-    def _take_further_patient(self, segment: Segment) -> bool:
-        if self.prior_results and self.groups:
+    def _take_further_patient(self, segment: Segment, position: int) -> bool:
+        following = self.segments[position + 1 :]
+        if self.prior_results and self.groups and not _are_ordered(following):
             self.warnings.append("prior results after the orders were left alone")
             return False
         self.header = {"MSH": self.header["MSH"], "PID": [segment]}
         self.current = None
         self.common = {}
         return True
+
+
+def _are_ordered(following: Iterable[Segment]) -> bool:
+    """Whether what follows a further patient is ordered.
+
+    OMG and OMI have prior results there (v2.5.1 4.4.4), which have no order control or a result
+    status; but some list the orders of several patients.
+    """
+    control = ""
+    for segment in following:
+        if segment.name == "ORC":
+            control = segment.field(1).strip().upper()
+        elif segment.name == "OBR":
+            return control not in _OF_RESULTS and not segment.field(_RESULT_STATUS)
+        elif segment.name == "PID":
+            break
+    return control not in _OF_RESULTS
 
 
 def _claim_strays(groups: list[OrderGroup]) -> None:

@@ -175,6 +175,19 @@ def test_given_prior_results_when_read_then_they_are_not_orders() -> None:
     assert "prior results after the orders were left alone" in found.remarks
 
 
+@pytest.mark.parametrize("kind", ["OMG^O19", "OMI^O23"])
+def test_given_orders_of_several_patients_when_read_then_none_is_taken_for_a_prior_result(
+    kind: str,
+) -> None:
+    other = PID.replace("PID1", "PID2")
+    second = orc(placer="P2", filler="F2")
+    prior = (PID, orc("RE", placer="OLD"), obr(f25="F"))
+
+    found = orders(msh(kind), PID, orc(), obr(), other, second, obr(), *prior)
+
+    assert [event.patient.identifiers[0].value for event in found] == ["PID1", "PID2"]
+
+
 def test_given_two_patients_in_an_orm_when_read_then_each_order_is_its_own_patients() -> None:
     other = PID.replace("PID1", "PID2").replace("Doe", "Roe")
     first, second = orders(msh(), PID, orc(), obr(), other, orc(placer="P2", filler="F2"), obr(2))
