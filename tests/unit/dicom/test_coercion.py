@@ -1,0 +1,175 @@
+"""Given an image and its order, then it says what the order says, and what it said before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from pydicom import Dataset, dcmread
+from pydicom.encaps import encapsulate
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEGBaseline8Bit,
+)
+
+from bridge.dicom.coercion import ImageCoercion
+from bridge.domain.coercion import Coercion, RequestItem
+from bridge.domain.identifiers import Authority, Identifier
+from bridge.domain.order import CodedConcept
+from tests.adapters.dicomweb.conftest import STUDY, file_of, image
+
+CORPUS = Path(__file__).parents[4] / "shared" / "corpus" / "dicom"
+HOSP = Authority("HOSP", "1.2.3", "ISO")
+AT = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
+REQUEST = RequestItem(
+    study_instance_uid=STUDY,
+    rp_id="RP1",
+    accession=Identifier("ACC9", HOSP),
+    description="CT head",
+    code=CodedConcept("CTHEAD", "99HOSP", "CT head"),
+    sps_id="SPS1",
+    sps_description="CT head native",
+    protocol_codes=(CodedConcept("CTHN", "99HOSP", "CT head native"),),
+)
+COERCION = Coercion(
+    patient_id=Identifier("P9", HOSP),
+    other_patient_ids=(Identifier("X1", Authority("OTHER")),),
+    attributes={
+        "PatientName": "TRAN^BINH^THI",
+        "PatientBirthDate": "19800229",
+        "PatientSex": "F",
+    },
+    accession=Identifier("ACC9", HOSP),
+    requests=(REQUEST,),
+)
+
+
+def coerced(content: bytes, coercion: Coercion = COERCION) -> Dataset:
+    return dcmread(BytesIO(ImageCoercion("BRIDGE").apply(content, coercion, AT)))
+
+
+def test_given_another_identity_then_patient_accession_and_requests_are_those_of_the_order() -> (
+    None
+):
+    made = coerced(file_of(image(STUDY, 1, 1)))
+    assert (made.PatientID, made.IssuerOfPatientID) == ("P9", "HOSP")
+    assert made.IssuerOfPatientIDQualifiersSequence[0].UniversalEntityID == "1.2.3"
+    assert made.PatientName == "TRAN^BINH^THI"
+    assert (made.PatientBirthDate, made.PatientSex) == ("19800229", "F")
+    assert made.OtherPatientIDsSequence[0].PatientID == "X1"
+    assert made.AccessionNumber == "ACC9"
+    assert made.IssuerOfAccessionNumberSequence[0].LocalNamespaceEntityID == "HOSP"
+    (item,) = made.RequestAttributesSequence
+    assert (item.RequestedProcedureID, item.ScheduledProcedureStepID) == ("RP1", "SPS1")
+    assert item.StudyInstanceUID == STUDY
+    assert item.RequestedProcedureCodeSequence[0].CodeValue == "CTHEAD"
+    assert item.ScheduledProtocolCodeSequence[0].CodeMeaning == "CT head native"
+
+
+def test_given_values_are_replaced_then_each_is_kept_with_when_and_by_whom() -> None:
+    made = coerced(file_of(image(STUDY, 1, 1)))
+    (original,) = made.OriginalAttributesSequence
+    assert original.AttributeModificationDateTime == "20261124093000+0000"
+    assert (original.ModifyingSystem, original.ReasonForTheAttributeModification) == (
+        "BRIDGE",
+        "COERCE",
+    )
+    (before,) = original.ModifiedAttributesSequence
+    assert (before.PatientID, before.AccessionNumber) == ("P-1", "A-1")
+    assert before.PatientName == "MÜLLER^ANNA"
+    assert before.PatientBirthDate == "19700102"
+    assert "PatientSex" not in before  # it was the same
+    assert list(before.RequestAttributesSequence) == []
+
+
+def test_given_everything_else_then_it_stays_as_it_was() -> None:
+    source = image(STUDY, 1, 1, StudyDescription="as the console says")
+    made = coerced(file_of(source))
+    assert made.PixelData == source.PixelData
+    assert (made.SOPInstanceUID, made.StudyInstanceUID) == (f"{STUDY}.1.1", STUDY)
+    assert made.StudyDescription == "as the console says"
+
+
+def test_given_the_image_says_it_already_then_its_bytes_are_untouched() -> None:
+    content = ImageCoercion("BRIDGE").apply(file_of(image(STUDY, 1, 1)), COERCION, AT)
+    assert ImageCoercion("BRIDGE").apply(content, COERCION, AT) is content
+
+
+def test_given_the_same_change_twice_then_the_bytes_are_the_same() -> None:
+    content = file_of(image(STUDY, 1, 1))
+    assert len({ImageCoercion("BRIDGE").apply(content, COERCION, AT) for _ in range(2)}) == 1
+
+
+def test_given_it_was_changed_before_then_both_changes_are_kept() -> None:
+    content = ImageCoercion("MODALITY").apply(file_of(image(STUDY, 1, 1)), COERCION, AT)
+    other = replace(COERCION, patient_id=Identifier("P10", HOSP))
+    made = coerced(content, other)
+    systems = [item.ModifyingSystem for item in made.OriginalAttributesSequence]
+    assert systems == ["MODALITY", "BRIDGE"]
+    assert made.OriginalAttributesSequence[1].ModifiedAttributesSequence[0].PatientID == "P9"
+
+
+def test_given_several_orders_then_the_accession_stays_and_each_has_its_item() -> None:
+    group = replace(
+        COERCION, accession=None, requests=(REQUEST, replace(REQUEST, rp_id="RP2", sps_id="SPS2"))
+    )
+    made = coerced(file_of(image(STUDY, 1, 1)), group)
+    assert made.AccessionNumber == "A-1"
+    assert [item.RequestedProcedureID for item in made.RequestAttributesSequence] == ["RP1", "RP2"]
+
+
+def test_given_a_name_that_the_images_set_cannot_carry_then_all_of_it_is_in_utf8() -> None:
+    vietnamese = {**COERCION.attributes, "PatientName": "NGUYỄN^ÁNH^VĂN"}
+    source = image(STUDY, 1, 1, StudyDescription="Schädel")
+    made = coerced(file_of(source), replace(COERCION, attributes=vietnamese))
+    assert made.SpecificCharacterSet == "ISO_IR 192"
+    assert made.PatientName == "NGUYỄN^ÁNH^VĂN"
+    assert made.StudyDescription == "Schädel"
+    (original,) = made.OriginalAttributesSequence
+    assert original.ModifiedAttributesSequence[0].PatientName == "MÜLLER^ANNA"
+
+
+@pytest.mark.parametrize(
+    "syntax",
+    [
+        ExplicitVRLittleEndian,
+        ImplicitVRLittleEndian,
+        ExplicitVRBigEndian,
+        DeflatedExplicitVRLittleEndian,
+    ],
+)
+def test_given_any_plain_transfer_syntax_then_it_is_kept(syntax: str) -> None:
+    made = coerced(file_of(image(STUDY, 1, 1), syntax))
+    assert made.file_meta.TransferSyntaxUID == syntax
+    assert made.PatientID == "P9"
+
+
+def test_given_compressed_frames_then_they_are_passed_through() -> None:
+    source = image(STUDY, 1, 1)
+    source.PixelData = encapsulate([b"\xff\xd8frame\xff\xd9"])
+    source["PixelData"].VR = "OB"
+    source["PixelData"].is_undefined_length = True
+    made = coerced(file_of(source, JPEGBaseline8Bit))
+    assert made.PixelData == source.PixelData
+    assert made.file_meta.TransferSyntaxUID == JPEGBaseline8Bit
+
+
+@pytest.mark.parametrize("path", sorted(CORPUS.glob("*")), ids=lambda path: path.name)
+def test_given_images_of_the_world_then_they_are_changed_and_nothing_else_is_lost(
+    path: Path,
+) -> None:
+    source = dcmread(path, force=True)
+    if "TransferSyntaxUID" not in source.get("file_meta", {}) or "SOPInstanceUID" not in source:
+        return  # no DICOM file of an instance: never stored as it is
+    made = coerced(path.read_bytes())
+    assert made.PatientName == "TRAN^BINH^THI"
+    lost = {each.tag for each in source} - {each.tag for each in made}
+    assert not any(tag.element for tag in lost)  # group lengths are of no meaning
+    pixels = source.get("PixelData", b"")
+    assert made.get("PixelData", b"")[: len(pixels)] == pixels  # padded where it was odd
