@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from bridge.fhir.reading import (
     read_deletion,
     read_resources,
 )
+from bridge.fhir.source_server import matches
 from bridge.services.receive_message import InboundMessage, Receipt, Reply
 from bridge.services.transaction import Clock, Store
 
@@ -67,7 +68,7 @@ class SourceIntake:
         Raises:
             BridgeError: something could not be applied now, and may be later.
         """
-        resources = list(_matches(page))
+        resources = list(matches(page))
         known = self._known(resources)
         is_new = [version_of(each) != known.get(reference_of(each)) for each in resources]
         if any(is_new):
@@ -87,7 +88,7 @@ class SourceIntake:
             if entry.resource is not None and (entry.events or entry.error):
                 self._apply(entry, sourced)
                 self._remember(entry.resource)
-        for resource in _matches(page):
+        for resource in matches(page):
             if version_of(resource) != known.get(reference_of(resource)):
                 self._remember(resource)
 
@@ -165,17 +166,6 @@ def updated_at(resource: Json) -> str:
 def _meta(resource: Json) -> Json:
     meta = resource.get("meta")
     return meta if isinstance(meta, dict) else {}
-
-
-def _matches(page: Json) -> Iterator[Json]:
-    """The resources that were asked for; not those included with them."""
-    entries = page.get("entry")
-    for entry in entries if isinstance(entries, list) else ():
-        resource = entry.get("resource") if isinstance(entry, dict) else None
-        search = entry.get("search") if isinstance(entry, dict) else None
-        mode = search.get("mode") if isinstance(search, dict) else "match"
-        if isinstance(resource, dict) and mode == "match":
-            yield resource
 
 
 def _only_new(page: Json, known: Mapping[str, str]) -> Json:

@@ -66,6 +66,8 @@ class SourceServer:
             page = self._page(kind, path)
             yield page
             path = self._next(page)
+            if path is None and (last := _unfinished(page, page_size, since)):
+                since, path = last, self._first(kind, last, page_size, parameters)
         raise TransportError("the server's pages have no end", permanent=False)
 
     def _first(self, kind: str, since: str, page_size: int, parameters: str) -> str:
@@ -152,6 +154,40 @@ class SourceServer:
     def resolver(self) -> SourceResolver:
         """A resolver that asks for each thing once, and knows nothing of later changes."""
         return SourceResolver(self, self._client, self._kinds)
+
+
+def _unfinished(page: Json, page_size: int, since: str) -> str:
+    """From when to ask on, where a server cuts a page short and links to no next one.
+
+    Raises:
+        TransportError: that cannot be told, so that something might be left out.
+    """
+    moments = [_updated_at(each) for each in matches(page)]
+    if len(moments) < page_size or page.get("total") == len(moments):
+        return ""
+    if moments != sorted(moments) or not moments[-1] or moments[-1] == since:
+        raise TransportError(
+            "the server cuts its answers short, without a link to the rest; raise page_size",
+            permanent=False,
+        )
+    return moments[-1]
+
+
+def matches(page: Json) -> Iterator[Json]:
+    """The resources that were asked for; not those included with them."""
+    entries = page.get("entry")
+    for entry in entries if isinstance(entries, list) else ():
+        resource = entry.get("resource") if isinstance(entry, dict) else None
+        search = entry.get("search") if isinstance(entry, dict) else None
+        mode = search.get("mode") if isinstance(search, dict) else "match"
+        if isinstance(resource, dict) and mode == "match":
+            yield resource
+
+
+def _updated_at(resource: Json) -> str:
+    meta = resource.get("meta")
+    found = meta.get("lastUpdated") if isinstance(meta, dict) else ""
+    return found if isinstance(found, str) else ""
 
 
 class SourceResolver:
