@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, str] = {
     "delivery": "records",
     "study": "waiting",
     "order": "waiting",
+    "patient": "patients",
     "worklist": "wire",
     "send": "wire",
     "mapping": "mapping",

@@ -47,6 +47,7 @@ def _list_orders(options: argparse.Namespace) -> int:
             f"placer={row.placer}",
             f"filler={row.filler}",
             f"held: {row.held_reason}" if row.held_reason else "",
+            f"flag: {row.flag}" if row.flag else "",
         )
     return 0
 

@@ -39,13 +39,17 @@ class ListedStudy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedOrder:
-    """An order by its numbers; `held_reason` says why it is on no worklist, empty when it is."""
+    """An order by its numbers; `held_reason` says why it is on no worklist, empty when it is.
+
+    `flag` is what somebody has to look at, though the order stands: its visit was cancelled.
+    """
 
     accession: str
     placer: str
     filler: str
     updated_at: float
     held_reason: str
+    flag: str = ""
 
 
 class Listings:
@@ -69,19 +73,19 @@ class Listings:
     def orders(self, *, held: bool, limit: int) -> tuple[ListedOrder, ...]:
         """Orders, or with `held` only those that are on no worklist for want of something."""
         query = (
-            select(_ORDER.numbers, _ORDER.updated_at, _ORDER.held_reason)
+            select(_ORDER.numbers, _ORDER.updated_at, _ORDER.held_reason, _ORDER.flag)
             .order_by(desc(_ORDER.updated_at), desc(_ORDER.pk))
             .limit(limit)
         )
         if held:
             query = query.where(_ORDER.held_reason != "")
         return tuple(
-            _order(numbers, updated_at, reason)
-            for numbers, updated_at, reason in self._connection.execute(query).all()
+            _order(numbers, updated_at, reason, flag)
+            for numbers, updated_at, reason, flag in self._connection.execute(query).all()
         )
 
 
-def _order(stored: object, updated_at: float, reason: str) -> ListedOrder:
+def _order(stored: object, updated_at: float, reason: str, flag: str) -> ListedOrder:
     numbers = documents.load_numbers(stored)
     return ListedOrder(
         accession=numbers.accession.value if numbers.accession else "",
@@ -89,4 +93,5 @@ def _order(stored: object, updated_at: float, reason: str) -> ListedOrder:
         filler=numbers.filler.value if numbers.filler else "",
         updated_at=updated_at,
         held_reason=reason,
+        flag=flag,
     )

@@ -135,6 +135,11 @@ class PatientMerges:
         query = select(patient_merge).where(concerned).order_by(patient_merge.c.pk)
         return tuple(map(_merge, self._connection.execute(query).all()))
 
+    def newest(self, limit: int) -> tuple[PatientMerge, ...]:
+        """Merges of anybody, the newest first."""
+        query = select(patient_merge).order_by(patient_merge.c.pk.desc()).limit(limit)
+        return tuple(map(_merge, self._connection.execute(query).all()))
+
     def holder_of(self, pk: int) -> int:
         """Who holds what this record held: its survivor, or itself."""
         query = select(patient.c.merged_into).where(patient.c.pk == pk)

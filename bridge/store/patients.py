@@ -105,6 +105,11 @@ class Patients:
             rows = _OWNER_BY_UNIVERSAL_ID.rows(self._connection, named)
         return (rows[0][0], rows[0][1]) if rows else None
 
+    def called(self, value: str) -> tuple[Patient, ...]:
+        """Everybody who is, or once was, called by this value, whatever the authority."""
+        found = _HOLDERS_OF_VALUE.rows(self._connection, {"value": value})
+        return tuple(self.get(pk) for pk in dict.fromkeys(row[0] for row in found))
+
     def is_known(self, identifier: Identifier) -> bool:
         """Whether any patient answers to this identifier; with no authority, by value alone."""
         if identifier.authority:

@@ -242,6 +242,11 @@ def adt_merge(survivor: Patient, retired: Sequence[Patient]) -> str:
     return join(header("ADT^A40^ADT_A39", "2.5.1"), "EVN|A40", *groups)
 
 
+def adt(event: str, *segments: str, version: str = "2.5.1", recorded: str = "") -> str:
+    """An ADT message of these segments after MSH and EVN."""
+    return join(header(f"ADT^{event}", version), f"EVN|{event}|{recorded}".rstrip("|"), *segments)
+
+
 FORMS = {"ORM^O01": orm, "OMG^O19": omg, "OMI^O23": omi}
 
 
