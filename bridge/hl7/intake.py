@@ -94,7 +94,7 @@ class Intake:
         if not batch.messages:
             return self._handle_empty(batch, raw, peer)
         if len(batch.messages) == 1 and not batch.is_wrapped:
-            return self._handle_one(raw, peer, ())
+            return self._handle_one(batch.messages[0], peer, batch.warnings)
         answers = [self._handle_one(message, peer, batch.warnings) for message in batch.messages]
         if self._policy.batch_responses and batch.is_wrapped and any(answers):
             return [write_batch(batch, answers, self._answering.heading().now)]
