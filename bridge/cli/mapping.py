@@ -3,34 +3,47 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
+from bridge.cli.mapping_diff import add_parser
+from bridge.domain.errors import BridgeError
 from bridge.fhir.reading import explanation as fhir
 from bridge.hl7 import explanation as hl7
 from bridge.mapping.documents import read_document
+from bridge.mapping.errors import instead
 from bridge.mapping.fhir_profiles import LANGUAGE, load_fhir_profile
 from bridge.mapping.golden import GoldenResult
 from bridge.mapping.profiles import DEFAULT, load_profile
-from bridge.mapping.shelf import Shelf, default_directory
+from bridge.mapping.shelf import TESTS, Shelf
+from bridge.settings import load
+from bridge.wiring.retelling import Version
 
 
-def add_commands(commands: Any, _common: argparse.ArgumentParser) -> None:
+def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
     """Add the parsers of this command."""
     mapping = commands.add_parser("mapping", help="mapping profiles").add_subparsers(required=True)
-    testing = mapping.add_parser("test", help="run the golden tests beside the profiles")
-    testing.add_argument("files", nargs="*", type=Path, help="*.tests.yaml; all when none is named")
+    testing = mapping.add_parser(
+        "test", parents=[common], help="run the golden tests beside the profiles"
+    )
+    testing.add_argument(
+        "names", nargs="*", help="profiles, or their *.tests.yaml; all when none is named"
+    )
     testing.set_defaults(run=_test)
-    explaining = mapping.add_parser("explain", help="what a profile makes of a message, and why")
+    explaining = mapping.add_parser(
+        "explain", parents=[common], help="what a profile makes of a message, and why"
+    )
     explaining.add_argument("file", type=Path, help="one HL7 v2 message, or JSON of FHIR")
-    explaining.add_argument("--profile", default=DEFAULT)
+    explaining.add_argument("--profile", default=DEFAULT, help="its name, or its YAML file")
     explaining.set_defaults(run=_explain)
+    add_parser(mapping, common)
 
 
 def _test(options: argparse.Namespace) -> int:
-    files = options.files or sorted(default_directory().glob("*.tests.yaml"))
+    shelf = Shelf.of(_own_folder(options))
     failed = count = 0
-    for file in files:
+    for file in [_file(name, shelf) for name in options.names] or shelf.tests():
         for result in _run(file):
             count += 1
             failed += not result.passed
@@ -43,11 +56,30 @@ def _test(options: argparse.Namespace) -> int:
 
 def _explain(options: argparse.Namespace) -> int:
     raw = options.file.read_bytes()
-    if Shelf.of().language(options.profile) == LANGUAGE:
-        print(fhir.explain(load_fhir_profile(options.profile), raw), end="")
+    version = Version.parse(options.profile, _own_folder(options))
+    name, directory = version.name or DEFAULT, version.directory
+    if Shelf.of(directory).language(name) == LANGUAGE:
+        print(fhir.explain(load_fhir_profile(name, directory), raw), end="")
     else:
-        print(hl7.explain(load_profile(options.profile), raw), end="")
+        print(hl7.explain(load_profile(name, directory), raw), end="")
     return 0
+
+
+def _own_folder(options: argparse.Namespace) -> Path | None:
+    """The site's own profiles, where a configuration says so."""
+    return load(options.config, os.environ).mappings
+
+
+def _file(name: str, shelf: Shelf) -> Path:
+    """The tests of a profile, named by the profile or by their file."""
+    path = Path(name)
+    if path.suffix == ".yaml":
+        return path
+    found = shelf.find(f"{name}{TESTS}")
+    if found is None:
+        known = [each.name.removesuffix(TESTS) for each in shelf.tests()]
+        raise BridgeError(f"there are no tests of {name!r}; {instead(name, known)}")
+    return found
 
 
 def _run(file: Path) -> tuple[GoldenResult, ...]:

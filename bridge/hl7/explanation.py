@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from bridge.domain.events import Event
 from bridge.domain.identifiers import Authority
-from bridge.hl7.er7 import read
+from bridge.domain.order import Category, OrderReceived
+from bridge.hl7.er7 import Message, read
 from bridge.hl7.messages import read_message
+from bridge.hl7.order_groups import OrderGroup, find_orders
 from bridge.hl7.reading import Reading, Sender
 from bridge.mapping.description import describe, explain_event
 from bridge.mapping.golden import GoldenResult, Translation, run_golden_tests
@@ -23,13 +27,13 @@ def run_tests(path: Path, directory: Path | None = None) -> tuple[GoldenResult, 
     return run_golden_tests(path, directory or path.parent, translate)
 
 
-def translate(profile: Profile, site: Site, raw: bytes) -> Translation:
+def translate(profile: Profile, site: Site, raw: bytes, encoding: str | None = None) -> Translation:
     """Read a message and put what came of it as plain texts, for a golden test to compare.
 
     Raises:
         BridgeError: the message is refused.
     """
-    reading = _read(profile, site, raw)
+    reading = _read(profile, site, raw, encoding)
     return [describe(event) for event in reading.events]
 
 
@@ -40,10 +44,31 @@ def explain(profile: Profile, raw: bytes, site: Site | None = None) -> str:
         BridgeError: the message is refused.
     """
     reading = _read(profile, site or Site(authority=Authority("SITE")), raw)
-    lines = [line for event in reading.events for line in explain_event(event)]
+    lines = list(_decisions(profile, read(raw), reading.events))
+    lines += [line for event in reading.events for line in explain_event(event)]
     lines += [f"remark: {text}" for text in (*reading.remarks, *reading.warnings)]
     return "\n".join(lines) + "\n"
 
 
-def _read(profile: Profile, site: Site, raw: bytes) -> Reading:
-    return read_message(read(raw), Sender.of(profile, site))
+def _decisions(profile: Profile, message: Message, events: Iterable[Event]) -> Iterator[str]:
+    """Why each order of a message is imaging or not, and what its order control asks for."""
+    groups: dict[str, OrderGroup] | None = None
+    for event in events:
+        if not isinstance(event, OrderReceived):
+            continue
+        if groups is None:
+            groups = {group.location: group for group in find_orders(message).groups}
+        group = groups.get(event.location)
+        if group is not None:
+            verdict = profile.imaging.judge(group.scope, event.control)
+            doubt = "" if verdict.modality_believed else "; its modality is not believed"
+            yield f"{event.location}: {verdict.category.value}: {verdict.reason}{doubt}"
+        if event.category is Category.IMAGING:
+            rule = profile.control_table.rule(event.control, event.status)
+            asked = f"order control {event.control} with {event.status or 'no status'}"
+            why = f" ({rule.reason})" if rule.reason else ""
+            yield f"{event.location}: {asked}: {rule.action.value}, {rule.event.value}{why}"
+
+
+def _read(profile: Profile, site: Site, raw: bytes, encoding: str | None = None) -> Reading:
+    return read_message(read(raw, encoding_override=encoding), Sender.of(profile, site))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, desc, select, update
 
-from bridge.domain.journal import Disposition, JournalEntry
+from bridge.domain.journal import Direction, Disposition, JournalEntry
 from bridge.store.statement import Statement, insert
 from bridge.store.tables import mention, message
 
@@ -16,6 +17,8 @@ _INSERT = insert(
 )
 _LONGEST = 250
 """No identifier is longer; what claims to be one is found by its beginning: indexes have limits."""
+_WRITTEN_TOGETHER = 1000
+"""More rows than these do not overtake each other between their coming and their being written."""
 _INSERT_MENTIONS = insert(mention, mention.c.keys())
 _REPLY = Statement(select(message.c.reply).where(message.c.dedupe_key == bindparam("dedupe_key")))
 
@@ -98,6 +101,38 @@ class Journal:
         """The newest messages."""
         query = select(message).order_by(desc(message.c.pk)).limit(limit)
         return tuple(_row(each) for each in self._connection.execute(query).all())
+
+    def received(
+        self, protocols: Sequence[str], since: float, until: float, after: int, limit: int
+    ) -> tuple[JournalRow, ...]:
+        """The next messages that came in by these protocols, in their order, beyond row `after`."""
+        query = (
+            select(message)
+            .where(
+                message.c.pk > after,
+                message.c.direction == Direction.IN.value,
+                message.c.protocol.in_(protocols),
+                message.c.received_at >= since,
+                message.c.received_at < until,
+            )
+            .order_by(message.c.pk)
+            .limit(limit)
+        )
+        return tuple(_row(each) for each in self._connection.execute(query).all())
+
+    def before(self, moment: float) -> int:
+        """A row that came before a moment, with none beyond it that came much earlier: 0 for none.
+
+        Rows are numbered as they are written, which is nearly as they came.
+        """
+        query = (
+            select(message.c.pk)
+            .where(message.c.received_at >= moment)
+            .order_by(message.c.received_at)
+            .limit(1)
+        )
+        first = self._connection.execute(query).scalar()
+        return 0 if first is None else max(0, int(first) - _WRITTEN_TOGETHER)
 
     def mentioning(self, value: str, limit: int = 100) -> tuple[JournalRow, ...]:
         """The newest messages that mention an identifier, whatever its kind."""

@@ -54,7 +54,7 @@ def build_hl7(core: Core, listener: Hl7Listener, executor: Executor) -> MllpList
     intake = Intake(
         sender=CurrentSender(
             lambda: core.profiles.get(listener.profile),
-            _site(core.settings, listener),
+            site_of(core.settings, listener),
             mode=listener.mode,
             default_mode=core.settings.site.mode,
         ),
@@ -78,7 +78,8 @@ def build_hl7(core: Core, listener: Hl7Listener, executor: Executor) -> MllpList
     )
 
 
-def _site(settings: Settings, listener: Hl7Listener) -> Site:
+def site_of(settings: Settings, listener: Hl7Listener) -> Site:
+    """What the site knows of the sender of a listener."""
     return Site(
         zone=settings.site.timezone,
         authority=Authority(listener.assigning_authority),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -79,3 +80,25 @@ def test_an_identifier_of_absurd_length_is_found_all_the_same(store: SqlStore) -
     assert found(store, long) == []
     pk = add(store, entry)
     assert found(store, long) == [pk]
+
+
+def test_given_messages_of_all_kinds_when_read_again_then_those_that_came_in_their_order(
+    store: SqlStore,
+) -> None:
+    def came(control_id: str, at: float, **changes: Any) -> int:
+        said = {"control_id": control_id, "received_at": at, "dedupe_key": None, **changes}
+        return add(store, replace(ENTRY, **said))
+
+    pks = [came(f"in{number}", 100.0 + number) for number in range(5)]
+    came("out", 103.0, direction=Direction.OUT)
+    came("mpps", 103.0, protocol="dicom")
+
+    def read(since: float, until: float, after: int, limit: int) -> list[str]:
+        asked = (("hl7", "fhir"), since, until, after, limit)
+        return [row.control_id for row in store.read(lambda tx: tx.journal.received(*asked))]
+
+    assert read(0.0, 1e9, 0, 10) == ["in0", "in1", "in2", "in3", "in4"]
+    assert read(101.0, 104.0, 0, 10) == ["in1", "in2", "in3"]
+    assert read(0.0, 1e9, pks[1], 2) == ["in2", "in3"]
+    assert store.read(lambda tx: tx.journal.before(102.0)) < pks[2]
+    assert store.read(lambda tx: tx.journal.before(1e9)) == 0
