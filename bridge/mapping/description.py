@@ -72,6 +72,7 @@ def describe_order(event: OrderReceived) -> dict[str, object]:
         "OccurredAt": event.occurred_at,
         **_describe_numbers(event.numbers),
         **_describe_patient(event.patient),
+        **({"visit": _plain(event.visit)} if event.visit else {}),
         **event.attributes,
         "procedures": [
             {
@@ -107,7 +108,9 @@ def _describe_step(step: StepDetails) -> dict[str, object]:
 
 
 def _describe_patient(patient: PatientDetails) -> dict[str, object]:
-    return {"PatientID": [_write(each) for each in patient.identifiers], **patient.attributes}
+    aliases = {"aliases": [_write(each) for each in patient.aliases]} if patient.aliases else {}
+    identifiers = [_write(each) for each in patient.identifiers]
+    return {"PatientID": identifiers, **aliases, **patient.attributes}
 
 
 def _write(identifier: Identifier | None) -> str:
