@@ -34,7 +34,7 @@ def capability_statement(base: str, release: Release, software: str, *, secured:
         "software": {"name": NAME, "version": software},
         "implementation": {"description": "RIS-PACS bridge", "url": base},
         "fhirVersion": FHIR_VERSIONS[release],
-        "format": ["json", "application/fhir+json"],
+        "format": ["json"],
         "patchFormat": ["application/json-patch+json"],
         "rest": [
             {
