@@ -55,14 +55,16 @@ class Requests:
         return self._profile.status("Intent", resource.text("intent"))["orders"] == "yes"
 
     def root_of(self, request: Element) -> Element:
-        """The request of the order that a request belongs to."""
-        found = request
-        for _ in range(_DEEPEST):
-            parent = next(self._parents(found), None)
-            if parent is None or is_same(parent, request):
+        """The request of the order that a request belongs to; of a circle always the same one."""
+        chain = [request]
+        while len(chain) <= _DEEPEST:
+            parent = next(self._parents(chain[-1]), None)
+            if parent is None:
+                return chain[-1]
+            if any(is_same(parent, each) for each in chain):
                 break
-            found = parent
-        return found
+            chain.append(parent)
+        return min(chain, key=lambda each: each.path)
 
     def group(self, root: Element) -> RequestGroup:
         """The order that begins with this request."""

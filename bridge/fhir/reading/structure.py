@@ -60,7 +60,8 @@ def check_resource(resource: Json, release: Release, at: str = "") -> tuple[Issu
     The resources in a Bundle's entries are not looked into: each is taken or refused on its own.
     """
     kind = resource.get("resourceType")
-    at = at or (kind if isinstance(kind, str) and kind else "Resource")
+    is_name = isinstance(kind, str) and re.fullmatch(r"[A-Za-z]{1,64}", kind)
+    at = at or (str(kind) if is_name else "Resource")
     if not isinstance(kind, str) or not kind:
         return (Issue("structure", at, "resourceType is missing"),)
     if not is_known(kind, release):

@@ -115,8 +115,7 @@ class Values:
 
     def occurred_at(self, resource: Element) -> str:
         """When this version of a resource came about (UTC), where its sender can say so."""
-        kind = str(resource.value.get("resourceType"))
-        found = self.read(Level.ORDER, {"ServiceRequest": [_only_meta(resource)], kind: ()})
+        found = self.read(Level.ORDER, {"OrderRequest": [_only_meta(resource)]})
         return str(found.get("OccurredAt") or "")
 
 
