@@ -80,10 +80,11 @@ class Encoding:
     @cached_property
     def _sequence(self) -> re.Pattern[str]:
         mark = re.escape(self.delimiters.escape)
+        sign = "" if self.delimiters.escape in "+-" else "[+-]?"
         return re.compile(
             rf"(?P<hex>(?:{mark}X(?:[0-9A-Fa-f]{{2}})+{mark})+)"
             rf"|{mark}(?P<name>[FSTREPHN]){mark}"
-            rf"|{mark}\.(?P<format>(?i:br|sp|sk|ce|in|ti|fi|nf))(?P<count>[+-]?\d{{0,4}}){mark}"
+            rf"|{mark}\.(?P<format>(?i:br|sp|sk|ce|in|ti|fi|nf))(?P<count>{sign}\d{{0,4}}){mark}"
         )
 
     @cached_property
@@ -104,9 +105,11 @@ class Encoding:
     def _escapes(self) -> dict[int, str]:
         mark = self.delimiters.escape
         table = {code: f"{mark}X{code:02X}{mark}" for code in range(_FIRST_PRINTABLE)}
-        table[ord("\n")] = f"{mark}.br{mark}"
-        for name in "FSTRE":
-            table[ord(self._names[name])] = f"{mark}{name}{mark}"
+        delimiters = [self._names[name] for name in "FSTRE"]
+        if "." not in delimiters:
+            table[ord("\n")] = f"{mark}.br{mark}"
+        for name, delimiter in zip("FSTRE", delimiters, strict=True):
+            table[ord(delimiter)] = f"{mark}{name}{mark}"
         if self.delimiters.truncation:
             table[ord(self.delimiters.truncation)] = f"{mark}P{mark}"
         return table

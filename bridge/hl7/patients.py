@@ -38,13 +38,16 @@ _PRIOR_PATIENT: Final = (1, 4, 2)
 
 
 def event_of(message: Message) -> str:
-    """The trigger event: MSH-9.2, else what MSH-9.3 or EVN-1 say of it."""
-    if message.trigger_event:
-        return message.trigger_event
-    structure = message.header.field(9, component=3)
+    """The trigger event: MSH-9.2, else EVN-1, else what the structure in MSH-9 tells.
+
+    A structure comes last: A01, A04, A08 and A13 have the same one.
+    """
+    if event := message.header.field(9, component=2).strip().upper():
+        return event
     evn = message.first("EVN")
-    written = structure or (evn.field(1, component=2) or evn.field(1) if evn else "")
-    return written.replace("ADT_", "")
+    written = (evn.field(1, component=2) or evn.field(1)).strip().upper() if evn else ""
+    structure = message.header.field(9, component=3).strip().upper()
+    return (written or message.trigger_event or structure).replace("ADT_", "")
 
 
 def read_patients(message: Message, sender: Sender) -> Reading:

@@ -217,13 +217,21 @@ class Message(Segments):
 
     @property
     def message_code(self) -> str:
-        """MSH-9.1, such as `OMI`."""
-        return self.header.field(9)
+        """MSH-9.1, such as `OMI`; of `OMI_O23`, or of that in MSH-9.3 alone, the first part."""
+        return self._type()[0]
 
     @property
     def trigger_event(self) -> str:
-        """MSH-9.2, such as `O23`."""
-        return self.header.field(9, component=2)
+        """MSH-9.2, such as `O23`; where a structure stands in its place, the second part of it."""
+        return self._type()[1]
+
+    def _type(self) -> tuple[str, str]:
+        """Code and event in capitals, as the tables have them, whatever the sender made of them."""
+        code, event = (self.header.field(9, component=number).strip().upper() for number in (1, 2))
+        if not code:
+            code, event = self.header.field(9, component=3).strip().upper(), ""
+        code, _, written = code.partition("_")
+        return code, event or written
 
     @property
     def version(self) -> str:

@@ -271,3 +271,24 @@ def test_given_escaped_values_when_read_then_they_come_back(field: list[list[str
     for repetition, values in enumerate(field):
         for component, value in enumerate(values, start=1):
             assert order.all("ZZZ")[0].field(1, repetition, component) == value
+
+
+@pytest.mark.parametrize(
+    ("written", "code", "event"),
+    [
+        ("ORM^O01^ORM_O01", "ORM", "O01"),
+        ("ORM^O01", "ORM", "O01"),
+        ("ORM", "ORM", ""),
+        (" orm ^ o01 ", "ORM", "O01"),
+        ("ORM_O01", "ORM", "O01"),
+        ("^^OMI_O23", "OMI", "O23"),
+        ("ADT^A04^ADT_A01", "ADT", "A04"),
+        ("ADT^^ADT_A01", "ADT", ""),
+    ],
+)
+def test_given_any_way_to_write_msh_9_when_read_then_code_and_event_are_told(
+    written: str, code: str, event: str
+) -> None:
+    order = message(f"MSH|^~\\&|A|B|C|D|2024||{written}|M1|P|2.5\r")
+
+    assert (order.message_code, order.trigger_event) == (code, event)

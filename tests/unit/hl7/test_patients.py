@@ -42,6 +42,12 @@ def test_given_evn_when_read_then_it_tells_when_and_what() -> None:
     assert (found.event, found.occurred_at) == ("A08", "20260312010000")
 
 
+def test_given_a_structure_for_the_event_when_read_then_evn_tells_which_it_is() -> None:
+    (found,) = reading(msh("ADT^^ADT_A01"), "EVN|A08|20260312080000", PID).events
+    assert isinstance(found, PatientUpdated)
+    assert found.event == "A08"
+
+
 @pytest.mark.parametrize("event", ["A18", "A34", "A36", "A39", "A40"])
 def test_given_a_merge_of_any_age_when_read_then_survivor_and_retired(event: str) -> None:
     (found,) = reading(msh(f"ADT^{event}"), PID, "MRG|OLD1^^^HOSP^PI").events
