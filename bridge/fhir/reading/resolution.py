@@ -25,10 +25,10 @@ class Document:
         self.resources = tuple(element for element, _ in resources)
         self._resolver = resolver
         self._by_url = {url.lower(): element for element, url in resources if url}
-        self._by_id: dict[str, Element] = {}
+        self._by_id: dict[str, list[Element]] = {}
         for element in self.resources:
             if name := name_of(element):
-                self._by_id.setdefault(name, element)
+                self._by_id.setdefault(name, []).append(element)
         self._base_of = {element.path: _base(url, element) for element, url in resources}
         self._elsewhere: dict[str, Element | None] = {}
         self._referring: dict[tuple[str, str, str], tuple[Element, ...]] = {}
@@ -95,8 +95,15 @@ class Document:
             self._by_url.get(f"{base}/{url}".lower()) if base else None
         )
         if found is None and not url.startswith("urn:"):
-            found = self._by_id.get(_short(url)) if _is_own(url, base) else None
+            found = self._of_same_server(url, base) if _is_own(url, base) else None
         return found or self._from_elsewhere(url)
+
+    def _of_same_server(self, url: str, base: str) -> Element | None:
+        """By type and id; an id means something only at its own server."""
+        for each in self._by_id.get(_short(url), ()):
+            if not base or self._base_of[each.path] in ("", base):
+                return each
+        return None
 
     def _from_elsewhere(self, url: str) -> Element | None:
         if url not in self._elsewhere:

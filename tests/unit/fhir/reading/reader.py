@@ -37,7 +37,7 @@ def identifier(value: str, system: str = "urn:id:HOSP", kind: str = "") -> Json:
     return {**typed, "system": system, "value": value}
 
 
-def patient(name: str = "p", number: str = "P1", **elements: Any) -> Json:
+def patient(name: str = "p", number: str = "P1", /, **elements: Any) -> Json:
     usual = {
         "resourceType": "Patient",
         "id": name,
