@@ -109,7 +109,7 @@ class ElementPath:
                 break
             tokens.append(found)
             end = found.end()
-        if end != len(text) or not tokens or not tokens[0]["name"]:
+        if end != len(text) or not tokens or not tokens[0]["name"] or text[0] == ".":
             raise ValueError(f"{text!r} is not a path such as ServiceRequest.code.text")
         return ElementPath(text, tokens[0]["name"], tuple(map(_step, tokens[1:])))
 
