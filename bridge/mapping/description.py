@@ -22,7 +22,7 @@ def describe(event: Event) -> dict[str, object]:
         case PatientUpdated():
             return {"event": "patient", "type": event.event, **_describe_patient(event.patient)}
         case PatientsMerged():
-            retired = [_write(identifier) for identifier in event.retired]
+            retired = [_write(each) for each in (*event.retired, *event.retired_aliases)]
             return {"event": "merge", "retired": retired, **_describe_patient(event.survivor)}
         case Noted():
             return {"event": "noted", "reason": event.reason}

@@ -85,7 +85,9 @@ def _announced(event: StudyAnnounced) -> Found:
 _MENTIONS: Mapping[type[Event], Callable[[Any], Found]] = {
     OrderReceived: _order,
     PatientUpdated: lambda event: _patient(event.patient),
-    PatientsMerged: lambda event: _patients(*event.survivor.identifiers, *event.retired),
+    PatientsMerged: lambda event: _patients(
+        *event.survivor.identifiers, *event.retired, *event.retired_aliases
+    ),
     PatientsLinked: _linked,
     IdentifiersMoved: lambda event: _patients(*event.patient.identifiers, *event.moved),
     IdentifierChanged: lambda event: _patients(*event.patient.identifiers, *event.previous),

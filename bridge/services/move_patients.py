@@ -173,7 +173,10 @@ class MovePatients:
         visits, orders = _under(tx, source, event) if source else ([], [])
         if not visits and not orders:
             origin.warn(event.location, "nothing is known of what moves")
-            tx.visits.add(_moved_visit(event, target.pk), now)
+            new = _moved_visit(event, target.pk)
+            if any(each.is_called(new.numbers) for each in tx.visits.of_patient(target.pk)):
+                return Disposition.NOTED  # it moved before
+            tx.visits.add(new, now)
             return Disposition.APPLIED
         for visit in visits:
             numbers = _numbers_after(visit.numbers, event)

@@ -32,7 +32,7 @@ def test_golden(result: GoldenResult) -> None:
 
 def test_every_profile_that_comes_with_the_bridge_loads_and_has_golden_tests() -> None:
     assert check_profiles() == []
-    assert set(RESULTS) == set(SHELF.profiles(LANGUAGE))
+    assert set(RESULTS) >= set(SHELF.profiles(LANGUAGE))  # and ihe-adt, further tests of ihe-swf
 
 
 @pytest.mark.parametrize("profile", RESULTS)

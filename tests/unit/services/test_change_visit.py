@@ -69,7 +69,8 @@ def event(
 def placed(visit: str = "", account: str = "", location: str = "", **more: Any) -> OrderReceived:
     """An order that says of its visit what is given."""
     shown = {"CurrentPatientLocation": location, "AdmissionID": visit or account}
-    found = order(**more, **{key: text for key, text in shown.items() if text})
+    said: dict[str, Any] = {key: text for key, text in shown.items() if text}
+    found = order(**more, **said)
     return OrderReceived(
         **{name: getattr(found, name) for name in OrderReceived.__slots__ if name != "visit"},
         visit=numbers(visit, account),
@@ -480,6 +481,14 @@ def test_given_a_move_of_what_nobody_knows_then_the_account_is_kept_and_said_so(
     core.place(moved("P2", "NOBODY", account="ACC1"))
     assert visit_of(core, "P2").numbers == numbers("", "ACC1")
     assert core.warnings() == ["MRG^1^1: nothing is known of what moves"]
+
+
+def test_given_the_same_move_again_then_nothing_changes(core: Core) -> None:
+    core.place(placed("V1", "ACC1"), event(_A.ADMIT, details("V1", None, "ACC1")))
+    core.place(moved("P2", account="ACC1"))
+    before = (visits(core, "P2"), core.worklist())
+    assert core.send(moved("P2", account="ACC1")).disposition is Disposition.NOTED
+    assert (visits(core, "P2"), core.worklist()) == before
 
 
 def test_given_a_published_study_then_it_moves_with_its_order_and_the_ehr_hears(
