@@ -110,12 +110,12 @@ def _request(request: RequestItem) -> Dataset:
         if request.accession.authority:
             item.IssuerOfAccessionNumberSequence = [_issuer(request.accession.authority)]
     item.StudyInstanceUID = request.study_instance_uid
-    item.RequestedProcedureID = request.rp_id[:_LONGEST_SH]
+    item.RequestedProcedureID = request.rp_id
     if request.description:
         item.RequestedProcedureDescription = request.description[:_LONGEST_LO]
     if request.code is not None:
         item.RequestedProcedureCodeSequence = [_code(request.code)]
-    item.ScheduledProcedureStepID = request.sps_id[:_LONGEST_SH]
+    item.ScheduledProcedureStepID = request.sps_id
     if request.sps_description:
         item.ScheduledProcedureStepDescription = request.sps_description[:_LONGEST_LO]
     if request.protocol_codes:

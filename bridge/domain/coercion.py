@@ -14,6 +14,7 @@ from bridge.domain.identifiers import Identifier
 from bridge.domain.order import CodedConcept
 from bridge.domain.patient import Patient
 from bridge.domain.publication import Request
+from bridge.domain.surrogate import LONGEST_LO, LONGEST_SH, shown
 
 _OF_THE_PATIENT = ("PatientName", "PatientBirthDate", "PatientSex")
 
@@ -56,12 +57,20 @@ def coercion_of(patient: Patient, requests: Sequence[Request]) -> Coercion:
     }
     said = {keyword: patient.attributes.get(keyword, "") for keyword in _OF_THE_PATIENT}
     return Coercion(
-        patient_id=patient.patient_id,
-        other_patient_ids=patient.identifiers[1:],
+        patient_id=shown(patient.patient_id, LONGEST_LO),
+        other_patient_ids=tuple(shown(each, LONGEST_LO) for each in patient.identifiers[1:]),
         attributes={keyword: text for keyword, text in said.items() if text},
-        accession=next(iter(accessions.values())) if len(accessions) == 1 else None,
+        accession=_short(next(iter(accessions.values()))) if len(accessions) == 1 else None,
         requests=tuple(item for each in requests for item in _items(each)),
     )
+
+
+def _short(accession: Identifier | None) -> Identifier | None:
+    return accession and shown(accession, LONGEST_SH)
+
+
+def _short_text(identifier: str) -> str:
+    return shown(Identifier(identifier), LONGEST_SH).value
 
 
 def _items(request: Request) -> tuple[RequestItem, ...]:
@@ -70,11 +79,11 @@ def _items(request: Request) -> tuple[RequestItem, ...]:
     return tuple(
         RequestItem(
             study_instance_uid=procedure.study_instance_uid,
-            rp_id=procedure.rp_id,
-            accession=order.numbers.accession,
+            rp_id=_short_text(procedure.rp_id),
+            accession=_short(order.numbers.accession),
             description=procedure.attributes.get("RequestedProcedureDescription", ""),
             code=procedure.code,
-            sps_id=step.sps_id,
+            sps_id=_short_text(step.sps_id),
             sps_description=step.attributes.get("ScheduledProcedureStepDescription", ""),
             protocol_codes=step.protocol_codes,
         )

@@ -131,6 +131,10 @@ class ImageObjects(Protocol):
         """Give the object stored under `key`. Raises OSError."""
 
 
+Present = Callable[[FoundInstance, bytes], bytes]
+"""Makes a stored file say what its order says."""
+
+
 class ImageUnreadable(BridgeError):
     """An instance is in the index, but its object cannot be read."""
 
@@ -140,9 +144,13 @@ class ImageUnreadable(BridgeError):
 class ReadImages:
     """Finds studies, series and instances, and reads instances."""
 
-    def __init__(self, *, store: ImageStore, objects: ImageObjects) -> None:
+    def __init__(
+        self, *, store: ImageStore, objects: ImageObjects, present: Present | None = None
+    ) -> None:
+        """Without `present` images are given as they were received, else as it makes them."""
         self._store = store
         self._objects = objects
+        self._present = present
 
     def patients(self, query: ImageQuery) -> Sequence[FoundPatient]:
         """Patients whose studies match, in order of their Patient IDs."""
@@ -161,7 +169,12 @@ class ReadImages:
         return self._store.read(lambda tx: tx.images.instances(query))
 
     def content(self, instance: FoundInstance) -> bytes:
-        """The DICOM file (PS3.10) as stored. Raises ImageUnreadable."""
+        """The DICOM file (PS3.10), with what its order says of it. Raises ImageUnreadable."""
+        content = self.stored(instance)
+        return content if self._present is None else self._present(instance, content)
+
+    def stored(self, instance: FoundInstance) -> bytes:
+        """The DICOM file as it was received. Raises ImageUnreadable."""
         try:
             return self._objects.get(instance.path)
         except (OSError, ResourceBusy) as error:

@@ -12,16 +12,22 @@ from bridge.domain.patient import Patient
 from bridge.domain.performed_step import PerformedStep
 from bridge.domain.study import RequestAttributes, Study, StudyState
 from bridge.services.performed_orders import is_of
+from bridge.services.present_study import presentation
 from bridge.services.publish_study import PublishStudy
 from bridge.services.surrogates import as_carried, of_study
 from bridge.services.transaction import Transaction
 
 
 class Reconcile:
-    """Matches studies to orders, whichever of the two came first."""
+    """Matches studies to orders, whichever of the two came first.
 
-    def __init__(self, publish: PublishStudy) -> None:
+    With `presents_orders` a matched study is found under what its order says of it, else always
+    under what its images say.
+    """
+
+    def __init__(self, publish: PublishStudy, *, presents_orders: bool = True) -> None:
         self._publish = publish
+        self._presents_orders = presents_orders
 
     def study(self, tx: Transaction, study_instance_uid: str, now: float) -> MatchDecision | None:
         """Decide where a study belongs; None when nothing of it has arrived.
@@ -42,6 +48,7 @@ class Reconcile:
             performed_together=_performed_together(tx, study) or _announced_together(tx, study),
         )
         tx.studies.decide(study.pk, decision, StudyState.AVAILABLE, now)
+        self._present(tx, study_instance_uid)
         if decision.outcome is Outcome.MATCHED:
             kind = EventKind.STUDY_CHANGED if before else EventKind.STUDY_AVAILABLE
             self._publish.announce(tx, study_instance_uid, kind, now)
@@ -78,6 +85,7 @@ class Reconcile:
         for study_instance_uid in tx.studies.of_procedures(procedures):
             if study_instance_uid in told:
                 continue
+            self._present(tx, study_instance_uid)
             self._publish.announce(tx, study_instance_uid, EventKind.STUDY_CHANGED, now)
 
     def again(self, tx: Transaction, orders: Sequence[Order], patient: Patient, now: float) -> None:
@@ -87,6 +95,10 @@ class Reconcile:
         for study_instance_uid in tx.studies.of_procedures(procedures):
             if study_instance_uid not in told:
                 self.study(tx, study_instance_uid, now)
+
+    def _present(self, tx: Transaction, study_instance_uid: str) -> None:
+        presented = presentation(tx, study_instance_uid) if self._presents_orders else None
+        tx.studies.present(study_instance_uid, presented.coercion if presented else None)
 
 
 def candidates(tx: Transaction, study: Study) -> tuple[Candidate, ...]:

@@ -167,6 +167,15 @@ class Dicom:
         default=5000,
         metadata=described(integer(1, 1_000_000), "Most entries that one query is answered with."),
     )
+    coercion: str = field(
+        default="on",
+        metadata=described(
+            choice("on", "off"),
+            "Whether images are found and retrieved with patient, accession number and request as"
+            " their order has them, what they said before kept in Original Attributes Sequence."
+            " The stored files stay as they came.",
+        ),
+    )
     peers: tuple[Peer, ...] = field(
         default=(),
         metadata=described(Items({"": Peer}, named_by="ae_title"), "Devices that call the bridge."),
@@ -236,9 +245,7 @@ class Settings:
     http: Http = field(default_factory=Http, metadata=described(Section(Http), "HTTP."))
     hl7: Hl7 = field(default_factory=Hl7, metadata=described(Section(Hl7), "HL7 v2."))
     dicom: Dicom = field(default_factory=Dicom, metadata=described(Section(Dicom), "DICOM."))
-    fhir: Fhir = field(
-        default_factory=Fhir, metadata=described(Section(Fhir), "The FHIR server.")
-    )
+    fhir: Fhir = field(default_factory=Fhir, metadata=described(Section(Fhir), "The FHIR server."))
     destinations: tuple[Destination, ...] = field(
         default=(),
         metadata=described(

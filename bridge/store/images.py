@@ -46,7 +46,9 @@ class Images:
 
     def _studies_of(self, patient_id: str, issuer: str) -> tuple[FoundStudy, ...]:
         named = (_KEY.patient_id == patient_id, _KEY.issuer_of_patient_id == issuer)
-        statement = select(study).select_from(_STUDIES).where(*named).order_by(study.c.pk)
+        statement = (
+            select(study, _KEY.presented).select_from(_STUDIES).where(*named).order_by(study.c.pk)
+        )
         rows = self._connection.execute(statement).all()
         parts = self._parts([row.pk for row in rows])
         return tuple(_study(row, parts.get(row.pk, [])) for row in rows)
@@ -54,7 +56,11 @@ class Images:
     def studies(self, query: ImageQuery) -> tuple[FoundStudy, ...]:
         """Studies that match, in order of arrival."""
         dialect = self._connection.dialect.name
-        statement = select(study).select_from(_STUDIES).where(*_study_conditions(query, dialect))
+        statement = (
+            select(study, _KEY.presented)
+            .select_from(_STUDIES)
+            .where(*_study_conditions(query, dialect))
+        )
         below = [*_series_conditions(query, dialect), *_instance_conditions(query)]
         if below:
             inner = select(series.c.study_pk).select_from(series.outerjoin(instance)).where(*below)
@@ -204,12 +210,16 @@ def _paged(statement: _Select, query: ImageQuery) -> _Select:
 
 def _study(row: Row[Any], parts: list[_Part]) -> FoundStudy:
     patient_id, patient_name, accession, *_ = row.identity
+    said = dict(row.attributes)
+    if row.presented is not None:
+        patient_id, of_order, attributes = row.presented
+        accession, said = of_order or accession, {**said, **attributes}
     return FoundStudy(
         study_instance_uid=row.study_instance_uid,
         patient_id=documents.load_identifier(patient_id),
-        patient_name=patient_name,
+        patient_name=said.pop("PatientName", patient_name),
         accession=documents.load_identifier(accession),
-        attributes=row.attributes,
+        attributes=said,
         modalities=tuple(sorted({part.modality for part in parts if part.modality})),
         sop_class_uids=tuple(sorted({p.sop_class_uid for p in parts if p.sop_class_uid})),
         series_count=len({part.series_pk for part in parts}),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, literal_column, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.domain.announced_study import StudyAnnounced
+from bridge.domain.coercion import Coercion
 from bridge.domain.matching import MatchDecision, Outcome
 from bridge.domain.study import (
     Arrival,
@@ -23,7 +24,7 @@ from bridge.store import documents, event_documents
 from bridge.store.announced import announced_study, load_announced
 from bridge.store.statement import Statement, insert
 from bridge.store.study_identity import StudyIdentity, dump_identity, load_identity
-from bridge.store.study_keys import study_keys
+from bridge.store.study_keys import add_keys, change_keys, present_keys
 from bridge.store.tables import (
     instance,
     instance_conflict,
@@ -140,7 +141,7 @@ class Studies:
         if row is not None:
             _TOUCH.run(self._connection, {"study_pk": study_pk, "now": arrival.now})
             if row.announced is not None and not self._has_images(study_pk):
-                self._add_keys(study_pk, load_identity(row.identity), row.attributes)
+                add_keys(self._connection, study_pk, load_identity(row.identity), row.attributes)
             self._complete_identity(row, header)
         series_pk = self._series(study_pk, header)
         _INSERT_INSTANCE.run(
@@ -273,6 +274,22 @@ class Studies:
             rows = [{"study_pk": study_pk, "procedure_pk": pk} for pk in decision.procedure_pks]
             self._connection.execute(study_procedure.insert(), rows)
 
+    def decided_at(self, study_pk: int) -> float:
+        """When the last decision on a study was made (unix time); 0 before the first."""
+        query = (
+            select(match_decision.c.decided_at)
+            .where(match_decision.c.study_pk == study_pk)
+            .order_by(match_decision.c.pk.desc())
+            .limit(1)
+        )
+        return float(self._connection.execute(query).scalar() or 0.0)
+
+    def present(self, study_instance_uid: str, coercion: Coercion | None) -> None:
+        """Let a study be found under what its order says, or (None) under what its images say."""
+        row = self._connection.execute(_STUDY_BY_UID, {"uid": study_instance_uid}).one()
+        identity = load_identity(row.identity)
+        present_keys(self._connection, row.pk, identity, row.attributes, coercion)
+
     def _locked(self, uid: str) -> Row[Any] | None:
         return self._connection.execute(_LOCKED_STUDY, {"uid": uid}).first()
 
@@ -294,19 +311,8 @@ class Studies:
         insert_study = study.insert().returning(study.c.pk)
         pk = int(self._connection.execute(insert_study, row).scalar_one())
         identity = StudyIdentity(header.patient_id, header.patient_name, header.accession)
-        self._add_keys(pk, identity, header.attributes)
+        add_keys(self._connection, pk, identity, header.attributes)
         return pk
-
-    def _add_keys(
-        self, study_pk: int, identity: StudyIdentity, attributes: Mapping[str, str]
-    ) -> None:
-        keys = study_keys(
-            patient_id=identity.patient_id,
-            patient_name=identity.patient_name,
-            accession=identity.accession,
-            attributes=attributes,
-        )
-        self._connection.execute(study_key.insert(), {"study_pk": study_pk, **keys})
 
     def _complete_identity(self, row: Row[Any], header: InstanceHeader) -> None:
         """Take from a further instance what the earlier ones did not carry."""
@@ -332,15 +338,7 @@ class Studies:
                 performed_step_uids=[*row.performed_step_uids, *new_steps],
             )
         )
-        keys = study_keys(
-            patient_id=fuller.patient_id,
-            patient_name=fuller.patient_name,
-            accession=fuller.accession,
-            attributes=attributes,
-        )
-        self._connection.execute(
-            update(study_key).where(study_key.c.study_pk == row.pk).values(keys)
-        )
+        change_keys(self._connection, row.pk, fuller, attributes)
 
     def _series(self, study_pk: int, header: InstanceHeader) -> int:
         parameters = {"study_pk": study_pk, "uid": header.series_instance_uid}

@@ -1,12 +1,18 @@
-"""The keys that a study is searched by: how its row is made of what its images say."""
+"""The keys that a study is searched by: what its images say, or what its order does."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import Connection, null, select, update
+
+from bridge.domain.coercion import Coercion
 from bridge.domain.identifiers import Identifier
 from bridge.domain.names import fold_name
+from bridge.store import documents
+from bridge.store.study_identity import StudyIdentity
+from bridge.store.tables import study_key
 
 _TIME_LENGTH = 6
 
@@ -32,6 +38,60 @@ def study_keys(
         "study_description": attributes.get("StudyDescription", ""),
         "referring_physician": fold_name(attributes.get("ReferringPhysicianName", "")),
     }
+
+
+def add_keys(
+    connection: Connection, study_pk: int, identity: StudyIdentity, attributes: Mapping[str, str]
+) -> None:
+    """Let a new study be found under what its images say."""
+    keys = _keys(identity, attributes, None)
+    connection.execute(study_key.insert(), {"study_pk": study_pk, **keys})
+
+
+def change_keys(
+    connection: Connection, study_pk: int, identity: StudyIdentity, attributes: Mapping[str, str]
+) -> None:
+    """Follow what further images say; what an order says stands until it is decided again."""
+    presented = select(study_key.c.presented).where(study_key.c.study_pk == study_pk)
+    if connection.execute(presented).scalar() is None:
+        present_keys(connection, study_pk, identity, attributes, None)
+
+
+def present_keys(
+    connection: Connection,
+    study_pk: int,
+    identity: StudyIdentity,
+    attributes: Mapping[str, str],
+    coercion: Coercion | None,
+) -> None:
+    """Let a study be found under what its order says, or (None) under what its images say."""
+    presented = None
+    if coercion is not None:
+        presented = [
+            documents.dump_identifier(coercion.patient_id),
+            documents.dump_identifier(coercion.accession),
+            dict(coercion.attributes),
+        ]
+    connection.execute(
+        update(study_key)
+        .where(study_key.c.study_pk == study_pk)
+        .values(
+            **_keys(identity, attributes, coercion),
+            presented=null() if presented is None else presented,
+        )
+    )
+
+
+def _keys(
+    identity: StudyIdentity, attributes: Mapping[str, str], coercion: Coercion | None
+) -> dict[str, Any]:
+    said = dict(coercion.attributes) if coercion else {}
+    return study_keys(
+        patient_id=coercion.patient_id if coercion else identity.patient_id,
+        patient_name=said.pop("PatientName", identity.patient_name),
+        accession=(coercion and coercion.accession) or identity.accession,
+        attributes={**attributes, **said},
+    )
 
 
 def _time(text: str) -> str:

@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 from bridge.dicom.worklist_codec import WorklistCodec
 from bridge.domain.delivery import EventKind
 from bridge.domain.identifiers import Authority
+from bridge.mapping.fhir_profiles import FhirProfile
 from bridge.mapping.library import Profiles
 from bridge.mapping.order_control import load_order_control
-from bridge.mapping.profiles import Profile, load_profile
+from bridge.mapping.profiles import Profile
 from bridge.services.commit_storage import CommitStorage
 from bridge.services.complete_study import CompleteStudy
 from bridge.services.event_handlers import event_handlers
@@ -30,6 +31,8 @@ from bridge.settings import Settings
 from bridge.store.database import Database
 from bridge.store.repositories import SqlStore
 from bridge.wiring.images import ImageObjects, open_images
+from bridge.wiring.presentation import build_presentation
+from bridge.wiring.profiles import fhir_profiles, hl7_profiles
 
 
 class Wakers:
@@ -56,6 +59,7 @@ class Core:
 
     settings: Settings
     profiles: Profiles[Profile]
+    fhir_profiles: Profiles[FhirProfile]
     database: Database
     store: SqlStore
     objects: ImageObjects
@@ -81,7 +85,9 @@ def build_core(settings: Settings, destinations: Mapping[str, frozenset[EventKin
         database, deliveries_queued=wakers.deliveries_queued, timer_set=wakers.timer_set
     )
     objects = open_images(settings)
-    reconcile = Reconcile(PublishStudy(destinations))
+    reconcile = Reconcile(
+        PublishStudy(destinations), presents_orders=settings.dicom.coercion == "on"
+    )
     worklist = ProjectWorklist(WorklistCodec())
     complete = CompleteStudy(
         store=store, reconcile=reconcile, settle_seconds=settings.dicom.settle_seconds
@@ -94,11 +100,8 @@ def build_core(settings: Settings, destinations: Mapping[str, frozenset[EventKin
     )
     return Core(
         settings=settings,
-        profiles=Profiles(
-            load_profile,
-            (each.profile for each in settings.hl7.listeners),
-            directory=settings.mappings,
-        ),
+        profiles=hl7_profiles(settings),
+        fhir_profiles=fhir_profiles(settings),
         database=database,
         store=store,
         objects=objects,
@@ -108,7 +111,9 @@ def build_core(settings: Settings, destinations: Mapping[str, frozenset[EventKin
             store=store, handlers=handlers, default_start=_default_start(settings)
         ),
         worklist=QueryWorklist(store),
-        images=ReadImages(store=store, objects=objects),
+        images=ReadImages(
+            store=store, objects=objects, present=build_presentation(settings, store)
+        ),
         commitment=CommitStorage(
             store=store,
             reachable=frozenset(

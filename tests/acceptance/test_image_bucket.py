@@ -31,7 +31,7 @@ def test_given_images_go_to_a_bucket_then_the_loop_closes_and_they_are_retrieved
     hospital = new_hospital(images=f"s3://{s3.bucket}/hosp", bucket=s3.settings())
     order = new_order()
     hospital.place(orm(order))
-    study = scan(order, tmp_path, instances=2)
+    study = scan(order, tmp_path, series=(2,))
     hospital.store(study)
     hospital.published_complete(study)
     kept = [path.read_bytes() for path in stored_files(s3.folder / "hosp")]
@@ -50,7 +50,7 @@ def test_given_the_object_store_is_down_then_images_are_refused_and_kept_once_it
     hospital = new_hospital(images=f"s3://{s3.bucket}", bucket=s3.settings())
     order = new_order()
     hospital.place(orm(order))
-    study = scan(order, tmp_path, instances=1)
+    study = scan(order, tmp_path, series=(1,))
     s3.close()
     refused = hospital.modality().store(study.paths)
     assert not refused.ok

@@ -34,7 +34,7 @@ def test_given_everything_was_stored_then_it_is_committed_to(
 ) -> None:
     order = new_order()
     hospital.place(orm(order))
-    study = scan(order, tmp_path, instances=3)
+    study = scan(order, tmp_path, series=(3,))
     names = uploaded(orthanc, study)
     orthanc.send(*names)
     told = outcome(orthanc, orthanc.commit(*names))
@@ -62,7 +62,7 @@ def test_given_a_file_is_lost_on_disk_then_nothing_is_promised_of_it(
 ) -> None:
     order = new_order()
     hospital.place(orm(order))
-    study = scan(order, tmp_path, instances=1)
+    study = scan(order, tmp_path, series=(1,))
     names = uploaded(orthanc, study)
     orthanc.send(*names)
     lost, *_ = (hospital.bridge.images / study.uid).rglob("*.dcm")

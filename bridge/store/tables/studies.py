@@ -55,6 +55,8 @@ study_key = Table(
     text_column("study_id"),
     text_column("study_description"),
     text_column("referring_physician"),
+    # Patient ID, accession number and attributes as the order has them; nothing when unmatched.
+    Column("presented", JSON),
     Index("ix_study_key_patient_name", "patient_name"),
     Index("ix_study_key_patient_id", "patient_id"),
     Index("ix_study_key_accession_number", "accession_number"),

@@ -41,4 +41,5 @@ def test_studies_received_before_are_found_by_name_and_date(empty: Database) -> 
         "study_id": "",
         "study_description": "",
         "referring_physician": "",
+        "presented": None,
     }

@@ -47,6 +47,7 @@ def upgrade() -> None:
         "study_key",
         sa.Column("study_pk", PK, autoincrement=False, nullable=False),
         *(sa.Column(name, TEXT, server_default="", nullable=False) for name in _COLUMNS),
+        sa.Column("presented", sa.JSON(), nullable=True),
         sa.ForeignKeyConstraint(["study_pk"], ["study.pk"], name=op.f("fk_study_key_study_pk")),
         sa.PrimaryKeyConstraint("study_pk", name=op.f("pk_study_key")),
     )

@@ -1,0 +1,54 @@
+"""Present a study as its order says it is: the identity it is found by, and its images' header."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bridge.domain.coercion import Coercion, coercion_of
+from bridge.services.publish_study import gather, subject_of
+from bridge.services.transaction import Store, Transaction
+
+_LONGEST_AGE = 1.0  # seconds: a retrieval of a thousand images looks a few times, not each time
+_MOST_REMEMBERED = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Presentation:
+    """What a study's images are to say, and since when (unix time): when it was decided."""
+
+    coercion: Coercion
+    decided_at: float
+
+
+def presentation(tx: Transaction, study_instance_uid: str) -> Presentation | None:
+    """How a matched study is presented; None for one that is matched to nothing: as received."""
+    published = gather(tx, subject_of(study_instance_uid), "")
+    if published is None:
+        return None
+    return Presentation(
+        coercion=coercion_of(published.patient, published.requests),
+        decided_at=tx.studies.decided_at(published.study.pk),
+    )
+
+
+class Presentations:
+    """Looks presentations up, and remembers each for a moment."""
+
+    def __init__(self, store: Store, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._clock = clock
+        self._known: OrderedDict[str, tuple[float, Presentation | None]] = OrderedDict()
+
+    def of(self, study_instance_uid: str) -> Presentation | None:
+        """How a study is presented now, at most a second ago. Raises ResourceBusy."""
+        now = self._clock()
+        known = self._known.get(study_instance_uid)
+        if known is not None and 0 <= now - known[0] < _LONGEST_AGE:
+            return known[1]
+        found = self._store.read(lambda tx: presentation(tx, study_instance_uid))
+        self._known[study_instance_uid] = (now, found)
+        while len(self._known) > _MOST_REMEMBERED:
+            self._known.popitem(last=False)
+        return found
