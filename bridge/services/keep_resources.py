@@ -56,6 +56,9 @@ class Term:
 class Resources(Protocol):
     """Resources as received."""
 
+    def hold(self, name: str) -> None:
+        """Wait until nobody else holds this name, and hold it until the transaction ends."""
+
     def get(self, type_: str, id_: str) -> Resource | None:
         """By type and logical id, deleted ones too."""
 

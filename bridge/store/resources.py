@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, false, select, update
+from sqlalchemy import Connection, Row, delete, false, select, text, update
+from sqlalchemy.dialects import postgresql
 
 from bridge.services.find_records import RecordKind
 from bridge.services.keep_resources import Resource, Term, Version
@@ -14,12 +15,19 @@ from bridge.store.tables import resource, resource_term, resource_version
 _LONGEST = 500
 """Values are compared up to here: an index cannot hold a longer one."""
 
+_HOLD = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 4))")
+
 
 class Resources:
     """Implements `services.keep_resources.Resources` on one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+
+    def hold(self, name: str) -> None:
+        """Wait until nobody else holds this name; on SQLite nobody does: there is one writer."""
+        if self._connection.dialect.name == postgresql.dialect.name:
+            self._connection.execute(_HOLD, {"name": name})
 
     def get(self, type_: str, id_: str) -> Resource | None:
         """By type and logical id, deleted ones too."""

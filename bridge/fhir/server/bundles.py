@@ -36,10 +36,11 @@ def told_in(bundle: Json, library: Library) -> Told:
     names: dict[str, str] = {}
     for index, entry in entries_of(bundle):
         resource = entry.get("resource")
-        if not isinstance(resource, dict) or resource.get("resourceType") not in TYPES:
+        kind = str(resource.get("resourceType")) if isinstance(resource, dict) else ""
+        if not isinstance(resource, dict) or kind not in TYPES:
             continue
         full_url = str(entry.get("fullUrl") or f"urn:uuid:{uuid.uuid4()}")
-        kind, name = resource["resourceType"], resource.get("id")
+        name = resource.get("id")
         if isinstance(name, str) and name:
             names[f"{kind}/{name}"] = full_url
         present = known_by_identifier(library, resource)

@@ -177,5 +177,5 @@ def _header(name: str) -> Json:
 
 
 def _prefer() -> Json:
-    values = ["return=minimal", "return=representation", "return=OperationOutcome"]
+    values = ["return=representation", "return=OperationOutcome"]
     return {"name": "Prefer", "in": "header", "schema": {"enum": values}}

@@ -27,7 +27,7 @@ def read_patch(body: bytes) -> list[Any]:
     if not isinstance(found, list) or len(found) > _MOST_OPERATIONS:
         raise _no_patch("it is not a list of operations, or too long a one")
     for each in found:
-        known = isinstance(each, dict) and each.get("op") in _OPERATIONS
+        known = isinstance(each, dict) and str(each.get("op")) in _OPERATIONS
         if not known or not isinstance(each.get("path"), str):
             raise _no_patch("each operation has an `op` of RFC 6902 and a `path`")
     return found

@@ -218,7 +218,7 @@ class FhirServer:
             raise FhirRefusal(
                 400, "what is posted to the base is a Bundle", expression="resourceType"
             )
-        kind = bundle.get("type")
+        kind = str(bundle.get("type"))
         if kind == "batch":
             return self._batch(bundle, request)
         if kind == "transaction":

@@ -184,6 +184,8 @@ class Writer:
     def _matching(self, operation: Operation, criteria: str) -> Entity | None:
         pairs = parse_qsl(criteria.partition("?")[2] or criteria, keep_blank_values=True)
         query = read_query(TYPES[operation.type], pairs, strict=True)
+        # Two at once that find nothing must not both create.
+        self._tx.resources.hold(f"{operation.type}?{sorted(query.used)}")
         where = operation.expression
         return conditional(Searcher(self._library), query, where)
 

@@ -53,7 +53,17 @@ def serving(desk: Desk) -> Iterator[str]:
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
-    database = Database(f"sqlite:///{tmp_path / 'bridge.db'}")
+    yield from _served(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One server for all tests of a module."""
+    yield from _served(tmp_path_factory.mktemp("lasting"))
+
+
+def _served(directory: Path) -> Iterator[Served]:
+    database = Database(f"sqlite:///{directory / 'bridge.db'}")
     schema.upgrade(database)
     core = Core(database, start="20260105080000")
     desk = Desk(core)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from tests.unit.fhir_server.house import Desk, patient, request
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from bridge.store.database import Database
+from tests.unit.fhir_server.house import MRN, ORDERS, Desk, patient, request
 from tests.unit.fhir_server.searches import SEARCHES
 from tests.unit.services.core import Core, order
 
@@ -53,3 +57,25 @@ def test_characters_that_a_database_cannot_hold_are_refused(core: Core) -> None:
     desk = Desk(core)
     assert desk.ask("GET", "Patient?identifier=%00").status in (200, 400, 422)
     assert desk.ask("GET", "Patient/a%00").status == 404
+
+
+def test_of_many_conditional_creates_at_once_one_creates(
+    open_database: Callable[[], Database],
+) -> None:
+    desks = [Desk(Core(open_database(), start="20260105080000")) for _ in range(2)]
+    someone = desks[0].post(patient("P2"))
+
+    def ask(number: int) -> list[int]:
+        desk = desks[number % 2]
+        first = desk.ask("POST", "Patient", patient(), if_none_exist=f"identifier={MRN}|P1")
+        ordered = request(f"Patient/{someone['id']}")
+        where = f"identifier={ORDERS}|O1"
+        second = desk.ask("POST", "ServiceRequest", ordered, if_none_exist=where)
+        return [first.status, second.status]
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(ask, range(16)))
+    for each in zip(*statuses, strict=True):
+        assert sorted(each) == [200] * 15 + [201]
+    assert len(desks[0].ids("Patient")) == 2
+    assert len(desks[1].ids("ServiceRequest")) == 1
