@@ -36,8 +36,8 @@ __all__ = [
 ORDER_STARTS: Final = ("ORC", "OBR")
 _PATIENT_NAME: Final = 5
 _QUESTION_IN_WORD: Final = re.compile(r"\w\?+\w")
-_BLANK: Final = " \t\0\x0b\x1c"
-_FRAMING: Final = "\r\0\x0b\x1c"
+_BLANK: Final = " \t"
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 def read(raw: bytes, *, encoding_override: str | None = None, fallback: str = UTF_8) -> Message:
@@ -52,7 +52,7 @@ def read(raw: bytes, *, encoding_override: str | None = None, fallback: str = UT
     """
     decoded = decode(raw, override=encoding_override, fallback=fallback)
     warnings = list(decoded.warnings)
-    lines = _split_lines(decoded.text, warnings)
+    lines = _split_lines(_without_controls(decoded.text, warnings), warnings)
     separator, characters = _read_delimiters(lines[0])
     delimiters, warning = parse_delimiters(separator, characters)
     if warning:
@@ -92,6 +92,14 @@ def group(message: Segments, starts: Sequence[str] = ORDER_STARTS) -> Grouping:
     return Grouping(Segments(header), tuple(Segments(members) for members in groups))
 
 
+def _without_controls(text: str, warnings: list[str]) -> str:
+    """Control characters mean nothing in ER7, and neither databases nor other formats hold them."""
+    if not _CONTROL.search(text):
+        return text
+    warnings.append("control characters were taken out of the text")
+    return _CONTROL.sub("", text)
+
+
 def _split_lines(text: str, warnings: list[str]) -> list[str]:
     """Split at any line end; the first line is not blank unless all are."""
     if "\n" in text:
@@ -99,7 +107,7 @@ def _split_lines(text: str, warnings: list[str]) -> list[str]:
         warnings.append(f"segments end with {'CR and LF' if mixed else 'LF'} instead of CR")
         text = text.replace("\r\n", "\r").replace("\n", "\r")
     text = text.lstrip(_BLANK + "\r\ufeff")
-    whole = text.rstrip(_FRAMING)
+    whole = text.rstrip("\r")
     if not text.startswith("\r", len(whole)):
         warnings.append("the last segment does not end with CR")
     return whole.split("\r")

@@ -15,6 +15,8 @@ _TRUNCATION: Final = "#"
 _UTF_8: Final = CharacterSet(UTF_8)
 _MOST_BLANKS: Final = 99
 _FIRST_PRINTABLE: Final = 0x20
+# What neither a database nor another format holds; line ends and tabs are text.
+_NO_CONTROLS: Final = {code: None for code in range(_FIRST_PRINTABLE) if chr(code) not in "\t\n\r"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +130,8 @@ class Encoding:
         for character_set in (self.character_set, _UTF_8):
             text = character_set.decode(raw)
             if REPLACEMENT not in text:
-                return text
-        return raw.decode(WINDOWS_LATIN, "replace")
+                return text.translate(_NO_CONTROLS)
+        return raw.decode(WINDOWS_LATIN, "replace").translate(_NO_CONTROLS)
 
 
 @lru_cache(maxsize=256)

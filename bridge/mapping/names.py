@@ -112,8 +112,8 @@ def _choose_repetitions(segment: Segment, field: int, count: int) -> Sequence[in
     for wanted in (("L",), ("D", "")):
         if found := [index for index, kind in enumerate(types) if kind in wanted]:
             # The other scripts of a name often lack the type.
-            others = [index for index, kind in enumerate(types) if not kind and index not in found]
-            return [*found, *(i for i in others if segment.field(field, i, _XPN_REPRESENTATION))]
+            untyped = [index for index, kind in enumerate(types) if not kind and "" not in wanted]
+            return [*found, *(i for i in untyped if segment.field(field, i, _XPN_REPRESENTATION))]
     usable = [index for index, kind in enumerate(types) if kind not in _UNUSABLE_TYPES]
     return [index for index in usable if types[index] == types[usable[0]]] if usable else ()
 

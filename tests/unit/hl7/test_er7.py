@@ -273,6 +273,15 @@ def test_given_escaped_values_when_read_then_they_come_back(field: list[list[str
             assert order.all("ZZZ")[0].field(1, repetition, component) == value
 
 
+def test_given_control_characters_when_read_then_they_are_no_text() -> None:
+    order = message(header() + "\rPID|||||Do\0e^J\x01a\x1bne\rNTE|1||a\tb\n")
+
+    assert order.get("PID-5") == "Doe"
+    assert order.get("PID-5.2") == "Jane"
+    assert order.get("NTE-3") == "a\tb"
+    assert "control characters were taken out of the text" in order.warnings
+
+
 @pytest.mark.parametrize(
     ("written", "code", "event"),
     [
