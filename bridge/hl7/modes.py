@@ -75,16 +75,18 @@ USUAL_CODES: Final[Mapping[Refusal, AcknowledgementCode]] = {
 
 
 def mode_of(message: Message) -> Mode:
-    """Read MSH-15 and MSH-16; one alone is valued means that the other is never (2.14.9.15).
+    """Read MSH-15 and MSH-16; when one alone is valued, the other is never (2.14.9.15).
 
-    A value outside table 0155 asks for something: it always gets it. Acknowledgements themselves
+    Both or neither should be: who says NE in one of them and nothing in the other has not asked to
+    be told nothing, and is answered in original mode. A value outside table 0155 asks for
+    something: it always gets it. Acknowledgements themselves
     are acknowledged only by who asks for that, and by no application: or two systems would thank
     each other for ever.
     """
     accept, application = message.header.field(15), message.header.field(16)
     if message.message_code in _ACKNOWLEDGEMENTS:
         return Mode(True, _condition(accept), Condition.NEVER)
-    if not accept and not application:
+    if {accept, application} <= {"", "NE"} and "" in (accept, application):
         return ORIGINAL
     return Mode(True, _condition(accept), _condition(application))
 
