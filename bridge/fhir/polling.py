@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from threading import Event, Lock
@@ -184,6 +184,7 @@ class Poller:
         self._threads = ThreadPoolExecutor(
             max_workers=max(len(self._sources), 1), thread_name_prefix="poll"
         )
+        self._asked: Future[None] | None = None
 
     def start(self) -> None:
         """Let a timer run for each source; one that runs already, here or elsewhere, goes on."""
@@ -219,7 +220,12 @@ class Poller:
             self._store.transact(lambda tx: tx.timers.finish(fired))
             return
         source.hold(fired)
-        self._threads.submit(self._ask, source, fired)
+        self._asked = self._threads.submit(self._ask, source, fired)
+
+    def wait(self) -> None:
+        """Wait until the question that was asked last is answered."""
+        if self._asked is not None:
+            self._asked.result()
 
     def _ask(self, source: PolledSource, fired: FiredTimer) -> None:
         try:

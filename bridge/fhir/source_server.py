@@ -157,13 +157,13 @@ class SourceServer:
 
 
 def _unfinished(page: Json, page_size: int, since: str) -> str:
-    """From when to ask on, where a server cuts a page short and links to no next one.
+    """From when to ask on, where a server that knows no links cuts its answer short.
 
     Raises:
         TransportError: that cannot be told, so that something might be left out.
     """
     moments = [_updated_at(each) for each in matches(page)]
-    if len(moments) < page_size or page.get("total") == len(moments):
+    if page.get("link") or len(moments) < page_size or page.get("total") == len(moments):
         return ""
     if moments != sorted(moments) or not moments[-1] or moments[-1] == since:
         raise TransportError(
@@ -215,7 +215,9 @@ class SourceResolver:
     def referring(self, kind: str, element: str, reference: str) -> Sequence[Json]:
         """Resources that refer to one, of the types that the server is asked for."""
         parameter = _PARAMETERS.get((kind, element))
-        if parameter is None or kind not in self._kinds:
+        # Requests have others below them only where Tasks are their steps, too.
+        asked_with = "Task" if kind == "ServiceRequest" else kind
+        if parameter is None or asked_with not in self._kinds:
             return ()
         try:
             return self._client.search(kind, f"{parameter}={quote(reference, safe='')}")

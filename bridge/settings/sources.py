@@ -101,7 +101,8 @@ class FhirSource(OrderSource):
         default=("ServiceRequest",),
         metadata=described(
             Values(choice(*POLLED)),
-            "Types of resource it is asked for. What they refer to is read with them.",
+            "Types of resource it is asked for. What they refer to is read with them. With `Task`,"
+            " requests are read in two levels and with their steps.",
         ),
     )
     parameters: str = field(
