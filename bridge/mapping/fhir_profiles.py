@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bridge.domain.identifiers import Authority
-from bridge.domain.sender_options import SenderOptions
+from bridge.domain.sender_options import OverlongIds, SenderOptions
 from bridge.mapping.chain import ProfileDocument, TableFinder, read_chain
 from bridge.mapping.documents import Node
 from bridge.mapping.element_imaging import ElementImagingRules, compile_element_imaging
@@ -68,7 +68,7 @@ class FhirProfile:
             filler=self.authorities.get("filler", site.filler),
             resources=self.authorities.get("resources", site.resources),
             local_scheme=site.local_scheme,
-            keeps_overlong=site.keeps_overlong,
+            keeps_overlong=self.options.overlong_ids is OverlongIds.SURROGATE,
         )
 
     def status(self, kind: str, code: str) -> Mapping[str, str]:

@@ -31,7 +31,7 @@ from bridge.wiring.hl7_answers import build_return_connections
 from bridge.wiring.http import Checks, build_http
 from bridge.wiring.images import bucket_check
 from bridge.wiring.profile_watch import ProfileWatch
-from bridge.wiring.sources import build_poller, fhir_sources, notifiers, source_profiles
+from bridge.wiring.sources import build_poller, fhir_sources, notifiers
 
 log = logging.getLogger(__name__)
 
@@ -69,8 +69,7 @@ class Bridge:
             queue, pace = AcknowledgementOutbox(self.core.store), Pace(lanes=1)
             self._returns = Dispatcher(queue, returns, time.time, self._owner, pace=pace)
             self._commitment = build_commitment_dispatcher(self.core, self._owner)
-            profiles = source_profiles(settings)
-            self._poller = build_poller(self.core, profiles)
+            self._poller = build_poller(self.core)
             self._timekeeper = Timekeeper(
                 store=self.core.store,
                 clock=time.time,
@@ -83,7 +82,7 @@ class Bridge:
                 self._commitment.wake,
             )
             self.core.wakers.timers.append(self._timekeeper.wake)
-            self._profile_watch = ProfileWatch(self.core.profiles, profiles)
+            self._profile_watch = ProfileWatch(self.core.profiles, self.core.fhir_profiles)
             self._dicom: DicomServer = build_dicom(self.core)
             self._dicom_is_up = False
             self._listeners = AsyncListeners(self.core, bound, self._build_http)

@@ -23,7 +23,7 @@ from bridge.fhir.server.order_resources import Site
 from bridge.fhir.server.security import Guard
 from bridge.fhir.server.service import FhirServer, FhirServerConfiguration
 from bridge.fhir.server.site_endpoint import endpoint_id, keep_endpoints
-from bridge.mapping.fhir_profiles import FhirProfile, load_fhir_profile
+from bridge.mapping.fhir_profiles import FhirProfile
 from bridge.mapping.library import Profiles
 from bridge.mapping.source import Site as SiteOfSender
 from bridge.services.answer_request import AnswerRequest
@@ -41,7 +41,7 @@ def build_fhir_routes(core: Core) -> list[BaseRoute]:
     settings = core.settings
     release = Release(settings.fhir.version)
     base = f"{settings.http.public_url.rstrip('/')}/fhir"
-    sender_of = _senders(settings)
+    sender_of = _senders(settings, core.fhir_profiles)
     site = Site(systems=_systems(settings, sender_of), zone=settings.site.timezone)
     access = images_access(settings)
     configuration = FhirServerConfiguration(
@@ -82,11 +82,10 @@ def images_access(settings: Settings) -> Access:
     )
 
 
-def _senders(settings: Settings) -> Callable[[Release], FhirSender]:
+def _senders(
+    settings: Settings, profiles: Profiles[FhirProfile]
+) -> Callable[[Release], FhirSender]:
     names = {Release.R4: settings.fhir.profile, Release.R5: settings.fhir.profile_r5}
-    profiles: Profiles[FhirProfile] = Profiles(
-        load_fhir_profile, names.values(), directory=settings.mappings
-    )
     site = SiteOfSender(
         zone=settings.site.timezone,
         authority=Authority(settings.site.assigning_authority),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,15 +14,14 @@ from bridge.fhir.reading import explanation as fhir
 from bridge.hl7 import explanation as hl7
 from bridge.mapping.difference import Described
 from bridge.mapping.fhir_profiles import LANGUAGE as FHIR
-from bridge.mapping.fhir_profiles import load_fhir_profile
 from bridge.mapping.profiles import LANGUAGE as HL7
-from bridge.mapping.profiles import load_profile
 from bridge.mapping.shelf import Shelf
 from bridge.mapping.source import Site
 from bridge.settings import Settings
 from bridge.store.journal import JournalRow
 from bridge.store.repositories import SqlStore
 from bridge.wiring.edges import site_of
+from bridge.wiring.profiles import LOADERS
 from bridge.wiring.sources import fhir_sources
 
 BATCH = 200
@@ -95,10 +94,7 @@ class Retelling:
 
     def _profile(self, language: str, name: str) -> Any:
         if (language, name) not in self._loaded:
-            load: Callable[[str, Path | None], Any] = (
-                load_fhir_profile if language == FHIR else load_profile
-            )
-            self._loaded[language, name] = load(name, self.version.directory)
+            self._loaded[language, name] = LOADERS[language](name, self.version.directory)
         return self._loaded[language, name]
 
 

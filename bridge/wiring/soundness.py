@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 from bridge.domain.errors import BridgeError
 from bridge.mapping.errors import ProfileError
-from bridge.mapping.profiles import check_profiles, load_profile
+from bridge.mapping.profiles import load_profile
+from bridge.mapping.shelf import Shelf
 from bridge.settings import Origin, Problem, Settings, Source
 from bridge.wiring.hl7_answers import tls_problems
 from bridge.wiring.images import is_bucket, open_bucket
+from bridge.wiring.profiles import LOADERS, named_profiles
 
 
 def unsound(settings: Settings) -> tuple[Problem, ...]:
@@ -32,21 +34,21 @@ def _profiles(settings: Settings) -> Iterator[Problem]:
         origin = settings.provenance.get("mappings", Origin(Source.DEFAULT))
         what = f"there is no folder {settings.mappings}"
         yield Problem(origin, "mappings", what, "create it, or remove the key")
-    missing: set[str] = set()
-    for index, listener in enumerate(settings.hl7.listeners):
-        path = f"hl7.listeners[{index}].profile"
+    told: set[str] = set()
+    named = {(each.name, each.language): each.key for each in named_profiles(settings)}
+    shelf = Shelf.of(settings.mappings)
+    others = {(name, shelf.language(name)): "" for name in shelf.profiles()}
+    for (name, language), key in (others | named).items():
         try:
-            load_profile(listener.profile, settings.mappings)
+            LOADERS.get(language, load_profile)(name, settings.mappings)
         except ProfileError as error:
-            missing.add(str(error))
-            yield _problem(error, settings.provenance.get(path), path)
-    for each in check_profiles(settings.mappings):
-        if str(each) not in missing:
-            yield _problem(each, None, "")
+            if str(error) not in told:
+                told.add(str(error))
+                yield _problem(error, settings.provenance.get(key), key)
 
 
 def _problem(error: ProfileError, origin: Origin | None, path: str) -> Problem:
-    """Point at the listener when its profile is not there, else into the profile itself."""
+    """Point at who names a profile when it is not there, else into the profile itself."""
     if origin is not None and error.problem.startswith("no profile"):
         return Problem(origin, path, error.problem, error.fix)
     place = Origin(Source.FILE, error.file, error.line)

@@ -13,7 +13,7 @@ from bridge.fhir.reading import FhirSender
 from bridge.fhir.releases import Release
 from bridge.fhir.source_intake import Sourced, SourceIntake
 from bridge.fhir.source_server import SourceServer
-from bridge.mapping.fhir_profiles import FhirProfile, load_fhir_profile
+from bridge.mapping.fhir_profiles import FhirProfile
 from bridge.mapping.library import Profiles
 from bridge.mapping.source import Site
 from bridge.settings import FhirSource, Settings
@@ -27,15 +27,9 @@ def fhir_sources(settings: Settings) -> tuple[FhirSource, ...]:
     return tuple(each for each in settings.sources if isinstance(each, FhirSource) and each.enabled)
 
 
-def source_profiles(settings: Settings) -> Profiles[FhirProfile]:
-    """The profiles of the sources. Raises ProfileError for one that cannot be used."""
-    names = {each.profile for each in fhir_sources(settings)}
-    return Profiles(load_fhir_profile, names, directory=settings.mappings)
-
-
-def build_poller(core: Core, profiles: Profiles[FhirProfile]) -> Poller:
+def build_poller(core: Core) -> Poller:
     """Everything that asks."""
-    sources = [_source(core, each, profiles) for each in fhir_sources(core.settings)]
+    sources = [_source(core, each) for each in fhir_sources(core.settings)]
     return Poller(sources, store=core.store, clock=time.time)
 
 
@@ -62,11 +56,11 @@ def source_server(source: FhirSource) -> SourceServer:
     return SourceServer(client, source.url, source.resources)
 
 
-def _source(core: Core, source: FhirSource, profiles: Profiles[FhirProfile]) -> PolledSource:
+def _source(core: Core, source: FhirSource) -> PolledSource:
     intake = SourceIntake(
         name=source.name,
         peer=source.url,
-        sourced=_sourced(core.settings, source, profiles),
+        sourced=_sourced(core.settings, source, core.fhir_profiles),
         messages=core.messages,
         store=core.store,
         clock=time.time,

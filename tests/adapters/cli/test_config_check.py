@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bridge.cli import main
+from tests.adapters.cli.conftest import Site
 
 
 def check(text: str, directory: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
@@ -76,3 +77,18 @@ def test_given_no_file_then_what_was_examined_is_told(
     monkeypatch.delenv("BRIDGE_CONFIG", raising=False)
     assert main(["config", "check"]) == 0
     assert "No file is named: the defaults and the environment hold." in capsys.readouterr().out
+
+
+def test_given_a_fhir_profile_that_is_not_there_then_its_key_is_named(site: Site) -> None:
+    site.configuration["fhir"] = {"profile": "fhir-r9"}
+    code, told = site.run("config", "check")
+    assert code == 2
+    assert "fhir.profile" in told
+    assert "no profile 'fhir-r9'" in told
+
+
+def test_given_a_folder_of_profiles_that_is_not_there_then_it_says_so(site: Site) -> None:
+    site.configuration["mappings"] = str(site.directory / "none")
+    code, told = site.run("config", "check")
+    assert code == 2
+    assert "there is no folder" in told
