@@ -8,7 +8,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from urllib.parse import quote
 
-from starlette.routing import BaseRoute
+from fastapi import APIRouter
 
 from bridge.domain.errors import BridgeError
 from bridge.domain.identifiers import Authority
@@ -17,14 +17,12 @@ from bridge.fhir.identifiers import IdentifierSystems
 from bridge.fhir.imaging_study import Rendering
 from bridge.fhir.reading import FhirSender
 from bridge.fhir.releases import Release
-from bridge.fhir.server.application import FhirApplication, fhir_routes
+from bridge.fhir.server.application import FhirApplication, fhir_router
 from bridge.fhir.server.library import House
 from bridge.fhir.server.order_resources import Site
 from bridge.fhir.server.security import Guard
 from bridge.fhir.server.service import FhirServer, FhirServerConfiguration
 from bridge.fhir.server.site_endpoint import endpoint_id, keep_endpoints
-from bridge.mapping.fhir_profiles import FhirProfile
-from bridge.mapping.library import Profiles
 from bridge.mapping.source import Site as SiteOfSender
 from bridge.services.answer_request import AnswerRequest
 from bridge.settings import Settings
@@ -33,8 +31,8 @@ from bridge.wiring.core import Core
 _log = logging.getLogger(__name__)
 
 
-def build_fhir_routes(core: Core) -> list[BaseRoute]:
-    """The routes of the FHIR server, at `/fhir`; our own Endpoint is written down.
+def build_fhir_router(core: Core) -> APIRouter:
+    """The FHIR server, at `/fhir`; our own Endpoint is written down.
 
     Raises ProfileError when a mapping profile cannot be loaded.
     """
@@ -69,7 +67,7 @@ def build_fhir_routes(core: Core) -> list[BaseRoute]:
     except BridgeError as error:  # the database is away: everything else says so, too
         _log.warning("fhir.endpoint_not_kept", extra={"reason": error.message})
     application = FhirApplication(server, release=release, max_body=settings.fhir.max_body_bytes)
-    return fhir_routes(application)
+    return fhir_router(application)
 
 
 def images_access(settings: Settings) -> Access:
@@ -82,16 +80,15 @@ def images_access(settings: Settings) -> Access:
     )
 
 
-def _senders(
-    settings: Settings, profiles: Profiles[FhirProfile]
-) -> Callable[[Release], FhirSender]:
+def _senders(core: Core) -> Callable[[Release], FhirSender]:
+    settings = core.settings
     names = {Release.R4: settings.fhir.profile, Release.R5: settings.fhir.profile_r5}
     site = SiteOfSender(
         zone=settings.site.timezone,
         authority=Authority(settings.site.assigning_authority),
         local_scheme=f"99{settings.site.name}"[:16],
     )
-    return lambda release: FhirSender.of(profiles.get(names[release]), site, release)
+    return lambda release: FhirSender.of(core.fhir_profiles.get(names[release]), site, release)
 
 
 def _systems(settings: Settings, sender_of: Callable[[Release], FhirSender]) -> IdentifierSystems:

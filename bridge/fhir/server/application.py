@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from fastapi import APIRouter, Response
+from fastapi import Request as HttpRequest
 from fastapi.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect
-from starlette.requests import Request as HttpRequest
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
-from starlette.types import Receive, Scope, Send
 
 from bridge.fhir.releases import Release
 from bridge.fhir.server.exchange import Answer, Request, content_type
@@ -17,6 +17,10 @@ from bridge.fhir.server.service import FhirServer, refused
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 _BODILESS = frozenset({204, 304})
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
 
 class FhirApplication:
@@ -33,32 +37,36 @@ class FhirApplication:
         self._release = release
         self._max_body = max_body
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        http = HttpRequest(scope, receive)
+        http = HttpRequest(scope)
         try:
-            body = await self._body(http)
+            body = await self._body(http, receive)
         except FhirRefusal as refusal:
-            await self._response(Request(method="GET", path=""), refused(refusal, "Resource"))(
-                scope, receive, send
-            )
+            request, answer = Request(method="GET", path=""), refused(refusal, "Resource")
+            await self._response(request, answer)(scope, receive, send)
             return
-        except ClientDisconnect:
-            return
+        if body is None:
+            return  # nobody waits for an answer
         request = _request(http, body)
         answer = await run_in_threadpool(self._server.answer, request)
         await self._response(request, answer)(scope, receive, send)
 
-    async def _body(self, http: HttpRequest) -> bytes:
+    async def _body(self, http: HttpRequest, receive: Receive) -> bytes | None:
+        """The whole body; None when the client went away before its end."""
         length = http.headers.get("content-length", "")
         if length.isdigit() and int(length) > self._max_body:
             raise self._too_long()
         body = bytearray()
-        async for chunk in http.stream():
-            body += chunk
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            body += message.get("body", b"")
             if len(body) > self._max_body:
                 raise self._too_long()
-        return bytes(body)
+            if not message.get("more_body", False):
+                return bytes(body)
 
     def _too_long(self) -> FhirRefusal:
         headers = {"Connection": "close"}
@@ -87,9 +95,13 @@ class FhirApplication:
         return content_type(release)
 
 
-def fhir_routes(application: FhirApplication, prefix: str = "/fhir") -> list[BaseRoute]:
-    """The routes to be added to an application: the base itself, and all below it."""
-    return [Route(prefix, application), Route(prefix + "/{path:path}", application)]
+def fhir_router(application: FhirApplication, prefix: str = "/fhir") -> APIRouter:
+    """The base itself, and all below it, with every method there is."""
+    router = APIRouter()
+    for path in (prefix, prefix + "/{path:path}"):
+        # What is no function is an ASGI application of its own, and gets every method.
+        router.add_route(path, application)  # type: ignore[arg-type]
+    return router
 
 
 def _request(http: HttpRequest, body: bytes) -> Request:

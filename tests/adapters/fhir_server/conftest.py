@@ -14,7 +14,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from bridge.fhir.server.application import FhirApplication, fhir_routes
+from bridge.fhir.server.application import FhirApplication, fhir_router
 from bridge.store import schema
 from bridge.store.database import Database
 from tests.peers.process import wait_until
@@ -39,7 +39,7 @@ class Served:
 def serving(desk: Desk) -> Iterator[str]:
     """Serve on a port of the system's choice; gives the base address."""
     app = FastAPI(openapi_url=None)
-    app.router.routes.extend(fhir_routes(FhirApplication(desk.server, max_body=MAX_BODY)))
+    app.include_router(fhir_router(FhirApplication(desk.server, max_body=MAX_BODY)))
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
