@@ -13,7 +13,7 @@ from bridge.fhir.notifications import Notifier, notification_router
 from bridge.services.overview import ReadOverview
 from bridge.store.overview import schema_problem
 from bridge.wiring.core import Core
-from bridge.wiring.fhir_server import build_fhir_routes
+from bridge.wiring.fhir_server import build_fhir_router
 
 Checks = Mapping[str, Callable[[], str]]
 """What readiness depends on: name → a call that gives the problem in words, empty when fine."""
@@ -35,7 +35,7 @@ def build_http(
         ),
         prefix="/dicom-web",
     )
-    app.router.routes.extend(build_fhir_routes(core))
+    app.include_router(build_fhir_router(core))
     app.include_router(notification_router(notifying), prefix="/fhir-notifications")
     app.include_router(
         status_router(
