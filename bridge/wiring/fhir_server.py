@@ -39,7 +39,7 @@ def build_fhir_router(core: Core) -> APIRouter:
     settings = core.settings
     release = Release(settings.fhir.version)
     base = f"{settings.http.public_url.rstrip('/')}/fhir"
-    sender_of = _senders(settings, core.fhir_profiles)
+    sender_of = _senders(core)
     site = Site(systems=_systems(settings, sender_of), zone=settings.site.timezone)
     access = images_access(settings)
     configuration = FhirServerConfiguration(
