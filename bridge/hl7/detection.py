@@ -233,10 +233,12 @@ class _Evidence:
     def _guess(self, warnings: list[str]) -> CharacterSet | None:
         """The site's set, the country's, that of Vietnamese before Unicode; else Latin letters."""
         site = character_set(self._fallback)
-        if site.fits(self._raw):
-            return site
-        if self._is_partly_utf_8():
+        fits_site = site.fits(self._raw)
+        # A set of single bytes fits anything, also UTF-8 with a letter cut at a length limit.
+        if self._is_partly_utf_8() and not (fits_site and site.codec in _MULTI_BYTE):
             return None
+        if fits_site:
+            return site
         country = self._fields[_COUNTRY] if len(self._fields) > _COUNTRY else b""
         for codec in _OF_COUNTRY.get(country.decode("latin-1").strip().upper(), ()):
             if CharacterSet(codec).fits(self._raw):

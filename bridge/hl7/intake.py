@@ -20,6 +20,7 @@ from bridge.hl7.acknowledgement import parse
 from bridge.hl7.answering import USUAL_POLICY, Answering, AnswerPolicy
 from bridge.hl7.batch import Batch, split
 from bridge.hl7.batch_response import write_batch
+from bridge.hl7.characters import UTF_8
 from bridge.hl7.er7 import Message, read
 from bridge.hl7.errors import HeaderMissing
 from bridge.hl7.links import Peer
@@ -66,18 +67,22 @@ class Intake:
         messages: Messages,
         clock: Callable[[], float],
         encoding_override: str | None = None,
+        encoding_default: str | None = None,
         policy: AnswerPolicy = USUAL_POLICY,
     ) -> None:
         """Take what is known of the sender.
 
         `sender` is asked for each message, since profiles change; `clock` gives Unix time in
-        seconds; `encoding_override` is the character set believed before MSH-18; `policy` says how
-        the sender wants to be answered.
+        seconds; `encoding_override` is the character set believed before MSH-18, and
+        `encoding_default` the one for text of which MSH-18 says nothing; `policy` says how the
+        sender wants to be answered.
         """
         self._current = sender
         self._messages = messages
         self._clock = clock
-        self._encoding_override = encoding_override
+        self._read = partial(
+            read, encoding_override=encoding_override, fallback=encoding_default or UTF_8
+        )
         self._policy = policy
         self._answering = Answering(policy, clock, lambda: self._sender.site.zone)
 
@@ -103,7 +108,7 @@ class Intake:
     def refuse(self, raw: bytes, error: BridgeError, peer: Peer) -> list[bytes]:
         """Journal and answer what the link could not take, of which `raw` is the beginning."""
         try:
-            message = read(raw, encoding_override=self._encoding_override)
+            message = self._read(raw)
         except BridgeError:
             message = None
         return self._refuse(message, raw, peer, error)
@@ -124,7 +129,7 @@ class Intake:
     def _handle_one(self, raw: bytes, peer: Peer, warnings: tuple[str, ...]) -> list[bytes]:
         message = None
         try:
-            message = read(raw, encoding_override=self._encoding_override)
+            message = self._read(raw)
             said = self._apply(message, raw, peer, warnings)
         except BridgeError as error:
             return self._refuse(message, raw, peer, error, warnings)

@@ -130,6 +130,14 @@ class Hl7Listener:
             "Character set to decode with, whatever MSH-18 says; for senders that say it wrong.",
         ),
     )
+    default_character_set: str | None = field(
+        default=None,
+        metadata=described(
+            Value(HL7_CHARACTER_SET, optional=True),
+            "Character set to try first for text beyond ASCII that is not UTF-8, where MSH-18 says"
+            " nothing of it.",
+        ),
+    )
     acknowledgements: str = field(
         default=SAME_CONNECTION,
         metadata=described(

@@ -60,6 +60,7 @@ def build_hl7(core: Core, listener: Hl7Listener, executor: Executor) -> MllpList
         ),
         messages=core.messages,
         encoding_override=listener.character_set,
+        encoding_default=listener.default_character_set,
         clock=time.time,
         policy=answer_policy(listener),
     )

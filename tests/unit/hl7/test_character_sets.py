@@ -399,3 +399,18 @@ def test_given_any_bytes_under_any_label_when_read_then_nothing_is_lost_in_silen
     assert unicodedata.is_normalized("NFC", decoded.text)
     if "\ufffd" in decoded.text and b"\xef\xbf\xbd" not in raw:
         assert any("replaced" in warning for warning in decoded.warnings)
+
+
+def test_given_a_default_of_the_sender_when_nothing_is_labelled_then_it_comes_before_guesses() -> (
+    None
+):
+    raw = message("", encode("Nguyễn^Ánh", "TCVN3"))
+
+    assert read(raw, fallback="8859/5").all("PID")[0].text(5) != "Nguyễn^Ánh"
+    assert read(raw, fallback="TCVN3").all("PID")[0].text(5) == "Nguyễn^Ánh"
+
+
+def test_given_a_default_of_single_bytes_when_a_letter_is_cut_then_the_rest_stays_utf_8() -> None:
+    raw = message("", "Nguyễn Văn Ánh".encode() + b"\xe1\xba")
+
+    assert read(raw, fallback="windows-1258").all("PID")[0].text(5) == "Nguyễn Văn Ánh\ufffd"
