@@ -212,6 +212,11 @@ def test_given_a_wrong_character_set_when_checked_then_the_term_is_suggested(
             "bridge.yaml:1: http.port: port 11112 is already taken by dicom.port",
         ),
         (
+            "hl7: {listeners: [{name: a, acknowledgements: return_connection,"
+            " return_connection: {host: h}}]}",
+            "hl7.listeners[0].acknowledgements: has no address: return_connection.port is missing",
+        ),
+        (
             "dicom: {host: 0.0.0.0, port: 8080}",
             "dicom.port: port 8080 is already taken by http.port",
         ),
