@@ -5,9 +5,15 @@ from __future__ import annotations
 import struct
 from importlib.metadata import version
 
+from bridge.domain.errors import DataTypeError
+
 _PREAMBLE = b"\0" * 128 + b"DICM"
 _VERSION = struct.pack("<HH2sHL", 0x0002, 0x0001, b"OB", 0, 2) + b"\0\1"
 _HEAD = struct.Struct("<HH2sH").pack
+_ELEMENT_HEAD = struct.Struct("<xxH2sH").unpack_from
+_LONG = struct.Struct("<L").unpack_from
+_LONG_VRS = frozenset({b"OB", b"OW", b"SQ", b"UN", b"UT"})
+_TRANSFER_SYNTAX_UID = 0x0010
 _GROUP_LENGTH = struct.Struct("<HH2sHL").pack
 # Made once by UUID (PS3.5 B.2), so that files tell which software wrote them.
 IMPLEMENTATION_CLASS_UID = "2.25.60842393051889828945849782483714434735"
@@ -37,3 +43,35 @@ def _element(number: int, vr: bytes, text: str) -> bytes:
     if len(value) & 1:
         value += b"\0" if vr == b"UI" else b" "
     return _HEAD(0x0002, number, vr, len(value)) + value
+
+
+def with_preamble(content: bytes) -> bytes:
+    """The file with its preamble, which some writers leave out.
+
+    pydicom does unless it is asked to enforce the file format, and with it PyPI's dicomweb-client.
+    """
+    bare = content[128:132] != b"DICM" and content[:2] == b"\x02\x00"
+    return _PREAMBLE + content if bare else content
+
+
+def split_file(content: bytes) -> tuple[str, int]:
+    """Give the transfer syntax of a DICOM file, and where its data set begins.
+
+    Raises:
+        DataTypeError: it has no preamble, or no file meta information that says the syntax.
+    """
+    if content[128:132] != b"DICM":
+        raise DataTypeError("not a DICOM file: DICM is missing after the preamble")
+    position, syntax = len(_PREAMBLE), ""
+    while content[position : position + 2] == b"\x02\x00":
+        number, vr, length = _ELEMENT_HEAD(content, position)
+        value = position + 8
+        if vr in _LONG_VRS:
+            (length,) = _LONG(content, value)
+            value += 4
+        if number == _TRANSFER_SYNTAX_UID:
+            syntax = content[value : value + length].decode("ascii", "replace").rstrip("\0 ")
+        position = value + length
+    if not syntax or position > len(content):
+        raise DataTypeError("the file meta information does not say the transfer syntax")
+    return syntax, position

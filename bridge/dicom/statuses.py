@@ -98,6 +98,12 @@ _LONGEST_COMMENT = 64  # Error Comment (0000,0902) is LO
 _log = logging.getLogger(__name__)
 
 
+def code_of(error: Exception, table: Table) -> Status:
+    """The status of an error; one that nobody foresaw is the table's last."""
+    found = (code for kind, code in table.items() if isinstance(error, kind))
+    return next(found, table[BridgeError])
+
+
 def failure(error: Exception, table: Table, peer: str) -> Dataset:
     """Say what went wrong: to the peer as a status with its comment, to the log with the reason.
 

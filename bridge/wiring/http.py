@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping
 from fastapi import FastAPI
 
 from bridge.console.status import Status, status_router
+from bridge.dicom.configuration import DicomConfiguration
 from bridge.dicomweb.router import wado_router
+from bridge.dicomweb.store import stow_router
 from bridge.fhir.notifications import Notifier, notification_router
 from bridge.services.overview import ReadOverview
 from bridge.store.overview import schema_problem
@@ -28,10 +30,13 @@ def build_http(
     """
     site = core.settings.site
     app = FastAPI(title="bridge", docs_url=None, redoc_url=None, openapi_url=None)
+    dicom_web = f"{core.settings.http.public_url.rstrip('/')}/dicom-web"
+    stow = stow_router(core.instances, dicom_web, longest=DicomConfiguration.maximum_message)
+    app.include_router(stow, prefix="/dicom-web")
     app.include_router(
         wado_router(
             core.images,
-            base_url=f"{core.settings.http.public_url.rstrip('/')}/dicom-web",
+            base_url=dicom_web,
         ),
         prefix="/dicom-web",
     )

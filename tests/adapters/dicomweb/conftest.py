@@ -20,6 +20,7 @@ from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
 from bridge.dicom.header import read_header
 from bridge.dicomweb.router import wado_router
+from bridge.dicomweb.store import stow_router
 from bridge.services.complete_study import CompleteStudy
 from bridge.services.publish_study import PublishStudy
 from bridge.services.read_images import ReadImages
@@ -82,7 +83,7 @@ class Archive:
         complete = CompleteStudy(
             store=store, reconcile=Reconcile(PublishStudy({})), settle_seconds=60
         )
-        self._instances = ReceiveInstance(
+        self.instances = ReceiveInstance(
             store=store, objects=self.objects, complete=complete, clock=time.time
         )
         self.images = ReadImages(store=store, objects=self.objects)
@@ -95,7 +96,7 @@ class Archive:
         content = file_of(dataset, syntax)
         start = 132 + 12 + int.from_bytes(content[140:144], "little")  # after the file meta group
         header = read_header(content[start:], syntax)
-        self._instances.receive(header, content, hashlib.sha256(content).hexdigest(), "CT01")
+        self.instances.receive(header, content, hashlib.sha256(content).hexdigest(), "CT01")
         return content
 
 
@@ -118,7 +119,9 @@ def url(archive: Archive) -> Iterator[str]:
     listener = socket.create_server(("127.0.0.1", 0))
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     app = FastAPI()
-    app.include_router(wado_router(archive.images, f"{address}/dicom-web"), prefix="/dicom-web")
+    base = f"{address}/dicom-web"
+    app.include_router(stow_router(archive.instances, base, longest=100_000), prefix="/dicom-web")
+    app.include_router(wado_router(archive.images, base), prefix="/dicom-web")
     app.include_router(wado_router(archive.images), prefix="/nameless")
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
