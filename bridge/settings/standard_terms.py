@@ -10,8 +10,8 @@ from bridge.settings.terms import Term, UnfitValueError, instead, parse_text
 _LONGEST_AE_TITLE = 16  # bytes, PS3.5 table 6.2-1
 _CODE_STRING = re.compile(r"[A-Z0-9_ ]{1,16}")
 
-# PS3.3 tables C.12-2 to C.12-5, without ISO_IR 203, for which Python's DICOM library has no codec.
-_PARTS = ("100", "101", "109", "110", "144", "127", "126", "138", "148", "166", "13")
+# PS3.3 tables C.12-2 to C.12-5.
+_PARTS = ("100", "101", "109", "110", "144", "127", "126", "138", "148", "203", "166", "13")
 _WITHOUT_EXTENSIONS = tuple(f"ISO_IR {part}" for part in ("6", *_PARTS))
 _WITH_EXTENSIONS = tuple(f"ISO 2022 IR {part}" for part in ("6", *_PARTS, "87", "159", "149", "58"))
 _ALONE = ("ISO_IR 192", "GB18030", "GBK")
@@ -27,8 +27,7 @@ _NICKNAMES = {
     "iso88595": "ISO_IR 144",
     "ascii": "ISO_IR 6",
     "usascii": "ISO_IR 6",
-    "isoir203": "ISO_IR 192",
-    "iso885915": "ISO_IR 192",
+    "iso885915": "ISO_IR 203",
     "gb2312": "GB18030",
     "tis620": "ISO_IR 166",
 }

@@ -187,7 +187,7 @@ def test_given_an_unfit_value_when_checked_then_it_is_explained(content: str, me
         ("latin1", "did you mean ISO_IR 100?"),
         ("8859/1", "did you mean ISO_IR 100?"),
         ("ISO IR 101", "did you mean ISO_IR 101?"),
-        ("ISO_IR 203", "did you mean ISO_IR 192?"),
+        ("ISO-8859-15", "did you mean ISO_IR 203?"),
         ("klingon", "use ISO_IR 192 (UTF-8), ISO_IR 100 (Latin-1) or ISO_IR 6 (ASCII)"),
         (r"ISO_IR 100\ISO 2022 IR 87", "use only ISO 2022 terms"),
         (r"\ISO_IR 192", "ISO_IR 192, GB18030 and GBK stand alone"),
