@@ -6,10 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bridge.dicom.charsets import character_set as specific_character_set
 from bridge.hl7.characters import character_set
 from bridge.settings.reference import write_reference
 from bridge.settings.schema import Section, walk
-from bridge.settings.standard_terms import HL7_CHARACTER_SETS
+from bridge.settings.standard_terms import _SINGLE, HL7_CHARACTER_SETS
 from bridge.settings.tree import Settings
 
 REPOSITORY = Path(__file__).parents[3]
@@ -37,3 +38,12 @@ def test_given_the_module_when_run_then_it_prints_the_documentation() -> None:
 def test_given_every_hl7_character_set_when_configured_then_the_decoder_knows_it() -> None:
     for label in HL7_CHARACTER_SETS:
         assert character_set(label).codec, label
+
+
+def test_given_every_specific_character_set_when_configured_then_answers_can_be_written_in_it() -> (
+    None
+):
+    for terms in (*_SINGLE, r"\ISO 2022 IR 87\ISO 2022 IR 159", r"ISO 2022 IR 13\ISO 2022 IR 87"):
+        chosen = specific_character_set(terms)
+        assert chosen.encode("ASCII") == b"ASCII"
+        assert (not chosen.terms) == (terms in {"ISO_IR 6", "ISO 2022 IR 6"}), terms
