@@ -13,6 +13,21 @@ _LONGEST_AE, _LONGEST_SH, _LONGEST_LO = 16, 16, 64
 _CODE_STRING = re.compile(r"[A-Z0-9 _]{1,16}")
 _WHOLE_DAY = 24 * 60
 
+COLUMNS = {
+    "scheme": "With a code's coding system (the component two after it), empty for any.",
+    "modality": "A term of the table `modalities` (DICOM PS3.3 C.7.3.1.1.1).",
+    "description": "At most 64 characters; taken where the message has none.",
+    "station_ae_titles": "AE titles, `\\` between several; empty: any station of the modality.",
+    "station_names": "At most 16 characters each, `\\` between several.",
+    "location": "At most 16 characters.",
+    "protocol": "`VALUE^MEANING^SCHEME`.",
+    "minutes": "How long the step takes: the worklist shows when it ends.",
+    "body_part": "Body Part Examined (PS3.16 annex L), in capitals.",
+    "beside": "In a table of words: what else may be spoken of in the same text.",
+    "decides": "In a table of words: `no` for words that are no sign of imaging by themselves.",
+}
+"""Columns of code tables that have a meaning wherever they stand, and what they hold."""
+
 Check = Callable[[str], str]
 """What is wrong with one value, and what to write instead; empty when nothing is."""
 

@@ -19,7 +19,14 @@ class SegmentCondition(Protocol):
         """Whether it does."""
 
 
-_KEYS = ("message", "version", "present", "absent", "sender")
+WHEN_KEYS = {
+    "message": "Message types and events, such as `[OMI^O23, ORM]`.",
+    "version": "Versions as MSH-12 says them.",
+    "sender": "A regular expression that the sending application (MSH-3) must hold.",
+    "present": "Segments (`ZDS`) or values (`ZDS-1`), one of which must be there.",
+    "absent": "Segments or values that must not be there.",
+}
+"""The keys of `when`, and what each asks for."""
 
 
 def parse_place(node: Node) -> Place:
@@ -46,7 +53,7 @@ def parse_when(node: Node) -> Condition:
     Its keys are `message` (OMI^O23), `version` (2.5.1), `sender` (a pattern on MSH-3), `present`
     and `absent` (segments or values).
     """
-    entries = node.entries(_KEYS)
+    entries = node.entries(WHEN_KEYS)
     tests: list[Condition] = []
     if "message" in entries:
         tests.append(_message_is(frozenset(entries["message"].texts)))

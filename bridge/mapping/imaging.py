@@ -39,18 +39,19 @@ class Verdict:
 
 
 _Rule = Callable[[Scope, str], "Verdict | None"]
-_KEYS = (
-    "is",
-    "because",
-    "control",
-    "present",
-    "path",
-    "match",
-    "table",
-    "column",
-    "where",
-    "words",
-)
+RULE_KEYS = {
+    "is": "`imaging`, `other`, or `doubtful`: imaging whose modality code may mean something else.",
+    "because": "The reason, in words; `bridge mapping explain` and the journal show it.",
+    "control": "Order controls (ORC-1) the rule is for; all when not said.",
+    "present": "Segments or values, one of which must be there.",
+    "path": "Fields whose values are held against `match`, `table` or `words`.",
+    "match": "A regular expression to find in a value, in any case.",
+    "table": "A code table that holds the value.",
+    "column": "With `table` and without `is`: the column that says imaging, other or doubtful.",
+    "words": "A table of words, such as `imaging-words`, one of which is in the value.",
+    "where": "Which segments count, as for rows.",
+}
+"""The keys of a rule, and what each says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def compile_imaging(nodes: Sequence[Node], tables: Tables) -> ImagingRules:
 
 
 def _compile_rule(node: Node, tables: Tables) -> _Rule:
-    entries = node.entries(_KEYS)
+    entries = node.entries(RULE_KEYS)
     if "because" not in entries:
         raise node.error("a rule without `because`", "say why in a few words")
     because = entries["because"].text

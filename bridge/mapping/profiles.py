@@ -21,21 +21,22 @@ from bridge.mapping.targets import TARGETS, Level
 
 DEFAULT = "ihe-swf"
 LANGUAGE = "hl7"
-_KEYS = frozenset(
-    (
-        "profile",
-        "extends",
-        "about",
-        "tables",
-        "authorities",
-        "defaults",
-        "order_control",
-        "options",
-        "rows",
-        "remove",
-        "imaging",
-    )
-)
+PROFILE_KEYS = {
+    "profile": "Its name, which is the name of the file.",
+    "extends": "The profile it differs from; only what differs is said. Mostly `ihe-swf`.",
+    "about": "One line on whom it is for.",
+    "tables": "Names of code tables and the files they are in, such as `{procedures: my.csv}`.",
+    "authorities": "Assigning authorities of what comes without one: `patient`, `placer`, `filler`,"
+    " each as `NAMESPACE` or `NAMESPACE&UNIVERSAL ID&TYPE`.",
+    "defaults": "`order_control`: what a message without ORC asks for.",
+    "options": "What the sender does differently beyond what its fields mean: see below.",
+    "order_control": "Rows of mappings/order-control.yaml that are answered otherwise.",
+    "rows": "Rows by level; those for a target replace all rows for it in what is extended.",
+    "remove": "Targets that are not filled at all.",
+    "imaging": "Rules for what is imaging; they come before those of what is extended.",
+}
+"""The keys of a profile, and what each says."""
+
 _AUTHORITIES = ("patient", "placer", "filler")
 _DEFAULTS = ("order_control",)
 
@@ -82,7 +83,7 @@ def load_profile(name: str = DEFAULT, directory: Path | None = None) -> Profile:
         ProfileError: naming file, line, row and the fix.
     """
     shelf = Shelf.of(directory)
-    documents = read_chain(name, shelf, _KEYS)
+    documents = read_chain(name, shelf, PROFILE_KEYS)
     tables = TableFinder(shelf, documents)
     rows: dict[Level, list[Row]] = {level: [] for level in Level}
     for document in documents:

@@ -26,7 +26,20 @@ Value: TypeAlias = Any
 Evaluate: TypeAlias = Callable[[Scope, Run], "tuple[Value, str] | None"]
 _Source: TypeAlias = Callable[[Scope, Run], Value]
 
-_ROW_KEYS = ("to", "from", "as", "where", "when", "constant", "unfit")
+ROW_KEYS = {
+    "to": "The target that is filled.",
+    "from": "Paths in order of preference; the first that gives a value counts. Each may be a"
+    " mapping with `as` and `where` of its own: `{path: OBR-3, as: ei, where: {OBR-3.2: [ACCN]}}`.",
+    "as": "A transform or a list of them: first a reader of the field (text, unless named), then"
+    " mappers of the text.",
+    "where": "Paths of the same segment and the texts they may hold; one that agrees is enough. A"
+    " path into the field itself chooses the repetition.",
+    "when": "Conditions on the message, which must all hold: see below.",
+    "constant": "A text instead of `from`.",
+    "unfit": "`refuse` the message when all that was there could not be used; else `skip` it.",
+}
+"""The keys of a row, and what each says."""
+
 _SOURCE_KEYS = ("path", "as", "where")
 
 
@@ -76,7 +89,7 @@ def evaluate_rows(
 
 
 def _compile_row(node: Node, level: Level, profile: str, number: int, tables: Tables) -> Row:
-    entries = node.entries(_ROW_KEYS)
+    entries = node.entries(ROW_KEYS)
     if "to" not in entries:
         raise node.error("a row without `to`", "say which attribute it fills")
     target = _parse_target(entries["to"], level)

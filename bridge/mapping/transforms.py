@@ -49,7 +49,7 @@ def make_free_text(_use: Use, place: Place, _tables: Tables) -> Reader:
 
 
 def make_xpn(use: Use, place: Place, _tables: Tables) -> Reader:
-    """XPN → PN."""
+    """XPN → PN; `split: vietnamese` takes apart a whole name in the first component."""
     return names.read_xpn(place, _name_split(use))
 
 
