@@ -43,8 +43,23 @@ def find_order_by_value(
     """
     values = [each.value for each in (said.filler, said.placer) if each]
     found = [o for o in tx.orders.with_order_numbers(values) if _is_alike(o.numbers, said)]
+    found = found or _filled_under_accession(tx, said)
     found = [o for o in found if is_of(tx, o, patient)]
     return found[0] if len(found) == 1 else None
+
+
+def _filled_under_accession(tx: Transaction, said: OrderNumbers) -> list[Order]:
+    """Orders whose accession number stood for the filler's, which nobody gave: so we answered."""
+    if said.filler is None:
+        return []
+    return [
+        order
+        for order in tx.orders.with_accession_numbers([said.filler.value])
+        if order.numbers.filler is None
+        and order.numbers.accession is not None
+        and order.numbers.accession.agrees_with(said.filler)
+        and not _differ(order.numbers.placer, said.placer)
+    ]
 
 
 def find_order_of_patient(

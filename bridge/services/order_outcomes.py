@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bridge.domain.events import Event
 from bridge.domain.journal import Disposition
 from bridge.domain.order import Order, OrderNumbers, OrderReceived
+from bridge.services.find_order import find_order_of_patient
 from bridge.services.transaction import Transaction
 
 
@@ -30,17 +31,18 @@ def order_outcomes(
             location=event.location,
             numbers=event.numbers,
             disposition=disposition,
-            order=_held(tx, event.numbers),
+            order=find_order_of_patient(tx, event.numbers, event.patient) or _nearest(tx, event),
         )
         for event, disposition in zip(events, dispositions, strict=True)
         if isinstance(event, OrderReceived)
     )
 
 
-def _held(tx: Transaction, numbers: OrderNumbers) -> Order | None:
+def _nearest(tx: Transaction, event: OrderReceived) -> Order | None:
     """The order that shares most with the numbers: several may share an accession number."""
-    found = tx.orders.with_numbers(numbers)
-    return max(found, key=lambda order: _shared(order.numbers, numbers), default=None)
+    said = event.numbers
+    found = tx.orders.with_numbers(said)
+    return max(found, key=lambda order: _shared(order.numbers, said), default=None)
 
 
 def _shared(held: OrderNumbers, said: OrderNumbers) -> tuple[bool, ...]:

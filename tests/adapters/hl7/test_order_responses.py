@@ -125,6 +125,20 @@ def test_given_orders_without_numbers_when_placed_then_the_minted_ones_come_home
         )
 
 
+def test_given_the_number_that_came_home_when_the_order_is_cancelled_by_it_then_it_is_found(
+    bridge: Bridge,
+) -> None:
+    order = bare()
+    (placed,) = ask(bridge, without_numbers(orm(order))).all("ORC")
+    cancel = without_numbers(orm(order, control="CA", status="CA"))
+    by_filler = cancel.replace(f"|{order.placer}^HIS||", f"||{placed.text(3)}|")
+    assert order.placer not in by_filler
+    answer = ask(bridge, by_filler)
+    assert parse(answer_bytes(answer)).acknowledgement.code == "AA"
+    (orc,) = answer.all("ORC")
+    assert (orc.field(1), orc.field(3), orc.field(5)) == ("CR", placed.field(3), "CA")
+
+
 def held_order(bridge: Bridge, placer: str):  # type: ignore[no-untyped-def]
     (found,) = bridge.core.store.read(lambda tx: tx.orders.with_order_numbers([placer]))
     return found
