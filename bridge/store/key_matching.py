@@ -43,13 +43,26 @@ def any_text(column: ColumnElement[Any], texts: tuple[str, ...], dialect: str) -
 
 
 def matches_name(column: ColumnElement[Any], key: str, dialect: str) -> Conditions:
-    """PN matching: accents, case and trailing carets do not count (PS3.4 C.2.2.2.1 lets us say)."""
+    """PN matching: accents, case and trailing carets do not count (PS3.4 C.2.2.2.1 lets us say).
+
+    A key in ideographs, or whose first group is empty, is looked for in every component group.
+    """
     if not key:
         return []
     folded = fold_name(key)
+    anywhere = folded.lstrip("=")
+    if folded.isascii() and anywhere == folded:
+        return _from_the_beginning(column, folded, dialect)
+    further = [like(column, f"*={anywhere}{end}", dialect) for end in ("", "=*")]
+    if anywhere != folded:
+        return [column != "", or_(*further)]
+    return [or_(and_(*_from_the_beginning(column, folded, dialect)), *further)]
+
+
+def _from_the_beginning(column: ColumnElement[Any], folded: str, dialect: str) -> Conditions:
     if not is_wildcard(folded):
         return [or_(column == folded, column.startswith(folded + "=", autoescape=True))]
-    prefix = folded.split("*")[0].split("?")[0]
+    prefix = folded.split("*", maxsplit=1)[0].split("?", maxsplit=1)[0]
     conditions = [column != "", like(column, folded, dialect)]
     if prefix:  # lets the index find the stretch of names before LIKE looks at each
         conditions = [column >= prefix, column < prefix + _LAST, *conditions]

@@ -140,6 +140,27 @@ def test_names_match_by_their_first_group(core: Core) -> None:
     assert found(core, patient_name="YAMADA^TARO=山田^太郎") == 1
 
 
+@pytest.mark.parametrize(
+    ("key", "count"),
+    [
+        ("山田^太郎", 2),
+        ("山田*", 2),
+        ("=山田^太郎", 1),
+        ("=山田*", 1),
+        ("==やまだ*", 1),
+        ("YAMADA^TARO=山田*", 1),
+        ("太郎", 0),
+        ("=YAMADA*", 1),
+        ("山?^太郎", 2),
+        ("鈴木*", 0),
+    ],
+)
+def test_names_in_ideographs_are_found_in_any_group(core: Core, key: str, count: int) -> None:
+    add(core, who="YAMADA^TARO=山田^太郎=やまだ^たろう")
+    add(core, who="山田^太郎")
+    assert found(core, patient_name=key) == count
+
+
 # --- texts that a pattern language would take for its own
 
 
