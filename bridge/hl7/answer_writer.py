@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from bridge.domain.errors import BridgeError
@@ -183,15 +184,21 @@ def charset_of(request: Message | None) -> tuple[str, str]:
         return UNICODE, "utf-8"
     fields = request.header.fields
     label = fields[_CHARACTER_SET] if len(fields) > _CHARACTER_SET else ""
-    first, *others = label.split(request.encoding.delimiters.repetition)
+    return label, _codec_of(label, request.encoding.delimiters.repetition)
+
+
+@lru_cache(maxsize=256)
+def _codec_of(label: str, repetition: str) -> str:
+    """The codec for an MSH-18; ASCII, which is in every set, for one that nobody knows."""
+    first, *others = label.split(repetition)
     names = {re.sub("[^A-Z0-9]", "", each.upper()) for each in (first, *others)}
     for name, codec in _SWITCHING.items():
         if name in names:
-            return label, codec
+            return codec
     try:
-        return label, _codec(first)
-    except LookupError:  # ASCII is in whatever they meant
-        return label, "ascii"
+        return _codec(first)
+    except LookupError:
+        return "ascii"
 
 
 def reject(raw: bytes, error: BridgeError, heading: Heading) -> bytes:

@@ -169,7 +169,7 @@ def _warn(warning: str) -> AckError:
 
 def _without_warnings(message: Message, ack: Acknowledgement) -> Acknowledgement:
     """Before v2.5 an ERR has no severity, so that a warning would read as an error."""
+    if ack.code is not AcknowledgementCode.AA or not ack.errors:
+        return ack
     is_old = versions.number(message.version) < versions.WITH_ERL
-    if ack.code is AcknowledgementCode.AA and ack.errors and is_old:
-        return Acknowledgement(AcknowledgementCode.AA)
-    return ack
+    return Acknowledgement(AcknowledgementCode.AA) if is_old else ack

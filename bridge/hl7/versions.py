@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 DEFAULT: Final = "2.5.1"
@@ -13,6 +14,7 @@ WITH_ERL: Final = (2, 5)
 _KNOWN: Final = re.compile(r"2\.[1-9](\.\d{1,2})*")
 
 
+@lru_cache(maxsize=256)
 def number(version: str) -> tuple[int, int]:
     """The first two numbers of a version; one that cannot be read counts as a new one."""
     parts = version.split("^", 1)[0].split(".")[:2]
