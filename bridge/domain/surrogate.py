@@ -15,6 +15,7 @@ LONGEST_LO = 64
 
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # without I, L, O, U: nobody misreads them
 _MARK = "X"
+_WILDCARDS = frozenset("*?")
 _DIGITS = LONGEST_SH - len(_MARK)
 
 
@@ -35,6 +36,15 @@ def may_be_surrogate(value: str) -> bool:
         and value.startswith(_MARK)
         and all(letter in _LETTERS for letter in value[len(_MARK) :])
     )
+
+
+def sought(value: str, longest: int) -> str:
+    """What to look for in what modalities see, when somebody asks for an identifier.
+
+    Numbers read from paper by a scanner, or known to a viewer, may be longer than DICOM shows.
+    """
+    is_whole = len(value) > longest and not _WILDCARDS & set(value)
+    return surrogate_of(value) if is_whole else value
 
 
 def shown(identifier: Identifier, longest: int) -> Identifier:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bridge.domain.surrogate import LONGEST_LO, LONGEST_SH, shown, surrogate_of
+from bridge.domain.surrogate import LONGEST_LO, LONGEST_SH, shown, sought
 from bridge.domain.worklist import WorklistItem, WorklistQuery
 from bridge.services.transaction import Store, Transaction
 
@@ -20,10 +20,7 @@ class QueryWorklist:
 
     def find(self, query: WorklistQuery, limit: int) -> Sequence[WorklistItem]:
         """Items by ascending start, at most `limit` + 1: one more tells that there are more."""
-        # A number read from paper by a scanner may be longer than what the entry shows of it.
-        number = query.accession_number
-        if len(number) > LONGEST_SH and not _WILDCARDS & set(number):
-            query = replace(query, accession_number=surrogate_of(number))
+        query = replace(query, accession_number=sought(query.accession_number, LONGEST_SH))
         return self._store.read(lambda tx: tx.worklist.find(_resolved(tx, query), limit + 1))
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from bridge.domain.errors import BridgeError, ResourceBusy
 from bridge.domain.identifiers import Identifier
+from bridge.domain.surrogate import LONGEST_LO, LONGEST_SH, sought
 from bridge.domain.worklist import UNBOUNDED, DateTimeRange
 
 T = TypeVar("T")
@@ -89,7 +90,7 @@ class FoundSeries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundInstance:
-    """An instance; `path` is its key in the object store."""
+    """An instance; `path` is its key in the object store, `peer` who sent it."""
 
     study_instance_uid: str
     series_instance_uid: str
@@ -100,6 +101,7 @@ class FoundInstance:
     number: int | None
     attributes: Mapping[str, str]
     path: str
+    peer: str = ""
 
 
 class Images(Protocol):
@@ -154,19 +156,19 @@ class ReadImages:
 
     def patients(self, query: ImageQuery) -> Sequence[FoundPatient]:
         """Patients whose studies match, in order of their Patient IDs."""
-        return self._store.read(lambda tx: tx.images.patients(query))
+        return self._store.read(lambda tx: tx.images.patients(_as_shown(query)))
 
     def studies(self, query: ImageQuery) -> Sequence[FoundStudy]:
         """Studies that match, in order of arrival. Raises ResourceBusy, as all of these do."""
-        return self._store.read(lambda tx: tx.images.studies(query))
+        return self._store.read(lambda tx: tx.images.studies(_as_shown(query)))
 
     def series(self, query: ImageQuery) -> Sequence[FoundSeries]:
         """Series that match, of whichever study."""
-        return self._store.read(lambda tx: tx.images.series(query))
+        return self._store.read(lambda tx: tx.images.series(_as_shown(query)))
 
     def instances(self, query: ImageQuery) -> Sequence[FoundInstance]:
         """Instances that match, those of one series together."""
-        return self._store.read(lambda tx: tx.images.instances(query))
+        return self._store.read(lambda tx: tx.images.instances(_as_shown(query)))
 
     def content(self, instance: FoundInstance) -> bytes:
         """The DICOM file (PS3.10), with what its order says of it. Raises ImageUnreadable."""
@@ -181,3 +183,12 @@ class ReadImages:
             raise ImageUnreadable(
                 f"instance {instance.sop_instance_uid} is indexed, but its file cannot be read"
             ) from error
+
+
+def _as_shown(query: ImageQuery) -> ImageQuery:
+    """The query with the surrogates that images carry for identifiers that are too long."""
+    return replace(
+        query,
+        accession_number=sought(query.accession_number, LONGEST_SH),
+        patient_id=sought(query.patient_id, LONGEST_LO),
+    )
