@@ -193,11 +193,12 @@ def reduce_label(label: str) -> str:
 
 def labelled(labels: Sequence[str]) -> CharacterSet:
     """Return the character set of the repetitions of MSH-18; an unknown first one is ASCII."""
-    return _labelled(tuple(reduce_label(label) for label in labels))
+    return _labelled(tuple(labels))
 
 
 @lru_cache(maxsize=256)
-def _labelled(names: tuple[str, ...]) -> CharacterSet:
+def _labelled(labels: tuple[str, ...]) -> CharacterSet:
+    names = [reduce_label(label) for label in labels]
     codec = CODECS.get(names[0], "ascii")
     switching = len(names) > 1 or not SWITCHING.isdisjoint(names)
     known = (_GRAPHIC[name] for name in names if name in _GRAPHIC)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 from bridge.domain import code_extension
@@ -166,13 +167,23 @@ def _stated(raw: bytes, override: str | None, warnings: list[str]) -> CharacterS
     if override:
         return character_set(override)
     labels = declared(raw)
-    names = [reduce_label(label) for label in labels]
-    if any(_REFUSED.match(name) for name in names):
+    unknown, is_refused = _judge(labels)
+    if is_refused:
         raise CharacterSetRefused("MSH-18 names UTF-16 or UTF-32", location="MSH^1^18")
-    for position, name in enumerate(names, start=1):
-        if name not in CODECS:
-            warnings.append(f"MSH-18 repetition {position} is not a known character set")
+    warnings.extend(unknown)
     return labelled(labels)
+
+
+@lru_cache(maxsize=256)
+def _judge(labels: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
+    """What is to be said of labels, and whether one of them cannot be taken."""
+    names = [reduce_label(label) for label in labels]
+    unknown = tuple(
+        f"MSH-18 repetition {position} is not a known character set"
+        for position, name in enumerate(names, start=1)
+        if name not in CODECS
+    )
+    return unknown, any(_REFUSED.match(name) for name in names)
 
 
 class _Evidence:

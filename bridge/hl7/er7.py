@@ -37,6 +37,7 @@ ORDER_STARTS: Final = ("ORC", "OBR")
 _PATIENT_NAME: Final = 5
 _QUESTION_IN_WORD: Final = re.compile(r"\w\?+\w")
 _BLANK: Final = " \t"
+_INDENTS: Final = (" ", "\t")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
@@ -132,7 +133,7 @@ def _join_continuations(lines: list[str], separator: str, warnings: list[str]) -
     segments: list[list[str]] = []
     broken = 0
     for written in lines:
-        line = _without_indent(written, separator)
+        line = _without_indent(written, separator) if written[:1] in _INDENTS else written
         name = line[:3]
         continued = bool(segments) and len(segments[-1]) > 1
         if (line[3:4] == separator and name.isalnum() and name.isascii()) or (
@@ -149,8 +150,6 @@ def _join_continuations(lines: list[str], separator: str, warnings: list[str]) -
 
 def _without_indent(line: str, separator: str) -> str:
     """A segment that somebody indented; other text keeps its blanks."""
-    if not line.startswith((" ", "\t")):
-        return line
     bare = line.lstrip(" \t")
     is_segment = bare[3:4] in ("", separator) and bare and _is_segment_name(bare[:3])
     return bare if is_segment else line
