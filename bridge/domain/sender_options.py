@@ -15,6 +15,14 @@ def _about(*sentence: str) -> dict[str, str]:
     return {"about": " ".join(sentence)}
 
 
+class SenderMode(StrEnum):
+    """Who owns the identifiers of a sender's orders (STANDARDS.md section 1)."""
+
+    AS_SITE = ""
+    RIS = "ris"
+    HIS_ONLY = "his_only"
+
+
 class OverlongIds(StrEnum):
     """What is done with an identifier that is longer than DICOM allows (STANDARDS 2.3)."""
 
@@ -56,9 +64,11 @@ class AppointmentCancelled(StrEnum):
 class SenderOptions:
     """The options of one sender. A yes or no, a word of an enumeration, or a text."""
 
-    mode: str = field(
-        default="",
-        metadata=_about("`ris` or `his_only` where the listener does not say; empty: as the site."),
+    mode: SenderMode = field(
+        default=SenderMode.AS_SITE,
+        metadata=_about(
+            "Who owns the identifiers, where the listener does not say; empty: as the site."
+        ),
     )
     overlong_ids: OverlongIds = field(
         default=OverlongIds.REFUSE,

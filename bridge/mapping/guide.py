@@ -103,7 +103,7 @@ def _kind(kind: Any) -> str:
     if kind is bool:
         return "yes or no"
     if isinstance(kind, type) and issubclass(kind, StrEnum):
-        return ", ".join(f"`{each.value}`" for each in kind)
+        return ", ".join(f"`{each.value}`" for each in kind if each.value)
     if kind is int:
         return "whole number"
     return "text" if kind is str else "list of texts"

@@ -1,4 +1,4 @@
-"""Identifiers longer than DICOM allows (STANDARDS 2.3): the HIS keeps them, modalities see others."""
+"""Identifiers longer than DICOM allows (STANDARDS 2.3): kept by the HIS, others for modalities."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bridge.domain.sender_options import SenderOptions
+from bridge.domain.sender_options import SenderMode, SenderOptions
 from bridge.hl7.reading import CurrentSender
 from bridge.mapping.profiles import Profile, load_profile
 from bridge.mapping.source import Site
@@ -31,7 +31,7 @@ def sender(profile: Profile, link: str = "", site: str = "his_only") -> CurrentS
 def test_the_link_counts_before_its_profile_and_that_before_the_site(
     link: str, profile: str, site: str, mode: str
 ) -> None:
-    said = replace(PROFILE, options=SenderOptions(mode=profile))
+    said = replace(PROFILE, options=SenderOptions(mode=SenderMode(profile)))
     assert sender(said, link, site)().mode == mode
 
 
@@ -40,7 +40,7 @@ def test_a_profile_that_was_replaced_counts_for_the_next_message() -> None:
     current = CurrentSender(lambda: profiles[-1], Site(), mode="", default_mode="his_only")
     before = current()
     assert current() is before
-    profiles.append(replace(PROFILE, options=SenderOptions(mode="ris")))
+    profiles.append(replace(PROFILE, options=SenderOptions(mode=SenderMode.RIS)))
     assert current().mode == "ris"
     assert current().profile is profiles[-1]
 

@@ -36,6 +36,7 @@ def test_a_profile_that_extends_another_only_says_how_it_differs(tmp_path: Path)
             "2: unknown key 'overlong_idz'; did you mean overlong_ids",
         ),
         ("{overlong_ids: cut}", "base.yaml:2: unknown overlong_ids 'cut'; use one of refuse, surr"),
+        ("{mode: rsi}", "2: unknown mode 'rsi'; did you mean ris?"),
         ("{merge_is_swapped: perhaps}", "base.yaml:2: 'perhaps' is neither yes nor no"),
     ],
 )
