@@ -10,17 +10,15 @@ from typing import Any, Protocol
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import evt
 from pynetdicom.events import Event
-from pynetdicom.presentation import PresentationContext, build_context
 
 from bridge.dicom.charsets import character_set
 from bridge.dicom.configuration import DicomConfiguration
 from bridge.dicom.connection import calling_ae_title, peer_of
 from bridge.dicom.elements import IMPLICIT_LITTLE, DataSet, read
 from bridge.dicom.responses import identifier_bytes, send_pending
-from bridge.dicom.scu import open_promptly
+from bridge.dicom.scu import contexts_for, open_promptly
 from bridge.dicom.sop_classes import PATIENT_ROOT
 from bridge.dicom.statuses import QUERY, Status, failure, status
 from bridge.dicom.study_answer import Found, encode
@@ -40,11 +38,8 @@ from bridge.services.read_images import (
     ImageQuery,
 )
 
-# An association proposes at most 128 contexts (PS3.8 9.3.2.2: odd numbers up to 255).
-_MOST_CONTEXTS = 128
 _MOST_SUBOPERATIONS = 65_535  # their counts are US
 _PENDING = 0xFF00
-_PLAIN = (str(ExplicitVRLittleEndian), str(ImplicitVRLittleEndian))
 
 _log = logging.getLogger(__name__)
 
@@ -134,7 +129,7 @@ class QueryRetrieveProvider:
             return
         found = self._wanted(event)
         handlers: list[Any] = [(evt.EVT_CONN_OPEN, open_promptly, [[]])]
-        yield peer.host, peer.port, {"contexts": _contexts(found), "evt_handlers": handlers}
+        yield peer.host, peer.port, {"contexts": contexts_for(found), "evt_handlers": handlers}
         yield from self._sent(event, found)
 
     def handle_get(self, event: Event) -> Iterator[Any]:
@@ -174,13 +169,3 @@ class QueryRetrieveProvider:
 def _is_patient_root(event: Event) -> bool:
     request: Any = event.request
     return str(request.AffectedSOPClassUID) in PATIENT_ROOT
-
-
-def _contexts(instances: Sequence[FoundInstance]) -> list[PresentationContext]:
-    """One context per SOP class and stored transfer syntax; plain ones may also go as the other."""
-    kinds = dict.fromkeys((each.sop_class_uid, each.transfer_syntax_uid) for each in instances)
-    contexts = []
-    for sop_class, syntax in kinds:
-        offered = [syntax, *(each for each in _PLAIN if each != syntax)]
-        contexts.append(build_context(sop_class, offered if syntax in _PLAIN else [syntax]))
-    return contexts[:_MOST_CONTEXTS]

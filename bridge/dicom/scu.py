@@ -14,6 +14,7 @@ from pydicom.config import IGNORE
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event
@@ -21,10 +22,13 @@ from pynetdicom.presentation import PresentationContext, build_context
 
 from bridge.dicom.sop_classes import MODALITY_WORKLIST, PERFORMED_STEP, VERIFICATION
 from bridge.domain.errors import BridgeError
+from bridge.services.read_images import FoundInstance
 
 _PENDING = frozenset({0xFF00, 0xFF01})
 _SUCCESS = 0x0000
+# An association proposes at most 128 contexts (PS3.8 9.3.2.2: odd numbers up to 255).
 _MOST_CONTEXTS = 128
+_PLAIN = (str(ExplicitVRLittleEndian), str(ImplicitVRLittleEndian))
 
 # What a modality usually asks for of each level.
 _RETURNED = (
@@ -172,6 +176,16 @@ def associated(
         association.release()
         for connection in opened:
             connection.close()  # the library leaves it open when the peer closed first
+
+
+def contexts_for(instances: Sequence[FoundInstance]) -> list[PresentationContext]:
+    """One context per SOP class and stored transfer syntax; plain ones may also go as the other."""
+    kinds = dict.fromkeys((each.sop_class_uid, each.transfer_syntax_uid) for each in instances)
+    contexts = []
+    for sop_class, syntax in kinds:
+        offered = [syntax, *(each for each in _PLAIN if each != syntax)]
+        contexts.append(build_context(sop_class, offered if syntax in _PLAIN else [syntax]))
+    return contexts[:_MOST_CONTEXTS]
 
 
 def open_promptly(event: Event, opened: list[socket.socket]) -> None:

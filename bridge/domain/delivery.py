@@ -23,6 +23,7 @@ class EventKind(StrEnum):
 
     STUDY_AVAILABLE = "study.available"
     STUDY_CHANGED = "study.changed"
+    STUDY_UNMATCHED = "study.unmatched"
     ORDER_SCHEDULED = "order.scheduled"
     ORDER_CHANGED = "order.changed"
     ORDER_CANCELED = "order.canceled"

@@ -52,6 +52,8 @@ class Reconcile:
         if decision.outcome is Outcome.MATCHED:
             kind = EventKind.STUDY_CHANGED if before else EventKind.STUDY_AVAILABLE
             self._publish.announce(tx, study_instance_uid, kind, now)
+        else:
+            self._publish.announce(tx, study_instance_uid, EventKind.STUDY_UNMATCHED, now)
         return decision
 
     def waiting(

@@ -138,6 +138,15 @@ class Worklist(Protocol):
     def find(self, query: WorklistQuery, limit: int) -> Sequence[WorklistItem]: ...
 
 
+class Forwarded(Protocol):
+    """Which instances destinations have taken."""
+
+    def of(self, destination: str, study_instance_uid: str) -> frozenset[str]: ...
+    def add(
+        self, destination: str, study_instance_uid: str, uids: Iterable[str], now: float
+    ) -> None: ...
+
+
 class Commitments(Protocol):
     """Requests for storage commitment."""
 
@@ -303,6 +312,8 @@ class Transaction(Protocol):
     def worklist(self) -> Worklist: ...
     @property
     def studies(self) -> Studies: ...
+    @property
+    def forwarded(self) -> Forwarded: ...
     @property
     def commitments(self) -> Commitments: ...
     @property

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from bridge.settings.addresses import BASE_URL, HOST, HTTP_URL, PORT
-from bridge.settings.schema import Section, Value, described
+from bridge.settings.schema import Section, Value, Values, described
 from bridge.settings.standard_terms import AE_TITLE
 from bridge.settings.terms import BOOLEAN, NAME, SECRET, choice, integer, number
 from bridge.settings.values import Secret
@@ -118,6 +118,24 @@ class DicomStoreDestination(Destination):
     )
     host: str = field(metadata=described(HOST, "Address of the archive.", example=LOOPBACK))
     port: int = field(metadata=described(PORT, "Port of the archive.", example="4242"))
+    modalities: tuple[str, ...] = field(
+        default=(),
+        metadata=described(Values(NAME), "Only images of these modalities; none given: all."),
+    )
+    sources: tuple[str, ...] = field(
+        default=(),
+        metadata=described(
+            Values(AE_TITLE), "Only images that came from these AE titles; none given: all."
+        ),
+    )
+    unmatched: str = field(
+        default="forward",
+        metadata=described(
+            choice("forward", "hold"),
+            "Images that belong to no known order are forwarded as they came, or held until they"
+            " are matched.",
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,6 +106,7 @@ class Images:
             instance.c.number,
             instance.c.attributes,
             instance.c.path,
+            instance.c.peer,
         ).select_from(_STUDIES.join(series, series.c.study_pk == study.c.pk).join(instance))
         dialect = self._connection.dialect.name
         statement = _matching(statement, query, dialect).order_by(series.c.pk, instance.c.pk)

@@ -13,6 +13,7 @@ from bridge.store.appointments import Appointments
 from bridge.store.commitments import Commitments
 from bridge.store.database import Database
 from bridge.store.deliveries import Deliveries
+from bridge.store.forwarded import Forwarded
 from bridge.store.images import Images
 from bridge.store.journal import Journal
 from bridge.store.orders import Orders
@@ -68,6 +69,11 @@ class SqlTransaction:
     def studies(self) -> Studies:
         """Studies, series and instances."""
         return Studies(self._connection)
+
+    @cached_property
+    def forwarded(self) -> Forwarded:
+        """What destinations have of the images."""
+        return Forwarded(self._connection)
 
     @cached_property
     def commitments(self) -> Commitments:

@@ -27,6 +27,7 @@ from bridge.wiring.commitment import build_commitment_dispatcher
 from bridge.wiring.core import Core, build_core
 from bridge.wiring.destinations import build_destinations, not_delivered, subscriptions
 from bridge.wiring.edges import build_dicom
+from bridge.wiring.forwarding import build_forwarding, forward_kinds
 from bridge.wiring.hl7_answers import build_return_connections
 from bridge.wiring.http import Checks, build_http
 from bridge.wiring.images import bucket_check
@@ -57,7 +58,8 @@ class Bridge:
             destinations = build_destinations(settings)
             for each in destinations:
                 taken.callback(each.close)
-            self.core: Core = build_core(settings, subscriptions(destinations))
+            told = {**subscriptions(destinations), **forward_kinds(settings)}
+            self.core: Core = build_core(settings, told)
             taken.callback(self.core.database.close)
             enabled = {each.name for each in settings.destinations if each.enabled}
             active = [each for each in destinations if each.name in enabled]
@@ -69,6 +71,7 @@ class Bridge:
             queue, pace = AcknowledgementOutbox(self.core.store), Pace(lanes=1)
             self._returns = Dispatcher(queue, returns, time.time, self._owner, pace=pace)
             self._commitment = build_commitment_dispatcher(self.core, self._owner)
+            self._forwarding = build_forwarding(self.core, self._owner)
             self._poller = build_poller(self.core)
             self._timekeeper = Timekeeper(
                 store=self.core.store,
@@ -80,6 +83,7 @@ class Bridge:
                 self._dispatcher.wake,
                 self._returns.wake,
                 self._commitment.wake,
+                self._forwarding.wake,
             )
             self.core.wakers.timers.append(self._timekeeper.wake)
             self._profile_watch = ProfileWatch(self.core.profiles, self.core.fhir_profiles)
@@ -123,6 +127,7 @@ class Bridge:
             self._dispatcher.start()
             self._returns.start()
             self._commitment.start()
+            self._forwarding.start()
             self._start_dicom()
             self._listeners.start()
         except BaseException:
@@ -159,6 +164,7 @@ class Bridge:
         self._dispatcher.stop(STOP_GRACE_SECONDS)
         self._returns.stop(STOP_GRACE_SECONDS)
         self._commitment.stop(STOP_GRACE_SECONDS)
+        self._forwarding.stop(STOP_GRACE_SECONDS)
         self._taken.close()
         log.info("bridge.stopped")
 

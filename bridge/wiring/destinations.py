@@ -16,8 +16,9 @@ from bridge.fhir.identifiers import IdentifierSystems
 from bridge.fhir.releases import Release
 from bridge.services.deliver import Destination
 from bridge.settings import Destination as DestinationSettings
+from bridge.settings import DicomStoreDestination, Settings
 from bridge.settings import FhirDestination as FhirSettings
-from bridge.settings import Settings
+from bridge.settings import FhirSource
 
 _FOREVER = 10**9
 
@@ -43,7 +44,8 @@ def build_destinations(settings: Settings) -> tuple[Adapter, ...]:
 
 def not_delivered(settings: Settings) -> tuple[DestinationSettings, ...]:
     """Destinations of kinds that can be configured already but not yet delivered to."""
-    return tuple(each for each in settings.destinations if each.kind not in _BUILDERS)
+    delivered = {*_BUILDERS, DicomStoreDestination.kind}
+    return tuple(each for each in settings.destinations if each.kind not in delivered)
 
 
 def subscriptions(destinations: Iterable[Adapter]) -> Mapping[str, frozenset[EventKind]]:
@@ -57,7 +59,7 @@ def subscriptions(destinations: Iterable[Adapter]) -> Mapping[str, frozenset[Eve
 def _fhir(settings: Settings, destination: DestinationSettings) -> Adapter:
     if not isinstance(destination, FhirSettings):
         raise TypeError("the table of builders is wrong")
-    retry, site = destination.retry, quote(settings.site.name, safe="")
+    site = quote(settings.site.name, safe="")
     return FhirDestination(
         FhirDestinationConfiguration(
             name=destination.name,
@@ -67,11 +69,7 @@ def _fhir(settings: Settings, destination: DestinationSettings) -> Adapter:
                 token=destination.token.reveal() if destination.token else "",
             ),
             release=Release(destination.version),
-            retry=RetryPolicy(
-                base=retry.base_seconds,
-                ceiling=retry.ceiling_seconds,
-                attempts=retry.max_attempts or _FOREVER,
-            ),
+            retry=retry_policy(destination),
             patients=_patient_policy(destination),
             systems=IdentifierSystems(default=settings.site.assigning_authority),
             zone=settings.site.timezone,
@@ -83,8 +81,26 @@ def _fhir(settings: Settings, destination: DestinationSettings) -> Adapter:
                 ),
             ),
             source=f"urn:bridge:{site}",
+            own_ids=_own_ids(settings, destination),
         )
     )
+
+
+def retry_policy(destination: DestinationSettings) -> RetryPolicy:
+    """When a destination is tried again."""
+    retry = destination.retry
+    return RetryPolicy(
+        base=retry.base_seconds,
+        ceiling=retry.ceiling_seconds,
+        attempts=retry.max_attempts or _FOREVER,
+    )
+
+
+def _own_ids(settings: Settings, destination: FhirSettings) -> str:
+    """What the ids of a server are called that is asked for orders, too; empty when it is not."""
+    url = destination.url.rstrip("/")
+    sources = (each for each in settings.sources if isinstance(each, FhirSource))
+    return next((each.name for each in sources if each.url.rstrip("/") == url), "")
 
 
 def _patient_policy(destination: FhirSettings) -> PatientPolicy:

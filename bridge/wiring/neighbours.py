@@ -9,9 +9,11 @@ from dataclasses import replace
 
 from bridge.dicom.scu import Remote, echo
 from bridge.domain.errors import BridgeError
-from bridge.settings import FhirSource, Peer, Settings
+from bridge.hl7.return_connection import ReturnConnection
+from bridge.settings import DicomStoreDestination, FhirSource, Settings
 from bridge.wiring.destinations import Adapter, build_destinations, not_delivered
 from bridge.wiring.examination import Finding
+from bridge.wiring.hl7_answers import build_return_connections
 from bridge.wiring.sources import fhir_sources, source_server
 
 PATIENCE_SECONDS = 5.0
@@ -31,11 +33,19 @@ def examine_neighbours(settings: Settings) -> Iterator[Finding]:
                 yield Finding(f"destination {adapter.name}", True, words)
             else:
                 yield _destination(adapter)
+    for each in settings.destinations:
+        if isinstance(each, DicomStoreDestination):
+            called = f"destination {each.name}"
+            yield _application_entity(called, each.ae_title, each.host, each.port, settings)
     for source in fhir_sources(settings):
         yield _source(source)
+    for link in build_return_connections(settings):
+        with closing(link):
+            yield _return_connection(link)
     for peer in settings.dicom.peers:
         if peer.host and peer.port:
-            yield _peer(peer, peer.host, peer.port, settings.dicom.ae_title)
+            called = f"peer {peer.ae_title}"
+            yield _application_entity(called, peer.ae_title, peer.host, peer.port, settings)
 
 
 def _impatient(settings: Settings) -> Settings:
@@ -66,9 +76,18 @@ def _source(source: FhirSource) -> Finding:
             return Finding(what, False, error.message)
 
 
-def _peer(peer: Peer, host: str, port: int, our_title: str) -> Finding:
-    what = f"peer {peer.ae_title}"
-    remote = Remote(ae_title=peer.ae_title, host=host, port=port, calling_ae_title=our_title)
+def _return_connection(link: ReturnConnection) -> Finding:
+    try:
+        return Finding(link.name, True, link.check(PATIENCE_SECONDS))
+    except BridgeError as error:
+        return Finding(link.name, False, error.message)
+
+
+def _application_entity(
+    what: str, ae_title: str, host: str, port: int, settings: Settings
+) -> Finding:
+    ours = settings.dicom.ae_title
+    remote = Remote(ae_title=ae_title, host=host, port=port, calling_ae_title=ours)
     try:
         # The library waits for minutes for a connection to a host that is switched off.
         socket.create_connection((host, port), PATIENCE_SECONDS).close()

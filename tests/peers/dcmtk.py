@@ -186,12 +186,14 @@ def dump2dcm(text: str, directory: Path) -> Path:
 class StoreScp:
     """dcmtk's storescp: a plain store, for peers to be proven against and as a destination."""
 
-    def __init__(self, directory: Path, *options: str) -> None:
-        self.port = choose_port()
+    def __init__(
+        self, directory: Path, *options: str, port: int | None = None, accept: str = "+xa"
+    ) -> None:
+        """`accept` is storescp's option of transfer syntaxes: all of them by default."""
+        self.port = port or choose_port()
         self.directory = directory / "storescp"
         self.directory.mkdir()
-        # +xa: accept every transfer syntax.
-        command: list[str | Path] = [BIN / "storescp", "+xa", *options, "-od", self.directory]
+        command: list[str | Path] = [BIN / "storescp", accept, *options, "-od", self.directory]
         command.append(str(self.port))
         self._process = Process(command, directory / "storescp.log")
         self._process.wait_for(lambda: accepts(self.port), "storescp listens")

@@ -10,6 +10,7 @@ from bridge.store.tables.appointments import (
 from bridge.store.tables.columns import TEXT, metadata
 from bridge.store.tables.commitments import storage_commitment
 from bridge.store.tables.deliveries import attempt, confirmation, delivery
+from bridge.store.tables.forwarded import forwarded_instance
 from bridge.store.tables.journal import mention, message
 from bridge.store.tables.orders import imaging_service_request, requested_procedure, scheduled_step
 from bridge.store.tables.parked import parked_event, parked_key
@@ -48,6 +49,7 @@ __all__ = [
     "attempt",
     "confirmation",
     "delivery",
+    "forwarded_instance",
     "imaging_service_request",
     "instance",
     "instance_conflict",

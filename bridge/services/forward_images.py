@@ -1,0 +1,82 @@
+"""Forward images to an archive or a workstation: which, by rule, and which are there already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from bridge.domain.delivery import Delivery, EventKind
+from bridge.services.outbox import Claims
+from bridge.services.publish_study import subject_of
+from bridge.services.read_images import FoundInstance, ImageQuery, ReadImages
+from bridge.services.transaction import Clock, Store
+
+_TOLD = frozenset({EventKind.STUDY_AVAILABLE, EventKind.STUDY_CHANGED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardRule:
+    """What goes to one destination; an empty list means all.
+
+    `sources` are the AE titles that images came from. `unmatched` says whether images go that
+    belong to no order, or not to one known yet.
+    """
+
+    modalities: frozenset[str] = frozenset()
+    sources: frozenset[str] = frozenset()
+    unmatched: bool = True
+
+    @property
+    def kinds(self) -> frozenset[EventKind]:
+        """The events upon which images go."""
+        return _TOLD | {EventKind.STUDY_UNMATCHED} if self.unmatched else _TOLD
+
+    def covers(self, instance: FoundInstance) -> bool:
+        """Whether an instance goes."""
+        of_modality = not self.modalities or instance.modality in self.modalities
+        return of_modality and (not self.sources or _source_of(instance) in self.sources)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forward:
+    """The instances of a study that a destination does not have yet; never empty."""
+
+    study_instance_uid: str
+    instances: tuple[FoundInstance, ...]
+
+
+class ForwardOutbox(Claims):
+    """The queue of what is forwarded, and the note of what was."""
+
+    def __init__(
+        self, store: Store, images: ReadImages, rules: Mapping[str, ForwardRule], clock: Clock
+    ) -> None:
+        super().__init__(store)
+        self._images = images
+        self._rules = rules
+        self._clock = clock
+
+    def gather(self, delivery: Delivery) -> Forward | None:
+        """What is still to be sent of a study; None when everything is there."""
+        uid = delivery.subject.removeprefix(subject_of(""))
+        there = self._store.read(lambda tx: tx.forwarded.of(delivery.destination, uid))
+        rule = self._rules[delivery.destination]
+        found = self._images.instances(ImageQuery(study_instance_uids=(uid,)))
+        missing = tuple(
+            each for each in found if each.sop_instance_uid not in there and rule.covers(each)
+        )
+        return Forward(study_instance_uid=uid, instances=missing) if missing else None
+
+    def note(self, destination: str, study_instance_uid: str, uids: Iterable[str]) -> None:
+        """Remember what a destination has taken, so that a retry does not send it again."""
+        taken = tuple(uids)
+        if taken:
+            now = self._clock()
+            self._store.transact(
+                lambda tx: tx.forwarded.add(destination, study_instance_uid, taken, now)
+            )
+
+
+def _source_of(instance: FoundInstance) -> str:
+    """The AE title that an instance came from: `CT01@192.0.2.7`."""
+    return instance.peer.partition("@")[0]

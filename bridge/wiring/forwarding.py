@@ -1,0 +1,69 @@
+"""Archives and workstations that images are forwarded to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from bridge.delivery.dispatcher import Dispatcher
+from bridge.delivery.worker import Pace
+from bridge.dicom.forwarding import StoreDestination
+from bridge.dicom.scu import Remote
+from bridge.domain.delivery import EventKind
+from bridge.services.forward_images import ForwardOutbox, ForwardRule
+from bridge.settings import DicomStoreDestination, Settings
+from bridge.wiring.core import Core
+from bridge.wiring.destinations import retry_policy
+
+# A large study takes minutes: the claim must outlast its sending.
+_PACE = Pace(lanes=2, lease=1800.0)
+
+
+def forward_kinds(settings: Settings) -> Mapping[str, frozenset[EventKind]]:
+    """Which kinds of event each such destination is told of."""
+    return {each.name: _rule(each).kinds for each in _forwards(settings)}
+
+
+def build_forwarding(core: Core, owner: str) -> Dispatcher:
+    """Forward images to each destination of this kind that is enabled."""
+    forwards = _forwards(core.settings)
+    rules = {each.name: _rule(each) for each in forwards}
+    outbox = ForwardOutbox(core.store, core.images, rules, time.time)
+    return Dispatcher(
+        outbox,
+        [build_forward(core, each, outbox) for each in forwards if each.enabled],
+        time.time,
+        owner,
+        pace=_PACE,
+    )
+
+
+def build_forward(
+    core: Core, settings: DicomStoreDestination, outbox: ForwardOutbox
+) -> StoreDestination:
+    """One such destination."""
+    return StoreDestination(
+        name=settings.name,
+        remote=Remote(
+            ae_title=settings.ae_title,
+            host=settings.host,
+            port=settings.port,
+            calling_ae_title=core.settings.dicom.ae_title,
+        ),
+        retry=retry_policy(settings),
+        kinds=_rule(settings).kinds,
+        read=core.images.content,
+        note=outbox.note,
+    )
+
+
+def _forwards(settings: Settings) -> list[DicomStoreDestination]:
+    return [each for each in settings.destinations if isinstance(each, DicomStoreDestination)]
+
+
+def _rule(settings: DicomStoreDestination) -> ForwardRule:
+    return ForwardRule(
+        modalities=frozenset(settings.modalities),
+        sources=frozenset(settings.sources),
+        unmatched=settings.unmatched == "forward",
+    )
