@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from functools import lru_cache
 
 from bridge.dicom.attributes import (
     Attribute,
@@ -27,6 +28,8 @@ from bridge.domain.worklist import WorklistEntry, WorklistItem
 
 _UNSIGNED_SHORT = struct.Struct("<H").pack
 _LONGEST_CODE_VALUE = 16
+# A site orders the same codes, of the same few authorities, again and again: their items are kept.
+_LONGEST_KEPT = 200
 
 # What messages may say of each level, beyond what has a field of its own in the domain. A visit's
 # attributes come with the patient or with the order, so both are looked up in one table.
@@ -193,7 +196,7 @@ def _order(entry: WorklistEntry) -> list[Element]:
         if identifier is not None and identifier.value:
             elements.append(_identifier(number, identifier.value))
             if identifier.authority:
-                elements.append(sequence(issuer, [item(_entity(identifier.authority))]))
+                elements.append(sequence(issuer, [_entity_item(identifier.authority)]))
     return elements
 
 
@@ -271,6 +274,16 @@ def _identifier(attribute: Attribute, value: str) -> Element:
     return _required(attribute, value)
 
 
+def _entity_item(authority: Authority) -> bytes:
+    length = len(authority.namespace) + len(authority.universal_id)
+    return _kept_entity_item(authority) if length <= _LONGEST_KEPT else item(_entity(authority))
+
+
+@lru_cache(maxsize=1024)
+def _kept_entity_item(authority: Authority) -> bytes:
+    return item(_entity(authority))
+
+
 def _entity(authority: Authority) -> list[Element]:
     """Write the HL7v2 Hierarchic Designator Macro (PS3.3 table 10-17)."""
     namespace = [text(_NAMESPACE, authority.namespace)] if authority.namespace else []
@@ -285,6 +298,16 @@ def _universal(authority: Authority) -> list[Element]:
 
 
 def _code(code: CodedConcept) -> bytes:
+    length = len(code.value) + len(code.meaning) + len(code.scheme)
+    return _kept_code(code) if length <= _LONGEST_KEPT else _write_code(code)
+
+
+@lru_cache(maxsize=4096)
+def _kept_code(code: CodedConcept) -> bytes:
+    return _write_code(code)
+
+
+def _write_code(code: CodedConcept) -> bytes:
     """Write the Code Sequence Macro (PS3.3 table 8.8-1); codes over 16 characters are Long ones."""
     is_long = len(code.value) > _LONGEST_CODE_VALUE
     elements = [

@@ -186,6 +186,7 @@ def normalize(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
+@lru_cache(maxsize=256)
 def reduce_label(label: str) -> str:
     """Return a label as the tables here have it: capitals and digits."""
     return re.sub("[^A-Z0-9]", "", label.upper())

@@ -11,6 +11,7 @@ from typing import Final
 
 from bridge.hl7.escapes import Encoding
 from bridge.hl7.paths import Path
+from bridge.mapping.source import FIELDS_TOLD
 
 NULL: Final = '""'
 _HEADERS: Final = frozenset({"MSH", "FHS", "BHS"})
@@ -56,7 +57,7 @@ class Segment:
     field separator and MSH-2 the encoding characters, as the standard counts them.
     """
 
-    __slots__ = ("_fields", "_split", "encoding", "er7", "name", "sequence")
+    __slots__ = ("_fields", "_filled", "_split", "encoding", "er7", "name", "sequence")
 
     def __init__(self, er7: str, encoding: Encoding, sequence: int = 1) -> None:
         """Take the text of one segment, without its line end."""
@@ -65,6 +66,7 @@ class Segment:
         self.name = er7[:3].upper()
         self.sequence = sequence
         self._fields: list[str] | None = None
+        self._filled: bytes | None = None
         self._split: tuple[int, list[str]] = (0, [])
 
     def __repr__(self) -> str:
@@ -140,6 +142,13 @@ class Segment:
                 fields.insert(1, separator)
             self._fields = fields
         return self._fields
+
+    @property
+    def filled(self) -> bytes:
+        """A byte for each of the first fields: 1 when it holds anything, else 0."""
+        if self._filled is None:
+            self._filled = bytes(map(bool, self.fields[:FIELDS_TOLD]))
+        return self._filled
 
 
 class Segments:

@@ -14,7 +14,7 @@ from bridge.mapping.errors import ProfileError, instead
 from bridge.mapping.imaging import ImagingRules, compile_imaging
 from bridge.mapping.options import compile_options
 from bridge.mapping.order_control import overlay_order_control
-from bridge.mapping.rows import Row, compile_rows
+from bridge.mapping.rows import Row, Rows, compile_rows
 from bridge.mapping.shelf import Shelf
 from bridge.mapping.source import Site
 from bridge.mapping.targets import TARGETS, Level
@@ -53,9 +53,9 @@ class Profile:
     """
 
     name: str
-    header: tuple[Row, ...]
-    control: tuple[Row, ...]
-    levels: Mapping[Level, tuple[Row, ...]]
+    header: Rows
+    control: Rows
+    levels: Mapping[Level, Rows]
     imaging: ImagingRules
     order_control: str
     authorities: Mapping[str, Authority]
@@ -93,10 +93,10 @@ def load_profile(name: str = DEFAULT, directory: Path | None = None) -> Profile:
     )
     return Profile(
         name=name,
-        header=tuple(row for row in rows[Level.PATIENT] if _is_of_header(row)),
-        control=tuple(row for row in rows[Level.ORDER] if _is_control(row)),
+        header=Rows(row for row in rows[Level.PATIENT] if _is_of_header(row)),
+        control=Rows(row for row in rows[Level.ORDER] if _is_control(row)),
         levels={
-            level: tuple(row for row in rows[level] if not (_is_of_header(row) or _is_control(row)))
+            level: Rows(row for row in rows[level] if not (_is_of_header(row) or _is_control(row)))
             for level in Level
         },
         imaging=imaging,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from bridge.domain.errors import DataTypeError
 from bridge.mapping.conditions import (
@@ -16,7 +16,7 @@ from bridge.mapping.conditions import (
 )
 from bridge.mapping.documents import Node
 from bridge.mapping.errors import ProfileError, instead
-from bridge.mapping.source import NULL, Place, Run, Scope, Segment
+from bridge.mapping.source import FIELDS_TOLD, NULL, Place, Run, Scope, Segment
 from bridge.mapping.targets import TARGETS, Kind, Level, Target
 from bridge.mapping.transforms import MAPPERS, READERS, Reader, Tables, Transform, Use
 
@@ -43,9 +43,21 @@ ROW_KEYS = {
 _SOURCE_KEYS = ("path", "as", "where")
 
 
+Filled: TypeAlias = Callable[[str, int], bool]
+"""Whether a field, by segment name and number, holds anything in any of the segments."""
+
+Narrow: TypeAlias = Callable[[Filled], "Evaluate | None"]
+
+_SHAPES_KEPT = 512
+_MOST_OF_A_NAME = 8
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One compiled row: `evaluate` gives the value and its origin; `reads` names its segments."""
+    """One compiled row: `evaluate` gives the value and its origin; `reads` names its segments.
+
+    `narrow` gives an `evaluate` that looks only at fields that are filled, None when none is.
+    """
 
     target: Target
     number: int
@@ -53,6 +65,54 @@ class Row:
     line: int
     reads: frozenset[str]
     evaluate: Evaluate
+    narrow: Narrow
+
+
+class Rows(tuple[Row, ...]):
+    """Rows that are evaluated together, which learn from the messages that they read.
+
+    Most rows are about fields that a given sender never fills, and its messages are filled alike:
+    what can yield anything is found once for each such shape. Half of reading an order was that.
+    """
+
+    def __init__(self, _rows: Iterable[Row] = ()) -> None:
+        """Take the rows, in their order."""
+        self._names = tuple(sorted({name for row in self for name in row.reads}))
+        self._plans: dict[tuple[Any, ...], tuple[tuple[str, Evaluate], ...]] = {}
+
+    def plan(self, scope: Scope) -> tuple[tuple[str, Evaluate], ...]:
+        """The targets that segments filled like these can fill, each with what evaluates it."""
+        shape = tuple([_shape(scope.get(name)) for name in self._names])
+        plan = self._plans.get(shape)
+        if plan is None:
+            if len(self._plans) >= _SHAPES_KEPT:
+                self._plans.clear()
+            plan = self._plans[shape] = self._make_plan(dict(zip(self._names, shape, strict=True)))
+        return plan
+
+    def _make_plan(self, shapes: dict[str, Any]) -> tuple[tuple[str, Evaluate], ...]:
+        def filled(name: str, number: int) -> bool:
+            shape = shapes[name]
+            if shape is None or shape is True:
+                return bool(shape)
+            if number >= FIELDS_TOLD:
+                return True
+            several = (shape,) if isinstance(shape, bytes) else shape
+            return any(each[number : number + 1] == b"\1" for each in several)
+
+        narrowed = ((row.target.keyword, row.narrow(filled)) for row in self)
+        return tuple((keyword, evaluate) for keyword, evaluate in narrowed if evaluate)
+
+
+def _shape(segments: Sequence[Segment] | None) -> bytes | tuple[bytes, ...] | bool | None:
+    """Which fields of some segments are filled: None without segments, True when all may be."""
+    if not segments:
+        return None
+    if len(segments) == 1:
+        return segments[0].filled
+    if len(segments) > _MOST_OF_A_NAME:
+        return True
+    return tuple([segment.filled for segment in segments])
 
 
 def compile_rows(node: Node, level: Level, profile: str, first: int, tables: Tables) -> list[Row]:
@@ -74,15 +134,18 @@ def compile_rows(node: Node, level: Level, profile: str, first: int, tables: Tab
 
 
 def evaluate_rows(
-    rows: Iterable[Row], scope: Scope, run: Run, sources: dict[str, str]
+    rows: Rows | Iterable[Row], scope: Scope, run: Run, sources: dict[str, str]
 ) -> dict[str, Value]:
     """Fill the targets of `rows`; of several rows for one target the first that yields counts."""
     values: dict[str, Value] = {}
-    for row in rows:
-        keyword = row.target.keyword
+    if isinstance(rows, Rows):
+        plan: Iterable[tuple[str, Evaluate]] = rows.plan(scope)
+    else:
+        plan = [(row.target.keyword, row.evaluate) for row in rows]
+    for keyword, evaluate in plan:
         if keyword in values:
             continue
-        found = row.evaluate(scope, run)
+        found = evaluate(scope, run)
         if found is not None:
             values[keyword], sources[keyword] = found
     return values
@@ -97,16 +160,22 @@ def _compile_row(node: Node, level: Level, profile: str, number: int, tables: Ta
     where = f"({profile} row {number})"
     if "constant" in entries:
         constant = (entries["constant"].text, f"constant {where}")
-        evaluate: Evaluate = lambda _scope, _run: constant  # noqa: E731
-        return Row(target, number, profile, node.line, frozenset(), _guard(evaluate, when))
+        evaluate = _guard(lambda _scope, _run: constant, when)
+        always: Narrow = lambda _filled: evaluate  # noqa: E731
+        return Row(target, number, profile, node.line, frozenset(), evaluate, always)
     sources = _parse_sources(node, entries, target, tables)
-    labelled = [(source, f"{label} {where}") for label, source in sources]
     refuse = _parse_unfit(entries.get("unfit"))
-    evaluate = _first_that_yields(labelled)
-    if refuse:
-        evaluate = _refuse_unfit(evaluate)
-    reads = frozenset(label.split("-")[0] for label, _ in sources)
-    return Row(target, number, profile, node.line, reads, _guard(evaluate, when))
+
+    def finish(chosen: Sequence[_Labelled]) -> Evaluate:
+        evaluate = _first_that_yields([(each.source, f"{each.label} {where}") for each in chosen])
+        return _guard(_refuse_unfit(evaluate) if refuse else evaluate, when)
+
+    def narrow(filled: Filled) -> Evaluate | None:
+        chosen = [each for each in sources if filled(each.place.segment, each.place.field)]
+        return finish(chosen) if chosen else None
+
+    reads = frozenset(each.place.segment for each in sources)
+    return Row(target, number, profile, node.line, reads, finish(sources), narrow)
 
 
 def _parse_target(node: Node, level: Level) -> Target:
@@ -127,9 +196,15 @@ def _parse_unfit(node: Node | None) -> bool:
     return node.text == "refuse"
 
 
+class _Labelled(NamedTuple):
+    place: Place
+    label: str
+    source: _Source
+
+
 def _parse_sources(
     node: Node, entries: dict[str, Node], target: Target, tables: Tables
-) -> list[tuple[str, _Source]]:
+) -> list[_Labelled]:
     if "from" not in entries:
         raise node.error("a row without `from`", "name a path or write `constant`")
     sources = []
@@ -144,7 +219,7 @@ def _parse_sources(
         read, whole = _compile_chain(chain, place, target, tables, item)
         make = _every if target.joined else _first
         label = own["path"].text + _by_what(chain)
-        sources.append((label, make(place, read, where, target, whole)))
+        sources.append(_Labelled(place, label, make(place, read, where, target, whole)))
     return sources
 
 

@@ -14,6 +14,9 @@ from bridge.domain.identifiers import NO_AUTHORITY, Authority
 NULL = '""'
 """What HL7 v2 writes for: delete what is on record (v2.5.1 2.5.3)."""
 
+FIELDS_TOLD = 64
+"""Of how many fields `Segment.filled` tells; few segments of the standard have more."""
+
 _SYNTAX = re.compile(
     r"(?P<segment>[A-Z][A-Z0-9]{2})-(?P<field>[1-9]\d*)(?:\[(?P<repetition>[1-9]\d*)\])?"
     r"(?:\.(?P<component>[1-9]\d*)(?:\.(?P<subcomponent>[1-9]\d*))?)?"
@@ -60,6 +63,10 @@ class Segment(Protocol):
     @property
     def fields(self) -> Sequence[str]:
         """The fields as written; number 0 is the segment's name."""
+
+    @property
+    def filled(self) -> bytes:
+        """A byte for each of the first `FIELDS_TOLD` fields: 1 when it holds anything, else 0."""
 
     def field(self, n: int, rep: int = 0, component: int = 1, subcomponent: int = 1) -> str:
         """One value, escapes replaced; "" when it is absent or null."""

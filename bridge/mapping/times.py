@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 
 _DTM = re.compile(r"(\d{4}(?:\d\d){0,5})(?:\.\d+)?([+-]\d{4})?")
 # What senders write instead: ISO 8601, or a date with dashes.
@@ -16,6 +17,7 @@ _WRITTEN = re.compile(r"(\d{1,2})[./-](\d{1,2})[./-](\d{4})(?:[ T]+(\d{1,2}):(\d
 ORDERS = ("dmy", "mdy")
 _DAY_DIGITS = 8
 _SMALLEST = "00000101000000"
+_LONGEST_KEPT = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,14 @@ def parse_time_stamp(text: str, zone: tzinfo, order: str = "") -> TimeStamp | No
     A zone offset is converted to `zone`; without one the stamp is in `zone` already. `utc` holds
     all 14 digits.
     """
-    digits, offset = _normalize(text.strip(), order)
+    read = _read_known if len(text) <= _LONGEST_KEPT else _read_known.__wrapped__
+    return read(text.strip(), zone, order)
+
+
+@lru_cache(maxsize=4096)
+def _read_known(text: str, zone: tzinfo, order: str) -> TimeStamp | None:
+    """Read one; the messages of a second, and the orders of a clinic, have theirs in common."""
+    digits, offset = _normalize(text, order)
     if len(digits) < _DAY_DIGITS:
         return None
     moment = _to_datetime(digits)
