@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from sqlalchemy import (
@@ -24,7 +25,11 @@ from bridge.store.statement import Statement
 from bridge.store.tables import parked_event, parked_key
 
 _EVENT = parked_event.c
-_WITH_KEY = Statement(select(parked_key.c.parked_pk).where(parked_key.c.key == bindparam("key")))
+# Asked with every order: the statement has a fixed number of places, so that it is built only once.
+_PLACES = tuple(f"key{place}" for place in range(8))
+_WITH_KEYS = Statement(
+    select(parked_key.c.parked_pk).where(parked_key.c.key.in_([bindparam(p) for p in _PLACES]))
+)
 _WAITING = ParkedState.WAITING.value
 
 
@@ -79,7 +84,7 @@ class Parked:
 
     def waiting(self, keys: Iterable[str], now: float) -> tuple[WaitingEvent, ...]:
         """What waits for one of these keys and has not expired, as it occurred, locked."""
-        found = {pk for key in dict.fromkeys(keys) for pk in self._with_key(key)}
+        found = self._with_keys(tuple(dict.fromkeys(keys)))
         if not found:
             return ()
         query = (
@@ -90,8 +95,13 @@ class Parked:
         )
         return tuple(_waiting(row) for row in self._connection.execute(query).all())
 
-    def _with_key(self, key: str) -> list[int]:
-        return [pk for (pk,) in _WITH_KEY.rows(self._connection, {"key": key})]
+    def _with_keys(self, keys: Sequence[str]) -> set[int]:
+        found: set[int] = set()
+        for start in range(0, len(keys), len(_PLACES)):
+            some = keys[start : start + len(_PLACES)]
+            places = dict(zip_longest(_PLACES, some, fillvalue=some[0]))
+            found.update(pk for (pk,) in _WITH_KEYS.rows(self._connection, places))
+        return found
 
     def finish(self, pk: int, state: ParkedState, reason: str = "") -> None:
         """Write down what became of a parked event."""
