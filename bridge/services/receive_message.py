@@ -10,7 +10,7 @@ from functools import partial
 from bridge.domain.errors import BridgeError, together
 from bridge.domain.events import Event, Noted
 from bridge.domain.journal import Direction, Disposition, JournalEntry, Mention
-from bridge.domain.order import OrderReceived
+from bridge.domain.order import Category, OrderReceived
 from bridge.domain.order_control import OrderControlTable
 from bridge.domain.sender_options import NO_OPTIONS, SenderOptions
 from bridge.services.complete_order import Mode
@@ -169,6 +169,8 @@ class ReceiveMessage:
         dispositions: list[Disposition] = []
         errors: list[BridgeError] = []
         for event in events:
+            if isinstance(event, OrderReceived) and event.category is Category.IMAGING:
+                tx.foresee(event)
             try:
                 dispositions.append(self._handlers[type(event)](tx, event, origin))
             except BridgeError as error:

@@ -24,6 +24,7 @@ from bridge.domain.errors import (
     StorageFull,
 )
 from bridge.store.group_commit import GroupCommit
+from bridge.store.pipeline import leave_for_core, pipelined
 
 T = TypeVar("T")
 TRIES = 4
@@ -55,8 +56,10 @@ class Database:
             try:
                 if self._writer is not None:
                     return cast("T", self._writer.run(work))
-                with self.engine.begin() as connection:
-                    return work(connection)
+                with self.engine.begin() as connection, pipelined(connection):
+                    result = work(connection)
+                    connection.commit()  # goes out with what it commits
+                    return result
             except self._errors as error:
                 if not _worth_retrying(error) or attempt == TRIES:
                     raise _translated(error) from error
@@ -114,7 +117,7 @@ def _sqlite_engine(url: URL) -> Engine:
 
 def _postgresql_engine(url: URL) -> Engine:
     # Each statement sees what is committed: locks are taken first and what they guard read after.
-    return create_engine(
+    engine = create_engine(
         url,
         isolation_level="READ COMMITTED",
         pool_size=10,
@@ -122,6 +125,8 @@ def _postgresql_engine(url: URL) -> Engine:
         pool_timeout=20,
         pool_recycle=1800,
     )
+    leave_for_core(engine)
+    return engine
 
 
 def _original(error: Exception) -> Exception:

@@ -9,12 +9,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, desc, select, update
 
 from bridge.domain.journal import Direction, Disposition, JournalEntry
-from bridge.store.statement import Statement, insert
+from bridge.store.statement import Numbered, Numbers, Statement, insert
 from bridge.store.tables import mention, message
 
-_INSERT = insert(
-    message, [column.name for column in message.c if column.name != "pk"], returning_pk=True
-)
+_INSERT = Numbered(message, [column.name for column in message.c if column.name != "pk"])
+_NUMBER = Numbers(_INSERT)
 _LONGEST = 250
 """No identifier is longer; what claims to be one is found by its beginning: indexes have limits."""
 _WRITTEN_TOGETHER = 1000
@@ -48,6 +47,7 @@ class Journal:
 
     def reply_to(self, dedupe_key: str) -> bytes | None:
         """What was answered to the message applied under this key; None when none was."""
+        _NUMBER.foresee(self._connection)
         reply = _REPLY.scalar(self._connection, {"dedupe_key": dedupe_key})
         return None if reply is None else bytes(reply)
 
@@ -86,7 +86,7 @@ class Journal:
             "raw": entry.raw,
             "reply": entry.reply,
         }
-        pk = int(_INSERT.scalar(self._connection, row))
+        pk = _INSERT.add(self._connection, row)
         mentions = {(kind.value, value[:_LONGEST]) for kind, value in entry.mentions if value}
         rows = [{"kind": kind, "value": value, "message_pk": pk} for kind, value in mentions]
         _INSERT_MENTIONS.run(self._connection, *rows)

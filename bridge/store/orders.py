@@ -34,7 +34,7 @@ from bridge.domain.patient import Attributes
 from bridge.domain.step_history import History, history_of
 from bridge.domain.step_status import StepStatus
 from bridge.store import documents
-from bridge.store.statement import Statement, insert
+from bridge.store.statement import Numbered, Numbers, Statement
 from bridge.store.tables import (
     imaging_service_request,
     performed_step_link,
@@ -56,13 +56,15 @@ _BY_NUMBERS = Statement(
     .order_by(_ORDER.c.pk)
     .with_for_update(key_share=True)
 )
+_CHANGING = Statement(text(f"SELECT pg_advisory_xact_lock_shared({_CHANGES_LOCK})"))
+_STILL = Statement(text(f"SELECT pg_advisory_xact_lock({_CHANGES_LOCK})"))
 _ONE_AT_A_TIME = Statement(
     text(
         "SELECT count(pg_advisory_xact_lock(hashtextextended(number, 2)))"
         " FROM unnest(CAST(:numbers AS text[])) AS number"
     )
 )
-_INSERT_ORDER = insert(
+_INSERT_ORDER = Numbered(
     _ORDER,
     (
         "patient_pk",
@@ -80,14 +82,12 @@ _INSERT_ORDER = insert(
         "created_at",
         "updated_at",
     ),
-    returning_pk=True,
 )
-_INSERT_PROCEDURE = insert(
+_INSERT_PROCEDURE = Numbered(
     requested_procedure,
     ("order_pk", "rp_id", "study_instance_uid", "code", "attributes", "occurred_at"),
-    returning_pk=True,
 )
-_INSERT_STEP = insert(
+_INSERT_STEP = Numbered(
     scheduled_step,
     (
         "procedure_pk",
@@ -102,8 +102,8 @@ _INSERT_STEP = insert(
         "history",
         "scheduled_at",
     ),
-    returning_pk=True,
 )
+_NUMBERS_OF_ROWS = Numbers(_INSERT_ORDER, _INSERT_PROCEDURE, _INSERT_STEP)
 _OWNERS_OF_STUDY = Statement(
     select(_ORDER.c.patient_pk)
     .distinct()
@@ -128,17 +128,18 @@ class Orders:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._one: list[str] = []
 
     def begin_change(self) -> None:
         """Say that this transaction changes orders or patients."""
-        self._advise("pg_advisory_xact_lock_shared")
+        self._advise(_CHANGING)
 
     def hold_still(self) -> None:
         """Wait until nobody changes orders or patients, and keep them so until the end.
 
         On SQLite nobody ever does: there is one writer.
         """
-        self._advise("pg_advisory_xact_lock")
+        self._advise(_STILL)
 
     def with_numbers(self, numbers: OrderNumbers) -> tuple[Order, ...]:
         """Every order that shares a filler, placer or accession number with `numbers`, locked.
@@ -146,11 +147,18 @@ class Orders:
         Who asks about the same new order at the same moment waits: it must not be created twice.
         """
         keys = _number_keys(numbers)
-        said = sorted(f"{kind} {key}" for kind, key in keys.items() if key)
-        if said and self._connection.dialect.name == postgresql.dialect.name:
-            _ONE_AT_A_TIME.run(self._connection, {"numbers": said})
+        self._one_at_a_time(keys)
         rows = _BY_NUMBERS.rows(self._connection, keys)
         return tuple(self.get(pk) for (pk,) in rows)
+
+    def foresee(self, event: OrderReceived) -> None:
+        """Ask together what is asked of every new order (see `pipeline`)."""
+        keys = _number_keys(event.numbers)
+        self._one_at_a_time(keys)
+        _BY_NUMBERS.foresee(self._connection, keys)
+        for uid in {each.study_instance_uid for each in event.procedures}:
+            _OWNERS_OF_STUDY.foresee(self._connection, {"uid": uid})
+        _NUMBERS_OF_ROWS.foresee(self._connection)
 
     def get(self, pk: int) -> Order:
         """The order of this row, whole."""
@@ -215,7 +223,7 @@ class Orders:
             "updated_at": now,
             **_number_columns(event.numbers),
         }
-        return int(_INSERT_ORDER.scalar(self._connection, row))
+        return _INSERT_ORDER.add(self._connection, row)
 
     def add_procedure(
         self, order_pk: int, details: ProcedureDetails, occurred_at: str = ""
@@ -229,7 +237,7 @@ class Orders:
             "attributes": _said(details.attributes),
             "occurred_at": occurred_at,
         }
-        pk = int(_INSERT_PROCEDURE.scalar(self._connection, row))
+        pk = _INSERT_PROCEDURE.add(self._connection, row)
         return Procedure(
             pk=pk,
             rp_id=details.rp_id,
@@ -262,7 +270,7 @@ class Orders:
             "history": documents.dump_history(history),
             "scheduled_at": scheduled_at,
         }
-        pk = int(_INSERT_STEP.scalar(self._connection, row))
+        pk = _INSERT_STEP.add(self._connection, row)
         return Step(
             pk=pk,
             sps_id=details.sps_id,
@@ -351,9 +359,16 @@ class Orders:
         """Delete a step that a newer snapshot of its procedure no longer lists."""
         self._connection.execute(delete(scheduled_step).where(scheduled_step.c.pk == step_pk))
 
-    def _advise(self, function: str) -> None:
+    def _one_at_a_time(self, keys: dict[str, str | None]) -> None:
+        said = sorted(f"{kind} {key}" for kind, key in keys.items() if key)
+        if not said or said == self._one or self._connection.dialect.name != "postgresql":
+            return
+        self._one = said  # locked until the transaction ends
+        _ONE_AT_A_TIME.run(self._connection, {"numbers": said})
+
+    def _advise(self, lock: Statement) -> None:
         if self._connection.dialect.name == postgresql.dialect.name:
-            self._connection.exec_driver_sql(f"SELECT {function}({_CHANGES_LOCK})")
+            lock.run(self._connection, {})
 
     def _where(self, condition: Any) -> tuple[Order, ...]:
         query = select(_ORDER).where(

@@ -12,12 +12,10 @@ from sqlalchemy.dialects import postgresql
 from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.names import fold_name
 from bridge.domain.patient import Attributes, Patient, PatientDetails
-from bridge.store.statement import Statement, insert
+from bridge.store.statement import Numbered, Numbers, Statement, insert
 from bridge.store.tables import patient, patient_identifier
 
-_INSERT = insert(
-    patient, ("attributes", "name_folded", "occurred_at", "updated_at"), returning_pk=True
-)
+_INSERT = Numbered(patient, ("attributes", "name_folded", "occurred_at", "updated_at"))
 _INSERT_IDENTIFIERS = insert(
     patient_identifier,
     (
@@ -33,6 +31,7 @@ _INSERT_IDENTIFIERS = insert(
         "alias",
     ),
 )
+_NUMBER = Numbers(_INSERT)
 _OWNERS = select(patient.c.pk, patient.c.updated_at).join(
     patient_identifier, patient_identifier.c.patient_pk == patient.c.pk
 )
@@ -95,6 +94,13 @@ class Patients:
                 owner = self._owner(identifier)
         return None if owner is None else self.get(owner[0])
 
+    def foresee(self, identifiers: Iterable[Identifier]) -> None:
+        """Ask together what is asked of every patient of an order (see `pipeline`)."""
+        for each in identifiers:
+            key = {"value": each.value, "authority_key": each.authority.key}
+            _OWNER.foresee(self._connection, key)
+        _NUMBER.foresee(self._connection)
+
     def _owner(self, identifier: Identifier) -> tuple[int, float] | None:
         """Who has it; an authority known by name and by universal ID may be named by either."""
         authority = identifier.authority
@@ -143,7 +149,7 @@ class Patients:
             "occurred_at": occurred_at,
             "updated_at": time.time(),
         }
-        pk = int(_INSERT.scalar(self._connection, parameters))
+        pk = _INSERT.add(self._connection, parameters)
         identifiers = _unique(details.identifiers)
         rows = [_identifier_row(pk, each, rank) for rank, each in enumerate(identifiers)]
         _INSERT_IDENTIFIERS.run(self._connection, *rows)

@@ -60,6 +60,11 @@ class PerformedSteps:
         )
         return tuple(self._load(row) for row in self._connection.execute(query).all())
 
+    def foresee(self, study_instance_uids: Iterable[str]) -> None:
+        """Ask together what is asked of the studies of every new order (see `pipeline`)."""
+        for uid in study_instance_uids:
+            _ANY_OF_STUDY.foresee(self._connection, {"uid": uid})
+
     def with_uids(self, uids: Iterable[str]) -> tuple[PerformedStep, ...]:
         """The performed steps of these SOP Instance UIDs."""
         wanted = tuple(uids)

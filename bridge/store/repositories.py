@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
+from bridge.domain.order import OrderReceived
 from bridge.store.appointments import Appointments
 from bridge.store.commitments import Commitments
 from bridge.store.database import Database
@@ -22,6 +23,7 @@ from bridge.store.parked import Parked
 from bridge.store.patient_merges import PatientMerges
 from bridge.store.patients import Patients
 from bridge.store.performed_steps import PerformedSteps
+from bridge.store.pipeline import pipeline_of
 from bridge.store.records import Records
 from bridge.store.resources import Resources
 from bridge.store.sources import Sources
@@ -139,6 +141,15 @@ class SqlTransaction:
     def overview(self) -> Overviews:
         """Counts and lists for the console."""
         return Overviews(self._connection)
+
+    def foresee(self, event: OrderReceived) -> None:
+        """Ask at once what applying the order is going to ask, where each answer costs a wait."""
+        if (pipeline := pipeline_of(self._connection)) is not None:
+            pipeline.foreseen.clear()  # what an earlier order did not ask for may be true no more
+            self.orders.foresee(event)
+            self.patients.foresee(event.patient.identifiers)
+            uids = {each.study_instance_uid for each in event.procedures}
+            self.performed_steps.foresee(uids - {""})
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

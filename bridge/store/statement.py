@@ -8,11 +8,14 @@ Only what takes and gives plain values belongs here: results are the driver's, n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, partial
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, text
 from sqlalchemy.sql import ClauseElement
+
+from bridge.store.pipeline import pipeline_of
 
 Parameters = Mapping[str, Any]
 _Convert = Callable[[Any], Any]
@@ -28,20 +31,26 @@ class Statement:
 
     def rows(self, connection: Connection, parameters: Parameters) -> list[tuple[Any, ...]]:
         """Run it and take every row."""
-        compiled = self._for(connection)
-        cursor = _cursor(connection)
-        cursor.execute(compiled.sql, compiled.bind(parameters))
-        found: list[tuple[Any, ...]] = cursor.fetchall()
+        found: list[tuple[Any, ...]] = self.ask(connection, parameters).fetchall()
         return found
 
     def scalar(self, connection: Connection, parameters: Parameters) -> Any:
         """Run it and take the first column of the first row; None when there is no row."""
-        compiled = self._for(connection)
-        cursor = _cursor(connection)
-        cursor.execute(compiled.sql, compiled.bind(parameters))
+        cursor = self.ask(connection, parameters)
         row = cursor.fetchone()
         cursor.close()
         return None if row is None else row[0]
+
+    def foresee(self, connection: Connection, parameters: Parameters) -> None:
+        """Ask now what is going to be asked once, so that its answer comes with those of others.
+
+        Only where waiting costs (see `pipeline`). What is written in between must not matter.
+        """
+        if (pipeline := pipeline_of(connection)) is not None:
+            values = self._for(connection).bind(parameters)
+            cursor = _cursor(connection)
+            cursor.execute(self._for(connection).sql, values)
+            pipeline.foreseen[self, tuple(values.values())] = cursor
 
     def run(self, connection: Connection, *rows: Parameters) -> None:
         """Run it, once for each row of parameters."""
@@ -53,6 +62,18 @@ class Statement:
             cursor.executemany(compiled.sql, [compiled.bind(row) for row in rows])
         cursor.close()
 
+    def ask(self, connection: Connection, parameters: Parameters) -> Any:
+        """Run it; gives the cursor, whose rows may not be there yet."""
+        compiled = self._for(connection)
+        values = compiled.bind(parameters)
+        if not compiled.positional and (pipeline := pipeline_of(connection)) is not None:
+            foreseen = pipeline.foreseen
+            if foreseen and (known := foreseen.pop((self, tuple(values.values())), None)):
+                return known
+        cursor = _cursor(connection)
+        cursor.execute(compiled.sql, values)
+        return cursor
+
     def _for(self, connection: Connection) -> _Compiled:
         name = connection.dialect.name
         if name not in self._compiled:
@@ -60,10 +81,53 @@ class Statement:
         return self._compiled[name]
 
 
-def insert(table: Table, keys: Iterable[str], *, returning_pk: bool = False) -> Statement:
-    """An INSERT of these columns, which gives the new row's pk when asked to."""
-    clause = table.insert()
-    return Statement(clause.returning(table.c.pk) if returning_pk else clause, tuple(keys))
+def insert(table: Table, keys: Iterable[str]) -> Statement:
+    """An INSERT of these columns."""
+    return Statement(table.insert(), tuple(keys))
+
+
+class Numbered:
+    """An INSERT into a table whose rows have a number that the database gives: their pk."""
+
+    def __init__(self, table: Table, keys: Iterable[str]) -> None:
+        names = tuple(keys)
+        self.name = table.name
+        self._insert = Statement(table.insert().returning(table.c.pk), names)
+        self._insert_under = Statement(table.insert(), ("pk", *names))
+
+    def add(self, connection: Connection, row: Parameters) -> int:
+        """Insert a row; gives its pk."""
+        pipeline = pipeline_of(connection) if connection.dialect.name != "sqlite" else None
+        taken = pipeline.keys.pop(self.name, None) if pipeline else None
+        if taken is None:
+            return int(self._insert.scalar(connection, row))
+        pk = taken()
+        self._insert_under.run(connection, {"pk": pk, **row})
+        return pk
+
+
+class Numbers:
+    """Takes the numbers of one row to come for each of some tables, in one statement.
+
+    Who inserts such a row then need not wait to be told its number (see `pipeline`).
+    """
+
+    def __init__(self, *inserts: Numbered) -> None:
+        self._names = tuple(each.name for each in inserts)
+        # What SQLAlchemy and PostgreSQL call the sequence of a `bigserial` column.
+        columns = ", ".join(f"nextval('{name}_pk_seq')" for name in self._names)
+        self._next = Statement(text(f"SELECT {columns}"))
+
+    def foresee(self, connection: Connection) -> None:
+        """Take them; those that are not used are gaps."""
+        if (pipeline := pipeline_of(connection)) is not None:
+            row = cache(self._next.ask(connection, {}).fetchone)
+            for place, name in enumerate(self._names):
+                pipeline.keys[name] = partial(_number, row, place)
+
+
+def _number(row: Callable[[], Sequence[Any]], place: int) -> int:
+    return int(row()[place])
 
 
 class _Compiled:
@@ -82,7 +146,7 @@ class _Compiled:
             if not compiled.binds[name].required and not (keys and name in keys)
         }
         self._names = tuple(compiled.positiontup or compiled.params)
-        self._positional = compiled.positiontup is not None
+        self.positional = compiled.positiontup is not None
         self._take = _taker(self._names)
         converts: dict[str, _Convert] = compiled._bind_processors
         self._converts = [
@@ -97,7 +161,7 @@ class _Compiled:
             for place, convert in self._converts:
                 row[place] = convert(row[place])
             values = row
-        return values if self._positional else dict(zip(self._names, values, strict=True))
+        return values if self.positional else dict(zip(self._names, values, strict=True))
 
 
 def _taker(names: tuple[str, ...]) -> Callable[[Parameters], Sequence[Any]]:
