@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bridge.store import schema
 from tests.adapters.cli.conftest import Site, destination
 from tests.adapters.fhir.scripted_server import Reply, ScriptedServer
 from tests.peers.dcmtk import StoreScp
@@ -52,7 +53,7 @@ def test_given_the_bridge_runs_then_its_ports_are_known_as_its_own(
     assert line(told, "HTTP port").endswith("served by the bridge, which is ready")
     assert line(told, "HL7 his port").endswith("served by the bridge")
     assert line(told, "DICOM port").endswith("served by the bridge")
-    assert line(told, "database").endswith("at revision 0006")
+    assert line(told, "database").endswith(f"at revision {schema.head()}")
     assert line(told, "destination ehr").endswith("FHIR 4.0.1, An EHR")
 
 
