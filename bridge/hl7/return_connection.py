@@ -62,6 +62,12 @@ class ReturnConnection:
             _check(payload, answer)
         return Sent(request=payload, response=answer)
 
+    def check(self, patience: float) -> str:
+        """Who is there, in words. Raises LinkError when nobody is within `patience` seconds."""
+        host, port = self._address
+        MllpClient(host, port, patience).close()
+        return f"a connection is taken at {host}:{port}"
+
     def close(self) -> None:
         """Close the connection."""
         with self._lock:

@@ -7,6 +7,7 @@ from typing import Any
 from bridge.hl7.acknowledgement import parse
 from bridge.hl7.er7 import read
 from bridge.wiring.bridge import Bridge
+from bridge.wiring.neighbours import examine_neighbours
 from tests.acceptance.orders import Order, control_id, header, new_order, orm
 from tests.adapters.hl7.running import Receiver, Wire, journal, port_of, running
 from tests.peers.process import choose_port, wait_until
@@ -196,3 +197,15 @@ def test_given_the_same_message_again_then_its_acknowledgement_is_returned_again
         told = his.wait(2)
         assert told[0] == told[1]
         assert [row.disposition for row in journal(bridge)] == ["applied", "duplicate"]
+
+
+def test_given_a_return_connection_when_the_neighbours_are_examined_then_it_is_one(
+    tmp_path: Path,
+) -> None:
+    port = choose_port()
+    with running(tmp_path, **returning(port)) as bridge:
+        for there in (True, False):
+            with Receiver(saying("CA"), port if there else 0):
+                (found,) = examine_neighbours(bridge.settings)
+            assert found.what == "acknowledgements/his"
+            assert found.is_well is there

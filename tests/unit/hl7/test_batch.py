@@ -53,3 +53,24 @@ def test_given_a_batch_without_trailer_or_messages_when_split_then_nothing_fails
 @given(st.binary(max_size=200))
 def test_given_any_bytes_in_a_batch_when_split_then_it_never_fails(rest: bytes) -> None:
     assert isinstance(split(b"FHS|" + rest).messages, tuple)
+
+
+def test_given_batches_when_split_then_it_is_known_what_stood_in_which() -> None:
+    batch = split(FHS + BHS + FIRST + SECOND + b"BTS|2\r" + BHS + b"BTS|0\r" + FIRST + b"FTS|2\r")
+
+    assert batch.file_header == FHS.strip()
+    assert [(part.header, part.size) for part in batch.parts] == [
+        (BHS.strip(), 2),
+        (BHS.strip(), 0),
+        (b"", 1),
+    ]
+    assert sum(part.size for part in batch.parts) == len(batch.messages)
+    assert batch.is_wrapped
+    assert batch.warnings == ()
+    assert not split(FIRST).is_wrapped
+    assert not split(FIRST + SECOND).is_wrapped
+
+
+def test_given_a_batch_without_its_trailer_when_split_then_that_is_told() -> None:
+    assert split(BHS + FIRST).warnings == ("a batch ends without BTS",)
+    assert split(BHS + FIRST + BHS + SECOND + b"BTS|1\r").warnings == ("a batch ends without BTS",)

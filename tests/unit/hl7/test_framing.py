@@ -95,3 +95,21 @@ def test_given_any_stream_when_cut_anywhere_then_the_events_are_the_same(
 @given(st.lists(st.binary(max_size=60).filter(lambda raw: not {0x0B, 0x1C} & set(raw))))
 def test_given_any_payloads_when_framed_and_read_then_they_come_back(payloads: list[bytes]) -> None:
     assert events_of(b"".join(map(frame, payloads))) == [Frame(payload) for payload in payloads]
+
+
+PAYLOADS = st.binary(max_size=60).filter(lambda raw: not {0x0B, 0x1C} & set(raw))
+NOISE = st.binary(max_size=20).map(lambda raw: raw.replace(b"\x0b", b""))
+
+
+@given(NOISE, st.lists(st.tuples(PAYLOADS, NOISE, st.booleans())))
+def test_given_any_noise_between_frames_when_read_then_the_frames_are_the_same(
+    before: bytes, frames: list[tuple[bytes, bytes, bool]]
+) -> None:
+    stream = before
+    for payload, noise, ends_in_cr in frames:
+        stream += frame(payload) if ends_in_cr else frame(payload)[:-1]
+        stream += noise
+
+    found = [event for event in events_of(stream) if isinstance(event, Frame)]
+    assert found == [Frame(payload) for payload, _, _ in frames]
+    assert not any(isinstance(event, Resync | Truncated) for event in events_of(stream))
