@@ -81,12 +81,13 @@ class Binder:
         return None
 
     def appointment(self, entry: EntryReading, _resource: Json) -> Row | None:
-        """By the numbers it was read with; only what found its order is one of the domain's."""
+        """By the numbers it was read with; one that waits for its order is none of the domain's."""
         for event in _of(AppointmentReceived, entry.events):
-            keys = [f"{each.value}^{each.authority.key}" for each in event.numbers]
-            held = self._tx.appointments.find(keys)
-            if held is not None and held.step_pks:
-                return RecordKind.APPOINTMENT, held.pk
+            for number in event.numbers:
+                for pk, known in self._tx.records.numbered(RecordKind.APPOINTMENT, number.value):
+                    named = number.authority.key in ("", known.authority.key)
+                    if named and self._tx.records.is_shown(RecordKind.APPOINTMENT, pk):
+                        return RecordKind.APPOINTMENT, pk
         return None
 
     def _order(self, entry: EntryReading) -> Order | None:

@@ -16,6 +16,7 @@ from bridge.fhir.server.parameters import (
     whose,
 )
 from bridge.fhir.server.statuses import (
+    APPOINTMENT_STATUS,
     ENCOUNTER_STATUS,
     ORDER_STATUS,
     TASK_STATUS,
@@ -219,7 +220,13 @@ _APPOINTMENT = ResourceType(
     parameters=(
         identifier("The numbers of placer and filler"),
         *whose("participant.actor"),
-        token("status", "status", doc="How the appointment stands", field="status"),
+        token(
+            "status",
+            "status",
+            doc="How the appointment stands",
+            field="status",
+            codes=codes_of(APPOINTMENT_STATUS),
+        ),
         date("date", "start", doc="When it begins", field="start"),
         reference(
             "based-on", "basedOn", targets=("ServiceRequest",), doc="The orders", field="order"

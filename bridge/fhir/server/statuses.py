@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import TypeVar
 
+from bridge.domain.appointment import AppointmentAction
 from bridge.domain.order_state import OrderState
 from bridge.domain.step_status import StepStatus
 from bridge.domain.visit import VisitStatus
@@ -34,6 +35,20 @@ ENCOUNTER_STATUS: Mapping[VisitStatus, str] = {
     VisitStatus.FINISHED: "finished",
     VisitStatus.CANCELLED: "cancelled",
 }
+
+# What a scheduler told last → AppointmentStatus.
+APPOINTMENT_STATUS: Mapping[AppointmentAction, str] = {
+    AppointmentAction.BOOK: "booked",
+    AppointmentAction.RESCHEDULE: "booked",
+    AppointmentAction.MODIFY: "booked",
+    AppointmentAction.CANCEL: "cancelled",
+    AppointmentAction.DELETE: "cancelled",
+    AppointmentAction.NO_SHOW: "noshow",
+    AppointmentAction.ARRIVE: "arrived",
+    AppointmentAction.START: "checked-in",
+    AppointmentAction.FULFIL: "fulfilled",
+}
+
 
 _State = TypeVar("_State", bound=StrEnum)
 

@@ -12,7 +12,7 @@ from bridge.domain.visit import Visit
 from bridge.fhir.datatypes import display_name, read_date_time
 from bridge.fhir.identifiers import Json
 from bridge.fhir.server.order_resources import HeldOrder, NameOf, Site, distinct, filled, subject
-from bridge.fhir.server.statuses import ENCOUNTER_STATUS
+from bridge.fhir.server.statuses import APPOINTMENT_STATUS, ENCOUNTER_STATUS
 from bridge.services.find_records import RecordKind
 
 ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
@@ -30,19 +30,6 @@ CLASSES: Mapping[str, tuple[str, str]] = {
     "H": ("HH", "home health"),
 }
 UNKNOWN_CLASS = {"system": "http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "code": "UNK"}
-
-# What a scheduler told last → AppointmentStatus.
-APPOINTMENT_STATUS: Mapping[AppointmentAction, str] = {
-    AppointmentAction.BOOK: "booked",
-    AppointmentAction.RESCHEDULE: "booked",
-    AppointmentAction.MODIFY: "booked",
-    AppointmentAction.CANCEL: "cancelled",
-    AppointmentAction.DELETE: "cancelled",
-    AppointmentAction.NO_SHOW: "noshow",
-    AppointmentAction.ARRIVE: "arrived",
-    AppointmentAction.START: "checked-in",
-    AppointmentAction.FULFIL: "fulfilled",
-}
 
 
 def encounter(visit: Visit, patient: Patient, site: Site, name_of: NameOf) -> Json:

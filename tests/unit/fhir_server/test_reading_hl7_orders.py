@@ -16,8 +16,12 @@ from bridge.domain.visit import VisitStatus
 from bridge.fhir.reading import check_resource
 from bridge.fhir.releases import Release, in_release
 from bridge.fhir.server.library import Library
-from bridge.fhir.server.statuses import ENCOUNTER_STATUS, ORDER_STATUS, TASK_STATUS
-from bridge.fhir.server.visit_resources import APPOINTMENT_STATUS
+from bridge.fhir.server.statuses import (
+    APPOINTMENT_STATUS,
+    ENCOUNTER_STATUS,
+    ORDER_STATUS,
+    TASK_STATUS,
+)
 from bridge.services.find_records import Criterion, Exactly, RecordKind, Selection, Window
 from bridge.store.repositories import SqlTransaction
 from tests.unit.fhir_server.house import Desk, target
