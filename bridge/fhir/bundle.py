@@ -32,13 +32,15 @@ class Content:
     """What is to be said of a study, before any reference is resolved.
 
     Each resource comes with the search criteria that find it at the server. The study names its
-    patient and orders by identifier only.
+    patient and orders by identifier only. `patient_reference` is literal, where the server's own
+    patient is known.
     """
 
     study: Json
     study_criteria: str
     patient: Json
     patient_criteria: str
+    patient_reference: str = ""
     endpoints: tuple[tuple[Json, str], ...] = ()
 
     def digest(self, receiver: str) -> str:
@@ -102,7 +104,9 @@ def transaction(
     reaches the server.
     """
     entries: list[Json] = []
-    if policy is not PatientPolicy.SEARCH:
+    if content.patient_reference:
+        patient = content.patient_reference
+    elif policy is not PatientPolicy.SEARCH:
         patient = full_url("Patient", content.patient_criteria)
         update = policy is PatientPolicy.UPDATE
         entries.append(_entry(patient, content.patient, content.patient_criteria, update=update))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
@@ -10,6 +10,7 @@ from threading import Lock
 from urllib.parse import quote
 
 from bridge.domain.delivery import Delivery, EventKind, RetryPolicy, Sent, TransportError
+from bridge.domain.identifiers import Identifier
 from bridge.domain.publication import PublishedStudy
 from bridge.domain.study import Study
 from bridge.fhir.bundle import Content, PatientPolicy, token_criteria
@@ -48,6 +49,8 @@ class FhirDestinationConfiguration:
     instance_limit: int = 2000
     access: tuple[Access, ...] = ()
     source: str = "urn:bridge"
+    own_ids: str = ""
+    """Namespace of identifiers that are this server's own ids: it is asked for orders, too."""
 
 
 class FhirDestination:
@@ -132,7 +135,11 @@ class FhirDestination:
             )
         except InvalidResource as error:
             raise TransportError(error.message, permanent=True) from error
+        own = self._own_reference("Patient", published.patient.identifiers)
+        if own and self._is_own(published.patient.patient_id):
+            study = {**study, "subject": {"type": "Patient"}}
         return Content(
+            patient_reference=own,
             study=study,
             study_criteria=token_criteria(study["identifier"][0]),
             patient=patient,
@@ -161,10 +168,21 @@ class FhirDestination:
         if not self._configuration.find_requests:
             return []
         systems = self._configuration.systems
-        return [
-            find_request(self._client, [number for _, number in order_numbers(request)], systems)
-            for request in requests_of(published)
-        ]
+        found = []
+        for request in requests_of(published):
+            numbers = [number for _, number in order_numbers(request)]
+            own = self._own_reference("ServiceRequest", numbers)
+            found.append(own or find_request(self._client, numbers, systems))
+        return found
+
+    def _own_reference(self, kind: str, identifiers: Sequence[Identifier]) -> str:
+        """A literal reference by the server's own id; empty when it is known by other numbers."""
+        ids = (each.value for each in identifiers if self._is_own(each))
+        return next((f"{kind}/{name}" for name in ids), "")
+
+    def _is_own(self, identifier: Identifier) -> bool:
+        own = self._configuration.own_ids
+        return bool(own) and identifier.authority.namespace == own
 
     def _is_certain(self, delivery: Delivery) -> bool:
         """Whether the last confirmed state is what the server holds.

@@ -53,8 +53,13 @@ class SourceIntake:
         messages: Messages,
         store: Store,
         clock: Clock,
+        ours: str = "",
     ) -> None:
-        """Take what is known of the source; `peer` is its address, for the journal."""
+        """Take what is known of the source; `peer` is its address, for the journal.
+
+        `ours` is what `meta.source` begins with in what the bridge itself wrote there.
+        """
+        self._ours = ours
         self._name = name
         self._peer = peer
         self._sourced = sourced
@@ -68,12 +73,25 @@ class SourceIntake:
         Raises:
             BridgeError: something could not be applied now, and may be later.
         """
+        page = self._without_ours(page)
         resources = list(matches(page))
         known = self._known(resources)
         is_new = [version_of(each) != known.get(reference_of(each)) for each in resources]
         if any(is_new):
             self._read(page, known, resolver)
         return max((updated_at(each) for each in resources), default="")
+
+    def _without_ours(self, page: Json) -> Json:
+        """The page without what the bridge told the server: that is no news."""
+        entries = page.get("entry")
+        if not self._ours or not isinstance(entries, list):
+            return page
+        others = [
+            each
+            for each in entries
+            if not (isinstance(each, dict) and _source(each.get("resource")).startswith(self._ours))
+        ]
+        return {**page, "entry": others}
 
     def _known(self, resources: Sequence[Json]) -> Mapping[str, str]:
         references = [reference_of(each) for each in resources]
@@ -161,6 +179,10 @@ def updated_at(resource: Json) -> str:
     """When this version came about by the server's clock; empty when it does not say."""
     found = _meta(resource).get("lastUpdated")
     return found if isinstance(found, str) else ""
+
+
+def _source(resource: object) -> str:
+    return str(_meta(resource).get("source") or "") if isinstance(resource, dict) else ""
 
 
 def _meta(resource: Json) -> Json:

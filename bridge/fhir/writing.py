@@ -49,8 +49,8 @@ class TransactionWriter:
 
     def write(self, content: Content, requests: Sequence[str], source: str) -> Written:
         """Write everything or nothing."""
-        patient = ""
-        if self._policy is PatientPolicy.SEARCH:
+        patient = content.patient_reference
+        if not patient and self._policy is PatientPolicy.SEARCH:
             patient = _held_patient(self._client, content)
         with self._creations.guarding(content) as refresh_endpoints:
             bundle = transaction(
@@ -90,6 +90,8 @@ class StepwiseWriter:
             return self._put(linked(content.study, links, source))[1]
 
     def _patient(self, content: Content) -> str:
+        if content.patient_reference:
+            return content.patient_reference
         if self._policy is PatientPolicy.SEARCH:
             return _held_patient(self._client, content)
         if self._policy is PatientPolicy.CREATE:

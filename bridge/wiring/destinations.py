@@ -16,9 +16,8 @@ from bridge.fhir.identifiers import IdentifierSystems
 from bridge.fhir.releases import Release
 from bridge.services.deliver import Destination
 from bridge.settings import Destination as DestinationSettings
-from bridge.settings import DicomStoreDestination, Settings
+from bridge.settings import DicomStoreDestination, FhirSource, Settings
 from bridge.settings import FhirDestination as FhirSettings
-from bridge.settings import FhirSource
 
 _FOREVER = 10**9
 

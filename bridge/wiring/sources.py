@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from urllib.parse import quote
 
 from bridge.domain.identifiers import Authority
 from bridge.fhir.client import FhirClient, Server
@@ -64,6 +65,7 @@ def _source(core: Core, source: FhirSource) -> PolledSource:
         messages=core.messages,
         store=core.store,
         clock=time.time,
+        ours=f"urn:bridge:{quote(core.settings.site.name, safe='')}#",
     )
     plan = PollingPlan(
         name=source.name,

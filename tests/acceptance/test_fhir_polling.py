@@ -41,14 +41,16 @@ class Ehr:
 
     server: MedplumServer
     patient: Patient = field(default_factory=new_patient)
+    numbered: bool = True
     patient_reference: str = ""
     requester_reference: str = ""
 
     def __post_init__(self) -> None:
+        number = {"system": "urn:id:HOSP", "value": self.patient.id}
         created = self.server.create(
             {
                 "resourceType": "Patient",
-                "identifier": [{"system": "urn:id:HOSP", "value": self.patient.id}],
+                **({"identifier": [number]} if self.numbered else {}),
                 "name": [{"family": "NGUYỄN", "given": ["ÁNH", "VĂN"]}],
                 "gender": "male",
                 "birthDate": "1980-02-29",
@@ -73,7 +75,8 @@ class Ehr:
             "subject": {"reference": self.patient_reference},
             "requester": {"reference": self.requester_reference},
         }
-        return self.server.create({**usual, **elements})
+        said = {**usual, **elements}
+        return self.server.create({name: value for name, value in said.items() if value != []})
 
     def change(self, request: Resource, **elements: Any) -> Resource:
         path = f"ServiceRequest/{request['id']}"
@@ -220,6 +223,33 @@ def test_given_images_of_a_request_then_the_ehr_holds_them_based_on_it(
     (based_on,) = found["basedOn"]
     assert based_on["identifier"]["value"] == number
     assert based_on["reference"] == f"ServiceRequest/{request['id']}"
+
+
+def test_given_an_ehr_without_numbers_of_its_own_then_its_ids_lead_back_to_it(
+    new_hospital: NewHospital, ehr: MedplumServer, tmp_path: Path
+) -> None:
+    clerk = Ehr(ehr, numbered=False)
+    hospital = new_hospital(ehr, **asking(ehr, resources=["ServiceRequest", "ImagingStudy"]))
+    request = clerk.request("", identifier=[])
+    entry = wait_until(hospital.worklist, "the request on the worklist", 20.0, pause=0.1)[0]
+    assert entry.PatientID == clerk.patient_reference.partition("/")[2]
+    order = replace(
+        new_order(
+            replace(clerk.patient, id=str(entry.PatientID)),
+            accession=str(entry.AccessionNumber),
+            study_uid=str(entry.StudyInstanceUID),
+        ),
+        steps=(Step(id=entry.ScheduledProcedureStepSequence[0].ScheduledProcedureStepID),),
+    )
+    study = scan(order, tmp_path, series=(1,), PatientName="NGUYEN^ANH^VAN", PatientSex="M")
+    hospital.store(study)
+
+    found = hospital.published_complete(study)
+
+    assert found["subject"]["reference"] == clerk.patient_reference
+    assert found["basedOn"][0]["reference"] == f"ServiceRequest/{request['id']}"
+    assert len(ehr.search("Patient")) == 1
+    assert len(found.get("endpoint", [])) == 1
 
 
 def test_given_an_ehr_that_is_down_then_health_says_so_until_it_is_back(
