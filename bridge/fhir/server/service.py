@@ -423,11 +423,13 @@ def _parsed(body: bytes) -> Json:
     """The body as an object that can be kept. Raises FhirRefusal 400."""
     try:
         value = parse_body(body)
-        json.dumps(value, ensure_ascii=False).encode()
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except BridgeError as error:
         raise FhirRefusal(400, error.message, code="structure") from None
     except UnicodeEncodeError:
         raise FhirRefusal(400, "half a surrogate pair is no character", code="value") from None
+    except ValueError:
+        raise FhirRefusal(400, "a number is too large", code="value") from None
     return value
 
 

@@ -87,7 +87,7 @@ class Writer:
         """
         plans = [self._identified(each) for each in operations]
         _demand_distinct(plans)
-        known = {p.operation.full_url: p.reference for p in plans if p.operation.full_url}
+        known = _names_of(plans)
         for name, full_url in (names or {}).items():
             known.setdefault(name, known.get(full_url, name))
         plans = [self._with_references(plan, known) for plan in plans]
@@ -411,6 +411,19 @@ class Writer:
             told += [Problem("informational", each, severity="warning") for each in warnings]
             return outcome(told)
         return entity.content
+
+
+def _names_of(plans: Iterable[_Plan]) -> dict[str, str]:
+    """`fullUrl` → reference; one that ends in `Type/id` is also referred to by that alone."""
+    names: dict[str, str] = {}
+    for plan in plans:
+        full_url = plan.operation.full_url
+        if full_url:
+            names[full_url] = plan.reference
+            short = "/".join(full_url.split("/")[-2:])
+            if short.startswith(f"{plan.operation.type}/"):
+                names.setdefault(short, plan.reference)
+    return names
 
 
 def _other(entries: Sequence[Json], index: int) -> Json:

@@ -226,6 +226,11 @@ def test_what_the_patient_is_called_elsewhere_is_laid_over(core: Core, desk: Des
 
 # --- patch
 
+BOMB = [
+    {"op": "add", "path": "/extension", "value": [[0] * 50]},
+    *[{"op": "copy", "path": "/extension/-", "from": "/extension"}] * 60,
+]
+
 
 def test_a_patch_changes_what_it_names(core: Core, desk: Desk) -> None:
     written = ordered(desk)
@@ -253,6 +258,9 @@ def test_a_patch_of_an_hl7_order_is_an_order_event(core: Core, desk: Desk) -> No
         ([{"op": "replace", "path": "", "value": []}], 422),
         ([{"op": "add", "path": "/identifier/x", "value": 1}], 422),
         ([{"op": "move", "path": "/a", "from": 3}], 422),
+        ([{"op": "copy", "path": "/note/-", "from": "/note"}] * 2, 422),
+        (BOMB, 422),
+        (b'[{"op": "add", "path": "/note", "value": 1e999}]', 400),
         ([{"op": "grow", "path": "/status"}], 400),
         ({"op": "remove"}, 400),
         ([1], 400),
@@ -466,6 +474,19 @@ def test_conditional_references_become_literal(core: Core, desk: Desk) -> None:
     assert problem(nobody) == (412, "not-found", "ServiceRequest.subject.reference")
 
 
+def test_a_full_url_of_another_server_is_a_name_in_the_transaction(desk: Desk) -> None:
+    bundle = whole_order()
+    at = "http://else.example/fhir"
+    bundle["entry"] = bundle["entry"][2:]
+    for entry, name in zip(bundle["entry"], ("ServiceRequest/1", "Patient/2"), strict=True):
+        entry["fullUrl"] = f"{at}/{name}"
+    bundle["entry"][0]["resource"]["subject"] = {"reference": "Patient/2"}
+    answer = desk.ask("POST", "", bundle)
+    assert answer.status == 200, answer
+    (found,) = desk.find("ServiceRequest")
+    assert found["subject"]["reference"] == f"Patient/{desk.ids('Patient')[0]}"
+
+
 def test_a_transaction_reads_what_it_wrote(desk: Desk) -> None:
     bundle = whole_order()
     bundle["entry"] += [
@@ -628,6 +649,13 @@ def test_an_announced_study_becomes_the_one_that_arrives(core: Core, desk: Desk)
         ),
         ("POST", "Patient", b'{"resourceType": "\\ud800"}', {}, (400, "value", "Patient")),
         ("POST", "Patient", b"[" * 100_000, {}, (400, "structure", "Patient")),
+        (
+            "POST",
+            "Patient",
+            b'{"resourceType": "Patient", "x": 1e999}',
+            {},
+            (400, "value", "Patient"),
+        ),
         ("POST", "Patient", b"", {}, (400, "structure", "Patient")),
         ("POST", "Patient", {"resourceType": "Task"}, {}, (400, "invalid", "Patient.resourceType")),
         ("POST", "", {"resourceType": "Patient"}, {}, (400, "invalid", "resourceType")),
