@@ -90,7 +90,7 @@ def overlay(
         attributes = merged(order.attributes, event.attributes)
         occurred_at = event.occurred_at or order.occurred_at
         order = replace(order, attributes=attributes, occurred_at=occurred_at)
-        _refuse_other_study_uid(order, event)
+    _refuse_other_study_uid(order, event)
     if not event.procedures:
         return Overlaid(order, None, newer)
     return _overlay_procedures(tx, event, order, birth, start)
@@ -106,7 +106,8 @@ def _overlay_procedures(
         event.procedures, paired(order.procedures, event.procedures), strict=True
     ):
         if index is None:
-            new.append(details)
+            if _can_be_added(details, event, order):
+                new.append(details)
             continue
         if not is_older(event.occurred_at, procedures[index].occurred_at):
             newer = True
@@ -132,6 +133,12 @@ def derived_for(
     found = derived(named, order.numbers, birth.missing_uid, position)
     have_ids = any(step.sps_id for step in held.steps)
     return replace(found, steps=said.steps) if have_ids else found
+
+
+def _can_be_added(details: ProcedureDetails, event: OrderReceived, order: Order) -> bool:
+    """An older message adds only what surely is another procedure: codes may be changed since."""
+    named = bool(details.study_instance_uid or details.rp_id)
+    return named or not is_older(event.occurred_at, order.occurred_at)
 
 
 def add_procedures(

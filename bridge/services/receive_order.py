@@ -7,7 +7,6 @@ from dataclasses import replace
 from bridge.domain.errors import (
     BridgeError,
     DuplicateKey,
-    InvalidTransition,
     RequiredFieldMissing,
     TableValueNotFound,
     UnsupportedEvent,
@@ -18,7 +17,7 @@ from bridge.domain.order import Category, Order, OrderNumbers, OrderReceived
 from bridge.domain.order_control import Action, OrderControlRule, OrderControlTable, Unknown
 from bridge.domain.patient import Patient, merged
 from bridge.domain.scheduling import held_reason
-from bridge.domain.sender_options import MissingStudyUid, TooLateToCancel
+from bridge.domain.sender_options import MissingStudyUid
 from bridge.domain.step_history import can_be_ordered_again, history_of, is_late
 from bridge.domain.step_status import StepEvent, StepStatus, after
 from bridge.services.change_patient import ChangePatient
@@ -38,13 +37,11 @@ from bridge.services.parking import park
 from bridge.services.performed_orders import catch_up
 from bridge.services.project_worklist import ProjectWorklist
 from bridge.services.reconcile import Reconcile
+from bridge.services.step_events import BEGUN_AND_CANCELLED, step_event
 from bridge.services.transaction import Transaction
 from bridge.services.visit_orders import in_visit, placed_in_visit, under_todays_numbers
 
-_BEGUN = frozenset({StepStatus.STARTED, StepStatus.DEPARTED})
-_TOO_LATE_TO_CANCEL = _BEGUN | {StepStatus.COMPLETED, StepStatus.DISCONTINUED}
 _CHANGES_DATA = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE})
-_ENDS_ORDER = frozenset({Action.CANCEL, Action.REPLACE})
 _REFUSALS: dict[str, type[BridgeError]] = {
     "101": RequiredFieldMissing,
     "103": TableValueNotFound,
@@ -144,15 +141,18 @@ class ReceiveOrder:
         _refuse_foreign_study(tx, event, patient)
         if not event.numbers:
             raise RequiredFieldMissing("the order has no number", location=f"{event.location}^2")
+        history = history_of(after(StepStatus.SCHEDULED, rule.event), event.occurred_at)
+        if rule.action not in _CHANGES_DATA:  # what it says gives way to any order that comes
+            event = replace(event, occurred_at="")
         event = placed_in_visit(tx, event, patient)
         order = self._new_order(tx, event, patient, origin)
         birth = Birth(
             origin.mode,
             event.occurred_at,
-            history_of(after(StepStatus.SCHEDULED, rule.event), event.occurred_at),
+            history,
             origin.options.missing_study_uid,
         )
-        if origin.mode is Mode.RIS:
+        if origin.mode is Mode.RIS and rule.action in _CHANGES_DATA:
             _refuse_without_study(event, origin)
         taken = sum(len(each.procedures) for each in neighbours)
         procedures = add_procedures(tx, order, event.procedures, birth, origin.default_start, taken)
@@ -202,12 +202,13 @@ class ReceiveOrder:
             changed, touched, newer = self._overlay(tx, event, rule, order, origin)
         else:
             changed, touched, newer = order, named_steps(event, order), False
-        step_event = _step_event(changed, touched, rule, event, origin)
-        moved = move_steps(tx, changed, touched, step_event, event.occurred_at)
-        if not newer and _is_stale(changed, moved, touched, step_event, event.occurred_at):
+        happens = step_event(changed, touched, rule, event, origin)
+        moved = move_steps(tx, changed, touched, happens, event.occurred_at)
+        if not newer and _is_stale(changed, moved, touched, happens, event.occurred_at):
             return Disposition.STALE
         changed = catch_up(tx, moved, patient)
-        changed = replace(changed, held_reason=held_reason(patient, changed))
+        flag = BEGUN_AND_CANCELLED if happens is StepEvent.WITHDRAW else changed.flag
+        changed = replace(changed, held_reason=held_reason(patient, changed), flag=flag)
         tx.orders.change(changed, origin.received_at)
         self._worklist.project(tx, changed, patient)
         self._reconcile.changed(tx, [changed], patient, origin.received_at)
@@ -234,7 +235,8 @@ class ReceiveOrder:
         again = held.procedures != order.procedures
         if rule.action is Action.CREATE and not origin.options.nw_is_upsert and not again:
             _refuse_other_content(held, laid.order, event)
-        if rule.action is Action.UPDATE and laid.is_newer and _is_cancelled(laid.order):
+        ends = rule.event is StepEvent.CANCEL
+        if not ends and laid.is_newer and _is_cancelled(laid.order):
             origin.warn(
                 f"{event.location}^1", "the order is cancelled and stays so; order it anew (NW)"
             )
@@ -319,36 +321,6 @@ def _is_stale(
     steps = steps_of(order, touched)
     late = bool(steps) and all(is_late(step.history, at) for step in steps)
     return late and [s.status for s in steps] == [s.status for s in steps_of(moved, touched)]
-
-
-def _step_event(
-    order: Order,
-    touched: frozenset[int] | None,
-    rule: OrderControlRule,
-    event: OrderReceived,
-    origin: Origin,
-) -> StepEvent:
-    """What happens to the steps: what the table says, unless a cancel comes too late.
-
-    A cancel of what has begun changes nothing, and is not acknowledged as if it did (UC), unless
-    the sender is the master of its orders.
-    """
-    if rule.action not in _ENDS_ORDER:
-        return rule.event
-    steps = steps_of(order, touched)
-    wanted = after(StepStatus.SCHEDULED, rule.event)
-    served = any(s.status is wanted or after(s.status, rule.event) is not s.status for s in steps)
-    late = all(is_late(step.history, event.occurred_at) for step in steps)
-    begun = all(step.status in _TOO_LATE_TO_CANCEL for step in steps)
-    if served or late or not begun:
-        return rule.event
-    if origin.options.too_late_to_cancel is TooLateToCancel.REFUSE:
-        raise InvalidTransition(
-            "the procedure has begun and cannot be cancelled; discontinue it (DC)",
-            location=f"{event.location}^1",
-        )
-    origin.warn(f"{event.location}^1", "the procedure had begun; it may have images")
-    return StepEvent.WITHDRAW
 
 
 def _refuse_without_study(event: OrderReceived, origin: Origin) -> None:

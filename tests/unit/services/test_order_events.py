@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge.domain.journal import Disposition
-from bridge.domain.order import Category, OrderReceived
+from bridge.domain.order import Category, OrderReceived, ProcedureDetails
 from bridge.domain.order_control import Action, OrderControlRule
 from bridge.domain.sender_options import SenderOptions, TooLateToCancel
 from bridge.domain.step_status import ON_WORKLIST, StepEvent, StepStatus
@@ -43,7 +43,7 @@ STATUS = st.sampled_from(
     ]
 )
 QUICK = settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -237,6 +237,48 @@ def test_given_statuses_of_two_steps_that_overtake_each_other_then_both_count(co
     assert core.statuses() == {"S1": "STARTED", "S2": "STARTED"}
 
 
+def test_given_an_older_message_on_a_code_that_was_changed_since_then_it_is_not_there_twice(
+    core: Core,
+) -> None:
+    def part(code: str) -> ProcedureDetails:
+        return procedure("", "", step(""), code=code)
+
+    core.place(order("NW", part("CTHEAD"), part("CTNECK"), accession="", placer="N1", at=T[0]))
+    core.place(order("XO", part("CTCHEST"), part("CTNECK"), accession="", placer="N1", at=T[3]))
+    late = order("XO", part("CTHEAD"), accession="", placer="N1", at=T[2])
+    assert core.send(late).disposition is Disposition.STALE
+    assert sorted(item["code"] for item in core.worklist()) == ["CTCHEST", "CTNECK"]
+
+
+# --- too late
+
+
+@pytest.mark.parametrize(
+    ("control", "status"), [("CA", ""), ("OC", "CA"), ("SC", "CA"), ("HD", ""), ("SC", "HD")]
+)
+def test_given_a_procedure_that_has_begun_then_a_cancel_or_a_hold_is_refused_as_too_late(
+    core: Core, control: str, status: str
+) -> None:
+    core.place(order())
+    core.start_step("1.9.1", "IN PROGRESS", scheduled())
+    answer = core.send(order(control, status=status))
+    assert (answer.code, answer.location) == ("199", "ORC^1^1")
+    assert core.statuses() == {"S1": "STARTED"}
+
+
+def test_given_a_procedure_that_is_over_then_it_cannot_be_discontinued(core: Core) -> None:
+    core.place(order(status="CM"))
+    assert core.send(order("DC")).code == "199"
+
+
+def test_given_a_cancel_of_steps_that_nobody_ordered_then_it_is_refused_and_all_stay(
+    core: Core,
+) -> None:
+    core.place(order("NW", procedure("1.2.1", "R1", step("S1"), step("S2"))))
+    assert core.send(order("CA", procedure("1.2.1", "R1", step("S9")))).code == "204"
+    assert core.statuses() == {"S1": "SCHEDULED", "S2": "SCHEDULED"}
+
+
 # --- ordered again
 
 
@@ -314,6 +356,7 @@ def test_given_a_sender_that_is_master_then_a_cancel_of_what_has_begun_is_taken(
     core.place(order("CA"), options=options)
     assert core.statuses() == {"S1": "CANCELED"}
     assert core.warnings() == ["ORC^1^1: the procedure had begun; it may have images"]
+    assert core.held_order().flag == "cancelled after it had begun"
 
 
 def test_given_a_completed_examination_then_even_a_master_does_not_cancel_it(core: Core) -> None:
