@@ -11,6 +11,7 @@ from typing import Final
 from bridge.domain import code_extension
 from bridge.domain.code_extension import GRAPHIC_SETS, REPLACEMENT, GraphicSet, Repertoire
 from bridge.domain.names import to_ascii
+from bridge.domain.scripts import IDEOGRAPHIC, group_of
 
 UNICODE: Final = "ISO_IR 192"
 
@@ -95,12 +96,13 @@ class CharacterSet:
         """Each component group is carried whole, or folded when it is the first, or left out.
 
         The first holds single-byte characters, without escape sequences (PS3.5 6.2.1.2): a name
-        that came in ideographs alone becomes the second group.
+        that came in ideographs alone becomes the second group, in kana or Hangul alone the third.
         """
         groups = [*name.split("="), "", ""][:_MOST_GROUPS]
         first = groups[0].encode("ascii") if groups[0].isascii() else self._alphabetic(groups[0])
-        if first is None and not groups[1]:
-            groups[1] = groups[0]
+        if first is None:
+            own = group_of(groups[0]) or IDEOGRAPHIC
+            groups[own] = groups[own] or groups[0]
         others = [self._encoded(group) or b"" for group in groups[1:]]
         if not first:
             first = _folded(groups[0], limit) or _romanized(groups[2:] + groups[1:2], limit)

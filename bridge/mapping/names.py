@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bridge.mapping.scripts import ALPHABETIC, IDEOGRAPHIC, PHONETIC, group_of
+from bridge.domain.scripts import ALPHABETIC, IDEOGRAPHIC, PHONETIC, group_of
 from bridge.mapping.source import Components, Place, Run, Segment
 
 LONGEST_GROUP = 64

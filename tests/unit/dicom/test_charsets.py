@@ -1,11 +1,14 @@
 """Given texts and character sets, then every letter is carried or folded, never made a `?`."""
 
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydicom import Dataset, dcmread
 from pydicom.charset import convert_encodings
+from pydicom.data import get_charset_files
 from pydicom.valuerep import PersonName
 
 from bridge.dicom.charsets import DEFAULT, UTF8, character_set
@@ -57,6 +60,11 @@ def test_given_a_set_that_carries_the_name_then_pydicom_reads_back_what_was_writ
         ("ISO_IR 6", "=山田^太郎=ヤマダ^タロウ", b"YAMADA^TAROU"),
         ("ISO_IR 6", "김^희중", b"GIM^HUIJUNG"),
         ("ISO_IR 100", "Иванов^Пётр", b"Ivanov^Petr"),
+        (
+            "\\ISO 2022 IR 87",
+            "やまだ^たろう",
+            b"YAMADA^TAROU==\x1b$B$d$^$@\x1b(B^\x1b$B$?$m$&\x1b(B",
+        ),
         ("\\ISO 2022 IR 87", "Иванов", b"Ivanov=\x1b$B'*'S'Q'_'`'S\x1b(B"),
         ("\\ISO 2022 IR 87", "山田^太郎", b"=\x1b$B;3ED\x1b(B^\x1b$BB@O:\x1b(B"),
         ("ISO_IR 100\\ISO 2022 IR 87", "Müller=山田", b"M\xfcller=\x1b$B;3ED\x1b(B"),
@@ -172,3 +180,31 @@ def test_given_a_set_then_it_knows_what_it_carries() -> None:
     assert character_set("ISO_IR 100").carries("Müller")
     assert not character_set("ISO_IR 100").carries("NGUYỄN")
     assert character_set("\\ISO 2022 IR 87").carries("山田^太郎")
+
+
+# pydicom leaves the escape sequences of ISO 2022 IR 58 in names.
+CHARSET_FILES = [path for path in get_charset_files("*.dcm") if "ISO 2022 IR 58" not in path]
+
+
+def names_in(dataset: Dataset) -> list[PersonName]:
+    values = [each.value for each in dataset if each.VR == "PN"]
+    flat = [name for each in values for name in ([each] if isinstance(each, PersonName) else each)]
+    return [name for name in flat if name.original_string]
+
+
+@pytest.mark.parametrize("path", CHARSET_FILES, ids=lambda path: Path(path).name)
+def test_given_the_files_of_the_standards_examples_then_names_are_read_as_pydicom_does(
+    path: str,
+) -> None:
+    raw, decoded = dcmread(path), dcmread(path)
+    decoded.decode()
+    declared = raw.get("SpecificCharacterSet", "")
+    terms = declared if isinstance(declared, str) else "\\".join(declared)
+    names, texts = names_in(raw), names_in(decoded)
+    assert names or "Multi" in path or "SQ" in path
+    for name, text in zip(names, texts, strict=True):
+        read = character_set(terms).decode(name.original_string)
+        assert read == unicodedata.normalize("NFC", str(text))
+        if "=" in read or "ISO 2022" not in terms:  # else ideographs alone change their group
+            written = character_set(terms).encode(read, is_name=True)
+            assert character_set(terms).decode(written) == read
