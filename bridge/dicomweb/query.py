@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from pydicom.datadict import tag_for_keyword
+
+from bridge.dicom.matching_keys import date_range, time_range
+from bridge.domain.errors import DataTypeError
+from bridge.domain.worklist import DateTimeRange
 from bridge.services.read_images import ImageQuery
 
 MOST_RESULTS = 1000
@@ -13,21 +18,29 @@ DEFAULT_RESULTS = 100
 _UID = re.compile(r"[0-9A-Za-z][0-9A-Za-z.\-]{0,63}")
 _LARGEST = 2**31
 
-# Matching keys: keyword and tag → the field of a query.
-_UID_KEYS = {
+# Matching keys by what reads them: keyword → the field of a query. Each may be named by its tag.
+_UIDS = {
     "StudyInstanceUID": "study_instance_uids",
-    "0020000D": "study_instance_uids",
     "SeriesInstanceUID": "series_instance_uids",
-    "0020000E": "series_instance_uids",
     "SOPInstanceUID": "sop_instance_uids",
-    "00080018": "sop_instance_uids",
+    "SOPClassUID": "sop_class_uids",
 }
-_TEXT_KEYS = {
+_TEXTS = {
     "AccessionNumber": "accession_number",
-    "00080050": "accession_number",
     "PatientID": "patient_id",
-    "00100020": "patient_id",
+    "IssuerOfPatientID": "issuer_of_patient_id",
+    "PatientName": "patient_name",
+    "PatientSex": "patient_sex",
+    "ReferringPhysicianName": "referring_physician",
+    "StudyID": "study_id",
+    "StudyDescription": "study_description",
+    "Modality": "modality",
 }
+_DATES = {"StudyDate": "study_date", "PatientBirthDate": "patient_birth_date"}
+_NUMBERS = {"SeriesNumber": "series_number", "InstanceNumber": "instance_number"}
+_OTHERS = ("StudyTime", "ModalitiesInStudy")
+_KEYWORDS = (*_UIDS, *_TEXTS, *_DATES, *_NUMBERS, *_OTHERS)
+_BY_TAG = {f"{tag_for_keyword(keyword):08X}": keyword for keyword in _KEYWORDS}
 # We give every attribute we index and match literally, so these change nothing.
 _TOLERATED = frozenset({"includefield", "fuzzymatching"})
 _UNIVERSAL = ("", "*")
@@ -38,7 +51,7 @@ class InvalidQuery(ValueError):
 
 
 def image_query(parameters: Iterable[tuple[str, str]]) -> ImageQuery:
-    """Read the query parameters.
+    """Read the query parameters; texts may hold wildcards, dates and times ranges.
 
     Raises:
         InvalidQuery: a parameter is malformed, or asks to match what we do not index: leaving
@@ -46,17 +59,42 @@ def image_query(parameters: Iterable[tuple[str, str]]) -> ImageQuery:
     """
     fields: dict[str, Any] = {"limit": DEFAULT_RESULTS}
     for name, value in parameters:
+        keyword = _BY_TAG.get(name.upper(), name)
         if name in ("limit", "offset"):
             fields[name] = _number(name, value)
-        elif name in _UID_KEYS:
-            uids = tuple(uid(each) for each in re.split(r"[,\\]", value) if each not in _UNIVERSAL)
-            fields[_UID_KEYS[name]] = (*fields.get(_UID_KEYS[name], ()), *uids)
-        elif name in _TEXT_KEYS:
-            fields[_TEXT_KEYS[name]] = _text(name, value)
+        elif keyword in _KEYWORDS:
+            if value not in _UNIVERSAL:
+                _add(fields, keyword, value)
         elif name not in _TOLERATED and value not in _UNIVERSAL:
-            supported = ", ".join(key for key in (*_UID_KEYS, *_TEXT_KEYS) if key.isalpha())
-            raise InvalidQuery(f"matching by {name[:64]} is not supported; supported: {supported}")
+            raise InvalidQuery(
+                f"matching by {name[:64]} is not supported; supported: {', '.join(_KEYWORDS)}"
+            )
     return ImageQuery(**fields | {"limit": min(fields["limit"], MOST_RESULTS)})
+
+
+def _add(fields: dict[str, Any], keyword: str, value: str) -> None:
+    if keyword in _UIDS:
+        field = _UIDS[keyword]
+        uids = tuple(uid(each) for each in re.split(r"[,\\]", value) if each not in _UNIVERSAL)
+        fields[field] = (*fields.get(field, ()), *uids)
+    elif keyword in _NUMBERS:
+        fields[_NUMBERS[keyword]] = _number(keyword, value)
+    elif keyword in _DATES:
+        fields[_DATES[keyword]] = _range(keyword, value, date_range)
+    elif keyword == "StudyTime":
+        fields["study_time"] = _range(keyword, value, time_range)
+    elif keyword == "ModalitiesInStudy":
+        modalities = tuple(re.split(r"[,\\]", _text(keyword, value).upper()))
+        fields["modalities_in_study"] = (*fields.get("modalities_in_study", ()), *modalities)
+    else:
+        fields[_TEXTS[keyword]] = _text(keyword, value)
+
+
+def _range(name: str, value: str, read: Callable[[str], DateTimeRange]) -> DateTimeRange:
+    try:
+        return read(value)
+    except DataTypeError as error:
+        raise InvalidQuery(f"{name}: {error.message}") from error
 
 
 def uid(text: str) -> str:
@@ -72,8 +110,6 @@ def _text(name: str, value: str) -> str:
         return ""
     if not text.isprintable():
         raise InvalidQuery(f"{name} holds control characters")
-    if "*" in text or "?" in text:
-        raise InvalidQuery(f"{name} is matched as a single value, not with wildcards")
     return text
 
 

@@ -123,8 +123,10 @@ def test_given_nothing_of_that_name_when_retrieved_then_404(url: str, path: str)
         "/studies?limit=-1",
         "/studies?offset=many",
         "/studies?StudyInstanceUID=one%20two",
-        "/studies?PatientID=P*",
-        "/studies?PatientName=DOE",
+        "/studies?StudyDate=yesterday",
+        "/studies?SeriesNumber=first",
+        "/studies?InstitutionName=HOSP",
+        "/studies?PatientID=P%00",
     ],
 )
 def test_given_a_malformed_request_when_made_then_400_says_why(url: str, path: str) -> None:
@@ -132,6 +134,33 @@ def test_given_a_malformed_request_when_made_then_400_says_why(url: str, path: s
 
     assert answer.status_code == 400
     assert answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("PatientName=m%C3%BCller*", [STUDY]),
+        ("00100010=*JOHN", [OTHER_STUDY]),
+        ("PatientName=DOE", []),
+        ("PatientID=P-?&StudyDate=20240501", [STUDY, OTHER_STUDY]),
+        ("00080020=20240502-", []),
+        ("StudyTime=1000-1030&ModalitiesInStudy=SR", [STUDY]),
+        ("ModalitiesInStudy=MR,SR", [STUDY]),
+        ("PatientBirthDate=19700102&PatientSex=F&limit=1", [STUDY]),
+        ("fuzzymatching=true&includefield=all&AccessionNumber=A-2", [OTHER_STUDY]),
+    ],
+)
+def test_given_keys_by_keyword_or_tag_then_just_the_studies_that_match_are_found(
+    url: str, query: str, expected: list[str]
+) -> None:
+    assert uids(httpx2.get(f"{url}/studies?{query}").json()) == expected
+
+
+def test_given_keys_of_series_and_instances_then_those_are_found(url: str) -> None:
+    series = httpx2.get(f"{url}/studies/{STUDY}/series?Modality=SR").json()
+    assert uids(series, "0020000E") == [f"{STUDY}.2"]
+    instances = httpx2.get(f"{url}/studies/{STUDY}/instances?InstanceNumber=2").json()
+    assert uids(instances, "00080018") == [INSTANCE]
 
 
 def test_given_a_lost_file_when_retrieved_then_the_error_comes_and_the_rest_still_does(
