@@ -17,6 +17,10 @@ from bridge.mapping.words import read_words
 _WHEN_MISSING = ("skip", "warn", "keep", "refuse")
 
 
+def give_nothing(_value: str, _segment: Segment, _place: Place, _run: Run) -> None:
+    """Say nothing: of tables without the column or without rows. Such sources are not asked."""
+
+
 def make_table(use: Use, _place: Place, tables: Tables) -> Mapper:
     """Look the text up in a code table; `missing` says what an unknown one does.
 
@@ -26,12 +30,12 @@ def make_table(use: Use, _place: Place, tables: Tables) -> Mapper:
     """
     use.allow("name", "column", "missing", "optional")
     table, column = _find_table(use, tables)
-    if column not in table.columns:
-        return lambda _value, _segment, _place, _run: None
     missing = use.get("missing")
     policy = missing.text if missing else "skip"
     if missing and policy not in _WHEN_MISSING:
         raise missing.error(f"unknown {policy!r}", instead(policy, _WHEN_MISSING))
+    if column not in table.columns or (policy == "skip" and not table.rows):
+        return give_nothing
     scheme_after = 2 if table.by_scheme else 0
     optional = use.get("optional")
     empty = None if optional is not None and optional.flag else ""

@@ -16,6 +16,7 @@ from bridge.mapping.conditions import (
 )
 from bridge.mapping.documents import Node
 from bridge.mapping.errors import ProfileError, instead
+from bridge.mapping.mappers import give_nothing
 from bridge.mapping.source import FIELDS_TOLD, NULL, Place, Run, Scope, Segment
 from bridge.mapping.targets import TARGETS, Kind, Level, Target
 from bridge.mapping.transforms import MAPPERS, READERS, Reader, Tables, Transform, Use
@@ -171,7 +172,11 @@ def _compile_row(node: Node, level: Level, profile: str, number: int, tables: Ta
         return _guard(_refuse_unfit(evaluate) if refuse else evaluate, when)
 
     def narrow(filled: Filled) -> Evaluate | None:
-        chosen = [each for each in sources if filled(each.place.segment, each.place.field)]
+        chosen = [
+            each
+            for each in sources
+            if each.may_yield and filled(each.place.segment, each.place.field)
+        ]
         return finish(chosen) if chosen else None
 
     reads = frozenset(each.place.segment for each in sources)
@@ -200,6 +205,7 @@ class _Labelled(NamedTuple):
     place: Place
     label: str
     source: _Source
+    may_yield: bool
 
 
 def _parse_sources(
@@ -216,10 +222,11 @@ def _parse_sources(
         chain = own.get("as") or entries.get("as")
         where_node = own.get("where") or entries.get("where")
         where = parse_where(where_node, place.segment) if where_node else None
-        read, whole = _compile_chain(chain, place, target, tables, item)
+        read, whole, may_yield = _compile_chain(chain, place, target, tables, item)
         make = _every if target.joined else _first
         label = own["path"].text + _by_what(chain)
-        sources.append(_Labelled(place, label, make(place, read, where, target, whole)))
+        source = make(place, read, where, target, whole)
+        sources.append(_Labelled(place, label, source, may_yield))
     return sources
 
 
@@ -240,8 +247,11 @@ _LOOK_UP = {"table": "by table", "words": "by words of"}
 
 def _compile_chain(
     chain: Node | None, place: Place, target: Target, tables: Tables, at: Node
-) -> tuple[Reader, bool]:
-    """Compile `as`: a reader (text unless named), then mappers, then the target's own form."""
+) -> tuple[Reader, bool, bool]:
+    """Compile `as`: a reader (text unless named), then mappers, then the target's own form.
+
+    Also says whether the reader takes all repetitions, and whether anything can come of it.
+    """
     known = READERS | MAPPERS
     uses = [Use.parse(item, known) for item in chain.items] if chain else []
     reader_use = uses.pop(0) if uses and uses[0].name in READERS else Use("text", at, None, {})
@@ -258,7 +268,7 @@ def _compile_chain(
     _expect_target(chain or at, kind, target)
     if target.shape is not None:
         steps.append(target.shape)
-    return _pipe(reader, steps, place), transform.whole
+    return _pipe(reader, steps, place), transform.whole, give_nothing not in steps
 
 
 def _expect(use: Use, given: Kind, wanted: Kind) -> None:
