@@ -127,8 +127,8 @@ class Records(Protocol):
     def find(self, selection: Selection, window: Window) -> Sequence[Found]:
         """Records in the window's order."""
 
-    def count(self, selection: Selection) -> int:
-        """How many there are."""
+    def count(self, selection: Selection, at_most: int | None = None) -> int:
+        """How many there are; counted no further than `at_most`."""
 
     def found(self, kind: RecordKind, pk: int) -> Found | None:
         """One record; None when there is none of this pk."""

@@ -54,11 +54,12 @@ class Records:
         rows = self._connection.execute(statement.order_by(*directed).limit(window.limit)).all()
         return [Found(*row) for row in rows]
 
-    def count(self, selection: Selection) -> int:
-        """How many there are."""
+    def count(self, selection: Selection, at_most: int | None = None) -> int:
+        """How many there are; counted no further than `at_most`."""
         kind = KINDS[selection.kind]
-        statement = kind.select(func.count()).where(*_conditions(selection))
-        return int(self._connection.execute(statement).scalar_one())
+        chosen = kind.select(kind.table.c.pk).where(*_conditions(selection)).limit(at_most)
+        counted = select(func.count()).select_from(chosen.subquery())
+        return int(self._connection.execute(counted).scalar_one())
 
     def found(self, kind: RecordKind, pk: int) -> Found | None:
         """One record, shown in searches or not; None when there is none of this pk."""

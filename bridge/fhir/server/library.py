@@ -110,6 +110,12 @@ class Library:
             return None
         return Place(type=type_, id=id_, kind=kind, pk=pk)
 
+    def rows_with_term(self, type_: str, parameter: str, value: str) -> list[int]:
+        """The rows that received resources with this term stand for."""
+        kept = self.tx.resources.with_term(type_, parameter, value)
+        places = (self._place(each) for each in kept)
+        return [place.pk for place in places if place.pk is not None]
+
     def read(self, type_: str, id_: str) -> Entity | None:
         """The resource of this type and id."""
         place = self.locate(type_, id_)
@@ -155,7 +161,9 @@ class Library:
         deleted = place.resource is not None and place.resource.deleted
         if place.kind is None or place.pk is None or projected is None:
             return deleted or place.resource is None
-        if place.kind is RecordKind.PATIENT and self.tx.records.survivor(place.pk) is not None:
+        if place.kind is not RecordKind.PATIENT:
+            return deleted and not self.tx.records.is_shown(place.kind, place.pk)
+        if self.tx.records.survivor(place.pk) is not None:
             return deleted
         return not self.tx.records.is_shown(place.kind, place.pk)
 

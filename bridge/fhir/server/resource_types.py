@@ -382,7 +382,7 @@ EVERYWHERE: tuple[Parameter, ...] = (
 RESULT_PARAMETERS: Mapping[str, str] = {
     "_count": "Most resources of a page",
     "_sort": "`_lastUpdated` or `-_lastUpdated`, `_id`",
-    "_total": "`none`, `estimate` or `accurate`",
+    "_total": "`none`, `estimate` or `accurate`; without it the first page says it up to 1000",
     "_summary": "`true`, `data`, `text`, `count` or `false`",
     "_elements": "Elements wanted",
     "_include": "References to follow; `:iterate` follows those of what was taken along, too",

@@ -21,6 +21,8 @@ from bridge.services.find_records import Found, Position, Selection, Window
 
 _LAST = 2**62
 _MOST_INCLUDED = 2000
+_COUNTED = 1000
+"""So many are counted without being asked; `_total=accurate` counts them all."""
 _ROUNDS = 4
 """How often `:iterate` is followed."""
 
@@ -51,10 +53,11 @@ class Searcher:
         base = self._library.house.base
         links = [{"relation": "self", "url": query.link(base)}]
         result: Json = {"resourceType": "Bundle", "type": "searchset", "link": links}
-        if query.total != "none" and (query.cursor is None or query.total):
-            result["total"] = self._count(selections)
         if query.summary == "count" or query.count == 0:
             return {**result, "total": self._count(selections)}
+        total = self._total(query, selections)
+        if total is not None:
+            result["total"] = total
         page = self._page(query, selections)
         for relation, there, at in (("next", page.after, -1), ("previous", page.before, 0)):
             if there and page.hits:
@@ -69,8 +72,18 @@ class Searcher:
         page = self._page(wanted, self._selector.selections(wanted))
         return [self._entity(query, hit) for hit in page.hits]
 
-    def _count(self, selections: Iterable[Selection | None]) -> int:
-        return sum(self._library.tx.records.count(each) for each in selections if each)
+    def _total(self, query: Query, selections: Sequence[Selection | None]) -> int | None:
+        """All there are, where that was asked for, or is said on the first page for little."""
+        if query.total in ("accurate", "estimate"):
+            return self._count(selections)
+        if query.total == "none" or query.cursor is not None:
+            return None
+        counted = self._count(selections, _COUNTED + 1)
+        return counted if counted <= _COUNTED else None
+
+    def _count(self, selections: Iterable[Selection | None], at_most: int | None = None) -> int:
+        records = self._library.tx.records
+        return sum(records.count(each, at_most) for each in selections if each)
 
     # --- pages
 

@@ -86,7 +86,7 @@ class Selector:
         if asked.modifier == "missing":
             return self._missing(asked)
         if parameter.meaning is Meaning.IDENTIFIER:
-            return self._identified(asked, kind)
+            return self._identified(asked, kind, query.type.name)
         if parameter.type is ParameterType.REFERENCE:
             return [self._referring(asked)]
         return self._valued(asked)
@@ -132,17 +132,14 @@ class Selector:
 
     # --- identifiers
 
-    def _identified(self, asked: Asked, kind: RecordKind) -> Iterable[Criterion]:
+    def _identified(self, asked: Asked, kind: RecordKind, type_: str) -> Iterable[Criterion]:
+        """Numbers are looked up first: few rows have one, and each index is asked for itself."""
         parameter = asked.parameter
         tokens = [read_token(value, parameter.name) for value in asked.values]
-        terms: list[Test] = [Exactly(token.term) for token in tokens]
         type_code = ACCESSION if parameter.name == "accession" else ""
         own = [pk for token in tokens for pk in self.numbered(kind, token, type_code)]
-        if asked.modifier == "not":
-            terms = list(negated(terms))
-            return [Criterion(f"term:{parameter.name}", (t,)) for t in terms] + [
-                Criterion("pk", (Exactly(pk, other=True),)) for pk in own
-            ]
+        for token in tokens:
+            own += self._library.rows_with_term(type_, parameter.name, token.term)
         if kind is RecordKind.STUDY or (kind is RecordKind.STEP and type_code):
             orders = [
                 pk for token in tokens for pk in self.numbered(RecordKind.ORDER, token, ACCESSION)
@@ -151,7 +148,9 @@ class Selector:
         elif kind is RecordKind.STEP:
             steps = tuple(Exactly(token.code) for token in tokens if not token.system)
             own += self._pks(kind, [Criterion("sps_id", steps)])
-        return [Criterion(f"term:{parameter.name}", tuple(terms), tuple(own))]
+        if asked.modifier == "not":
+            return [Criterion("pk", (Exactly(pk, other=True),)) for pk in dict.fromkeys(own)]
+        return [Criterion("pk", (), tuple(dict.fromkeys(own)))]
 
     def numbered(self, kind: RecordKind, token: Token, type_code: str = "") -> list[int]:
         """The rows that are known by an identifier."""
