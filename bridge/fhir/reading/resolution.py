@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from bridge.domain.errors import DuplicateKey
+from bridge.domain.errors import BridgeError, DuplicateKey
 from bridge.fhir.identifiers import Json
 from bridge.fhir.reading.reading import Resolver
 from bridge.mapping.elements import Element
@@ -31,6 +31,7 @@ class Document:
                 self._by_id.setdefault(name, []).append(element)
         self._base_of = {element.path: _base(url, element) for element, url in resources}
         self._elsewhere: dict[str, Element | None] = {}
+        self._indexes: dict[tuple[str, str], Mapping[str, Sequence[Element]]] = {}
         self._referring: dict[tuple[str, str, str], tuple[Element, ...]] = {}
 
     def of_type(self, kind: str) -> Iterator[Element]:
@@ -68,20 +69,37 @@ class Document:
         return self._referring[key]
 
     def _find_referring(self, kind: str, element: str, target: Element) -> Iterator[Element]:
-        seen = {target.path}
-        for each in self.of_type(kind):
-            name = name_of(each)
-            if name:
-                seen.add(name)
-            if any(is_same(self.follow(r), target) for r in each.children(element)):
-                yield each
+        index = self._index(kind, element)
         name = name_of(target)
+        own = {each.path: each for key in (target.path, name) for each in index.get(key, ())}
+        yield from own.values()
         for found in self._resolver.referring(kind, element, name) if name else ():
             other = Element(found, f"{kind}/{found.get('id', '')}")
             # A server that does not know the search parameter gives whatever it has.
             named = any(_names(each.value, name) for each in other.children(element))
-            if named and name_of(other) not in seen:
+            if named and name_of(other) not in self._by_id:
                 yield other
+
+    def _index(self, kind: str, element: str) -> Mapping[str, Sequence[Element]]:
+        """The document's resources of a type by what their `element` refers to: path and name."""
+        if (kind, element) not in self._indexes:
+            found: dict[str, list[Element]] = {}
+            for each in self.of_type(kind):
+                for reference in each.children(element):
+                    target = self._follow_if_possible(reference)
+                    for key in {target.path, name_of(target)} - {""} if target else ():
+                        found.setdefault(key, []).append(each)
+            self._indexes[kind, element] = found
+        return self._indexes[kind, element]
+
+    def _follow_if_possible(self, reference: Element) -> Element | None:
+        """What is wrong with a reference is for the reading of its own resource to say."""
+        try:
+            return self.follow(reference)
+        except BridgeError as error:
+            if error.permanent:
+                return None
+            raise
 
     def _literal(self, text: str, reference: Element) -> Element | None:
         if text.startswith("#"):

@@ -23,7 +23,7 @@ from bridge.fhir.reading.orders import Orders
 from bridge.fhir.reading.patients import read_patient, read_removed_patient
 from bridge.fhir.reading.reading import NOTHING, EntryReading, FhirReading, FhirSender, Resolver
 from bridge.fhir.reading.requests import RequestGroup, Requests
-from bridge.fhir.reading.resolution import Document, is_same
+from bridge.fhir.reading.resolution import Document, is_same, name_of
 from bridge.fhir.reading.structure import check_resource
 from bridge.fhir.reading.studies import read_study
 from bridge.fhir.reading.values import Roots, Values
@@ -95,6 +95,10 @@ class _Reader:
         self._document = Document(list(named_resources(sound)), resolver)
         self._requests = Requests(self._document, sender.profile)
         self._read_with: dict[str, str] = {}
+        # Entries that are read, by place and by name: the root of an order may be among them.
+        readable = [e.resource for e in entries if e.resource and not e.note and not e.deletes]
+        self._readable = {name_of(each): each for each in reversed(readable) if name_of(each)}
+        self._readable |= {each.path: each for each in readable}
 
     def read(self) -> list[EntryReading]:
         """Every entry, in its place."""
@@ -180,19 +184,12 @@ class _Reader:
         place = self._read_with.get(root.path)
         if place is not None:
             return (), f"read with {place}"
-        at = next((e for e in self._members(root) if is_same(e, root)), None)
+        at = self._readable.get(root.path) or self._readable.get(name_of(root))
         if at is not None and not is_same(at, resource):
             return (), f"read with {at.path}"
         self._read_with[root.path] = resource.path
         group = self._requests.group(root)
         return Orders(values, self._requests).read(group), ""
-
-    def _members(self, root: Element) -> list[Element]:
-        """Entries of the document that are read: the order's root may be among them."""
-        readable = (e for e in self._entries if not e.note and not e.deletes)
-        return [
-            e.resource for e in readable if e.resource is not None and is_same(e.resource, root)
-        ]
 
     def _request_of(self, task: Element) -> Element | None:
         """The request a Task is a step of, unless nothing but its number is known."""
