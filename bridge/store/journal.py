@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, bindparam, desc, select, update
 
 from bridge.domain.journal import Direction, Disposition, JournalEntry
 from bridge.store.statement import Numbered, Numbers, Statement, insert
+from bridge.store.surrogates import meant_by
 from bridge.store.tables import mention, message
 
 _INSERT = Numbered(message, [column.name for column in message.c if column.name != "pk"])
@@ -136,6 +137,7 @@ class Journal:
 
     def mentioning(self, value: str, limit: int = 100) -> tuple[JournalRow, ...]:
         """The newest messages that mention an identifier, whatever its kind."""
+        value = meant_by(self._connection, value)
         query = (
             select(message)
             .where(

@@ -21,6 +21,7 @@ from bridge.services.overview import (
 from bridge.store import documents, schema
 from bridge.store.database import Database
 from bridge.store.listings import LATEST_REASON, WAITING
+from bridge.store.surrogates import meant_by
 from bridge.store.tables import (
     delivery,
     imaging_service_request,
@@ -136,6 +137,7 @@ class Overviews:
 
     def mentioning(self, value: str, limit: int) -> tuple[ListedMessage, ...]:
         """The newest messages that mention an identifier, whatever its kind."""
+        value = meant_by(self._connection, value)
         concerned = select(mention.c.message_pk).where(mention.c.value == value)
         query = select(*_LISTED).where(message.c.pk.in_(concerned))
         rows = self._connection.execute(query.order_by(desc(message.c.pk)).limit(limit)).all()

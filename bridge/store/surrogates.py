@@ -7,7 +7,15 @@ from collections.abc import Collection
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from bridge.domain.surrogate import may_be_surrogate
 from bridge.store.tables import surrogate
+
+
+def meant_by(connection: Connection, value: str) -> str:
+    """What somebody means who read an identifier off a modality: what its surrogate stands for."""
+    if not may_be_surrogate(value):
+        return value
+    return Surrogates(connection).originals([value]).get(value, value)
 
 
 class Surrogates:

@@ -148,3 +148,11 @@ def test_given_many_numbers_then_their_surrogates_differ_and_are_recognised() ->
     assert len(found) == 10_000
     assert all(may_be_surrogate(each) for each in found)
     assert not may_be_surrogate("A234567890123456")
+
+
+@pytest.mark.parametrize("sought", [ACCESSION, surrogate_of(ACCESSION)])
+def test_given_either_number_when_messages_are_sought_then_they_are_found(
+    placed: Core, sought: str
+) -> None:
+    assert len(placed.store.read(lambda tx: tx.journal.mentioning(sought))) == 1
+    assert len(placed.store.read(lambda tx: tx.overview.mentioning(sought, 10))) == 1
