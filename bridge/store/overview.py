@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, desc, exists, func, select
+from sqlalchemy import Connection, Row, and_, desc, exists, func, select
 
 from bridge.domain.delivery import DeliveryState
 from bridge.domain.errors import BridgeError
@@ -58,7 +58,9 @@ class Overviews:
 
     def funnel(self, since: float) -> Funnel:
         """How far the orders and the studies got that arrived since then (unix time)."""
-        orders = select(func.count()).where(_ORDER.created_at >= since)
+        # What is new has changed since, too: one index serves both.
+        new = and_(_ORDER.updated_at >= since, _ORDER.created_at >= since)
+        orders = select(func.count()).where(new)
         studies = select(func.count()).where(study.c.created_at >= since)
         told = select(func.count(delivery.c.subject.distinct())).where(
             delivery.c.created_at >= since, delivery.c.state == DeliveryState.DELIVERED.value

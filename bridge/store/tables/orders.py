@@ -27,7 +27,6 @@ imaging_service_request = Table(
     Column("patient_ids", JSON, nullable=False, server_default="[]"),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
-    Index("ix_imaging_service_request_created_at", "created_at"),
     Index("ix_imaging_service_request_updated_at", "updated_at"),
     Index(
         "ix_imaging_service_request_held",

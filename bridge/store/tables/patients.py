@@ -25,9 +25,16 @@ patient = Table(
     Column("attributes", JSON, nullable=False),
     text_column("name_folded"),
     text_column("occurred_at"),
-    Column("merged_into", ForeignKey("patient.pk"), index=True),
+    Column("merged_into", ForeignKey("patient.pk")),
     Column("updated_at", Double, nullable=False, server_default=text("0"), index=True),
     Column("removed", Boolean, nullable=False, server_default=false()),
+    # Few are merged, and every new patient would pay for saying that it is not.
+    Index(
+        "ix_patient_merged_into",
+        "merged_into",
+        sqlite_where=text("merged_into IS NOT NULL"),
+        postgresql_where=text("merged_into IS NOT NULL"),
+    ),
 )
 
 # One row per identifier ever known. A merge moves the rows to the survivor as aliases, so that a
