@@ -4,11 +4,15 @@ import base64
 import json
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from bridge.domain.announced_study import AnnouncedImages, AnnouncedSeries, AnnouncedStatus
 from bridge.domain.delivery import EventKind, TransportError
+from bridge.domain.identifiers import Authority, Identifier
+from bridge.domain.study import Study
 from bridge.fhir import client
 from bridge.fhir.bundle import PatientPolicy
 from bridge.fhir.client import Server
@@ -26,7 +30,14 @@ from tests.adapters.fhir.scripted_server import (
     outcome,
     searchset,
 )
-from tests.unit.fhir.studies import a_delivery, a_series, a_study, published
+from tests.unit.fhir.studies import (
+    a_delivery,
+    a_patient,
+    a_request,
+    a_series,
+    a_study,
+    published,
+)
 
 Make = Callable[..., FhirDestination]
 WADO = Access(identifier="urn:bridge:HOSP:wado-rs", address="http://127.0.0.1:8080/dicom-web")
@@ -426,3 +437,50 @@ def test_given_a_server_when_checked_then_it_says_what_it_is(
             destination(release=release).check()
     else:
         assert destination(release=release).check() == answer
+
+
+def held_elsewhere(study: Study, address: str = "https://pacs.example/dicom-web") -> Study:
+    series = AnnouncedSeries(series_instance_uid="1.2.3.9", modality="MR", number_of_instances=3)
+    images = AnnouncedImages(
+        status=AnnouncedStatus.AVAILABLE, series=(series,), retrieve_url=address
+    )
+    return replace(study, announced=images)
+
+
+@pytest.mark.parametrize(
+    ("study", "addresses"),
+    [
+        (a_study(a_series()), ["http://127.0.0.1:8080/dicom-web"]),
+        (held_elsewhere(a_study()), ["https://pacs.example/dicom-web"]),
+        (
+            held_elsewhere(a_study(a_series())),
+            ["http://127.0.0.1:8080/dicom-web", "https://pacs.example/dicom-web"],
+        ),
+        (held_elsewhere(a_study(), ""), []),
+    ],
+)
+def test_given_images_here_and_elsewhere_when_sent_then_each_place_is_told(
+    ehr: ScriptedServer, destination: Make, study: Study, addresses: list[str]
+) -> None:
+    ehr.script = answering(done(*["200"] * (2 + len(addresses))))
+    destination(access=(WADO,)).send(a_delivery(), published(study))
+    resources = [entry["resource"] for entry in ehr.writes()[0].resource["entry"]]
+    assert [each["address"] for each in resources if "address" in each] == addresses
+    assert len(resources[-1].get("endpoint", [])) == len(addresses)
+
+
+def test_given_the_servers_own_ids_when_sent_then_they_are_literal_references(
+    ehr: ScriptedServer, destination: Make
+) -> None:
+    ehr.script = answering(done("200"))
+    own = Authority("his")
+    patient = replace(a_patient(), identifiers=(Identifier("p-1", own),))
+    request = a_request(accession=None, placer=Identifier("r-1", own))
+    told = published(a_study(a_series()), patient, (request,))
+    destination(own_ids="his").send(a_delivery(), told)
+
+    (entry,) = ehr.writes()[0].resource["entry"]
+    study = entry["resource"]
+    assert study["subject"] == {"type": "Patient", "reference": "Patient/p-1"}
+    assert study["basedOn"][0]["reference"] == "ServiceRequest/r-1"
+    assert not [asked for asked in ehr.asked if asked.method == "GET"]
