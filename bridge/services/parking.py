@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bridge.domain.announced_study import StudyAnnounced
-from bridge.domain.appointment import AppointmentReceived
 from bridge.domain.errors import BridgeError, UnknownKey
 from bridge.domain.events import Event
-from bridge.domain.identifiers import Identifier
 from bridge.domain.journal import Disposition
-from bridge.domain.order import OrderNumbers, OrderReceived
+from bridge.domain.order import OrderReceived
 from bridge.domain.order_control import OrderControlRule, OrderControlTable
-from bridge.domain.parked import ParkedEvent, ParkedState, WaitingEvent
-from bridge.domain.patient import PatientDetails
-from bridge.domain.result import ResultReported
+from bridge.domain.parked import (
+    ParkedEvent,
+    ParkedState,
+    Waiting,
+    WaitingEvent,
+    keys_brought_by,
+    keys_of,
+)
 from bridge.domain.sender_options import UnknownOrder
 from bridge.services.complete_order import Mode
 from bridge.services.origin import Origin
 from bridge.services.transaction import Transaction
 
-Waiting = OrderReceived | AppointmentReceived | ResultReported | StudyAnnounced
 Handlers = Mapping[type[Event], Callable[[Transaction, Any, Origin], Disposition]]
 
 SECONDS_PER_DAY = 86_400.0
@@ -45,7 +46,7 @@ def park(
     """
     if origin.options.unknown_order is UnknownOrder.REFUSE:
         raise UnknownKey("no such order", location=location)
-    keys = tuple(keys_of(event))
+    keys = keys_of(event)
     if not keys:
         raise UnknownKey("no order is named that could be waited for", location=location)
     if not origin.is_resumed:
@@ -70,62 +71,10 @@ def resume(tx: Transaction, events: Sequence[Event], handlers: Handlers, origin:
     What cannot be applied is undone alone, and kept with the reason: the sender of these events
     has no part in it.
     """
-    keys = [key for event in events for key in _brought_by(event)]
-    if not keys:
-        return
-    for waiting in tx.parked.waiting(keys, origin.received_at):
-        _take_up(tx, waiting, handlers, origin)
-
-
-def keys_of(event: Waiting) -> Iterator[str]:
-    """What a parked event is found by: the numbers it names, else its appointment, its patient."""
-    match event:
-        case OrderReceived():
-            yield from _number_keys(event.numbers)
-        case ResultReported():
-            yield from _number_keys(event.numbers)
-            yield from _study_keys([event.study_instance_uid])
-        case StudyAnnounced():
-            for numbers in (*event.orders, OrderNumbers(accession=event.accession)):
-                yield from _number_keys(numbers)
-        case AppointmentReceived():
-            for numbers in event.orders:
-                yield from _number_keys(numbers)
-            yield from _appointment_keys(event.numbers)
-            if not event.orders:
-                yield from _patient_keys(event.patient)
-
-
-def _brought_by(event: Event) -> Iterator[str]:
-    """What events may wait for that this one brings."""
-    match event:
-        case OrderReceived():
-            yield from _number_keys(event.numbers)
-            yield from _patient_keys(event.patient)
-            yield from _study_keys(each.study_instance_uid for each in event.procedures)
-        case AppointmentReceived():
-            yield from _appointment_keys(event.numbers)
-            if event.order is not None:
-                yield from _brought_by(event.order)
-
-
-def _number_keys(numbers: OrderNumbers) -> Iterator[str]:
-    """By value: senders name the authority in one message and not in the other."""
-    for number in (numbers.filler, numbers.placer, numbers.accession):
-        if number:
-            yield f"number {number.value}"
-
-
-def _study_keys(uids: Iterable[str]) -> Iterator[str]:
-    return (f"study {uid}" for uid in uids if uid)
-
-
-def _appointment_keys(numbers: Iterable[Identifier]) -> Iterator[str]:
-    return (f"appointment {number.value}" for number in numbers)
-
-
-def _patient_keys(patient: PatientDetails) -> Iterator[str]:
-    return (f"patient {identifier.value}" for identifier in patient.identifiers)
+    for event in events:
+        if keys := keys_brought_by(event):
+            for waiting in tx.parked.waiting(keys, origin.received_at):
+                _take_up(tx, waiting, handlers, origin)
 
 
 def _take_up(tx: Transaction, waiting: WaitingEvent, handlers: Handlers, origin: Origin) -> None:

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, or_, select, update
+from sqlalchemy import Connection, Row, delete, or_, select, text, update
+from sqlalchemy.dialects import postgresql
 
 from bridge.domain.appointment import Appointment, AppointmentAction
 from bridge.domain.identifiers import Authority, Identifier
 from bridge.store.tables import appointment, appointment_number, appointment_step
+
+_ONE_AT_A_TIME = text(
+    "SELECT count(pg_advisory_xact_lock(hashtextextended(key, 3)))"
+    " FROM unnest(CAST(:keys AS text[])) AS key"
+)
 
 
 class Appointments:
@@ -19,7 +25,13 @@ class Appointments:
         self._connection = connection
 
     def find(self, keys: Iterable[str]) -> Appointment | None:
-        """The appointment known by one of these keys, locked."""
+        """The appointment known by one of these keys, locked.
+
+        Who asks about the same new appointment at the same moment waits: it is created once.
+        """
+        keys = sorted(keys)
+        if keys and self._connection.dialect.name == postgresql.dialect.name:
+            self._connection.execute(_ONE_AT_A_TIME, {"keys": keys})
         known = select(appointment_number.c.appointment_pk).where(
             appointment_number.c.key.in_(tuple(keys))
         )

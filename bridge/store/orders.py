@@ -360,7 +360,8 @@ class Orders:
         self._connection.execute(delete(scheduled_step).where(scheduled_step.c.pk == step_pk))
 
     def _one_at_a_time(self, keys: dict[str, str | None]) -> None:
-        said = sorted(f"{kind} {key}" for kind, key in keys.items() if key)
+        # By value: who names the authority must not pass by who does not.
+        said = sorted({key.rpartition("^")[0] for key in keys.values() if key})
         if not said or said == self._one or self._connection.dialect.name != "postgresql":
             return
         self._one = said  # locked until the transaction ends

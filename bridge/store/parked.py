@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
@@ -96,12 +96,13 @@ class Parked:
         return tuple(_waiting(row) for row in self._connection.execute(query).all())
 
     def _with_keys(self, keys: Sequence[str]) -> set[int]:
-        found: set[int] = set()
-        for start in range(0, len(keys), len(_PLACES)):
-            some = keys[start : start + len(_PLACES)]
-            places = dict(zip_longest(_PLACES, some, fillvalue=some[0]))
-            found.update(pk for (pk,) in _WITH_KEYS.rows(self._connection, places))
-        return found
+        asked = (_WITH_KEYS.rows(self._connection, places) for places in _portions(keys))
+        return {pk for rows in asked for (pk,) in rows}
+
+    def foresee(self, keys: Sequence[str]) -> None:
+        """Ask together with other questions what waits for these keys."""
+        for places in _portions(tuple(dict.fromkeys(keys))):
+            _WITH_KEYS.foresee(self._connection, places)
 
     def finish(self, pk: int, state: ParkedState, reason: str = "") -> None:
         """Write down what became of a parked event."""
@@ -141,6 +142,12 @@ class Parked:
             parked_at=row.parked_at,
             expires_at=row.expires_at,
         )
+
+
+def _portions(keys: Sequence[str]) -> Iterator[dict[str, str]]:
+    for start in range(0, len(keys), len(_PLACES)):
+        some = keys[start : start + len(_PLACES)]
+        yield dict(zip_longest(_PLACES, some, fillvalue=some[0]))
 
 
 def _state_at(now: float) -> ColumnElement[str]:

@@ -10,6 +10,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from bridge.domain.order import OrderReceived
+from bridge.domain.parked import keys_brought_by
 from bridge.store.appointments import Appointments
 from bridge.store.commitments import Commitments
 from bridge.store.database import Database
@@ -150,6 +151,7 @@ class SqlTransaction:
             self.patients.foresee(event.patient.identifiers)
             uids = {each.study_instance_uid for each in event.procedures}
             self.performed_steps.foresee(uids - {""})
+            self.parked.foresee(keys_brought_by(event))
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

@@ -10,26 +10,32 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from random import Random
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select, text
 
+from bridge.domain.appointment import AppointmentAction, AppointmentReceived
 from bridge.domain.delivery import EventKind
-from bridge.domain.identifiers import Identifier
+from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.matching import Outcome
+from bridge.domain.order import OrderNumbers, StepDetails
 from bridge.domain.patient import Patient
 from bridge.domain.visit import VisitAction, VisitChanged, VisitDetails
 from bridge.services.complete_study import GRACE_SECONDS
+from bridge.store.appointments import Appointments
 from bridge.store.database import Database
 from bridge.store.deliveries import Deliveries
 from bridge.store.journal import Journal
 from bridge.store.orders import Orders
+from bridge.store.parked import Parked
 from bridge.store.patient_merges import PatientMerges
 from bridge.store.patients import Patients
 from bridge.store.repositories import SqlTransaction
 from bridge.store.studies import Studies
+from bridge.store.tables import appointment
 from bridge.store.tables import patient as patient_table
 from bridge.store.timers import Timers
 from bridge.store.visits import Visits
@@ -559,3 +565,66 @@ def parts_of(number: int) -> list[Callable[[Core], object]]:
         core.wait()
 
     return [place, join, perform, image(0), image(1), image(2), look]
+
+
+# --- a message on an order, and the order itself
+
+
+@pytest.mark.parametrize("authority", [Authority("KIS"), Authority()], ids=["named", "silent"])
+def test_a_status_that_parks_while_its_order_comes_is_applied(
+    core: Core, race: Race, authority: Authority
+) -> None:
+    status = replace(order("SC", status="IP"), numbers=_placed_by(authority))
+    race.run(
+        lambda: core.send(status),
+        (Parked, "add"),
+        lambda: core.place(replace(order(), numbers=_placed_by(Authority("KIS")))),
+    )
+    assert _statuses(core) == {"S1": "STARTED"}
+
+
+@pytest.mark.parametrize("authority", [Authority("KIS"), Authority()], ids=["named", "silent"])
+def test_a_status_while_its_order_is_created_is_applied(
+    core: Core, race: Race, authority: Authority
+) -> None:
+    status = replace(order("SC", status="IP"), numbers=_placed_by(authority))
+    race.run(
+        lambda: core.place(replace(order(), numbers=_placed_by(Authority("KIS")))),
+        (Orders, "add"),
+        lambda: core.send(status),
+    )
+    assert _statuses(core) == {"S1": "STARTED"}
+
+
+def test_two_messages_of_one_new_appointment_at_once_are_one_appointment(
+    core: Core, race: Race
+) -> None:
+    core.place(order(placer="N1"))
+    race.run(
+        lambda: core.place(_appointment("20260110", "20260105110000")),
+        (Appointments, "add"),
+        lambda: core.place(_appointment("20260111", "20260105120000")),
+    )
+    with core.database.read() as connection:
+        assert connection.execute(select(func.count()).select_from(appointment)).scalar() == 1
+    assert core.entry()["start"] == "20260111090000"
+
+
+def _statuses(core: Core) -> dict[str, str]:
+    held = core.held_order(accession="", placer="N1")
+    return {step.sps_id: step.status.value for part in held.procedures for step in part.steps}
+
+
+def _placed_by(authority: Authority) -> OrderNumbers:
+    return OrderNumbers(placer=Identifier("N1", authority))
+
+
+def _appointment(date: str, at: str) -> AppointmentReceived:
+    return AppointmentReceived(
+        action=AppointmentAction.BOOK,
+        numbers=(Identifier("AP1", Authority("SCHED")),),
+        orders=(OrderNumbers(placer=Identifier("N1", Authority("KIS"))),),
+        patient=patient(),
+        steps=(StepDetails(start_date=date, start_time="090000"),),
+        occurred_at=at,
+    )
