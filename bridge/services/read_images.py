@@ -8,10 +8,12 @@ from typing import Protocol, TypeVar
 
 from bridge.domain.errors import BridgeError, ResourceBusy
 from bridge.domain.identifiers import Identifier
-from bridge.domain.surrogate import LONGEST_LO, LONGEST_SH, sought
+from bridge.domain.patient import Patient
+from bridge.domain.surrogate import LONGEST_LO, LONGEST_SH, shown, sought
 from bridge.domain.worklist import UNBOUNDED, DateTimeRange
 
 T = TypeVar("T")
+_WILDCARDS = frozenset("*?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,12 +24,13 @@ class ImageQuery:
     time as one continuous interval, `study_date` and `study_time` each on their own (C.2.2.2.5).
     `modalities_in_study` asks for studies with some series of these, `modality` for the series
     themselves. `limit` is the most to give, None for all; `offset` how many of the first to leave
-    out.
+    out. `also_called` are the other identifiers of those whom `patient_id` names.
     """
 
     patient_name: str = ""
     patient_id: str = ""
     issuer_of_patient_id: str = ""
+    also_called: tuple[Identifier, ...] = ()
     patient_birth_date: DateTimeRange = UNBOUNDED
     patient_sex: str = ""
     study_instance_uids: tuple[str, ...] = ()
@@ -113,9 +116,17 @@ class Images(Protocol):
     def instances(self, query: ImageQuery) -> Sequence[FoundInstance]: ...
 
 
+class PatientNames(Protocol):
+    """What patients are called."""
+
+    def called(self, value: str) -> tuple[Patient, ...]: ...
+
+
 class ImageTransaction(Protocol):
     """A transaction in which images can be found."""
 
+    @property
+    def patients(self) -> PatientNames: ...
     @property
     def images(self) -> Images: ...
 
@@ -156,19 +167,19 @@ class ReadImages:
 
     def patients(self, query: ImageQuery) -> Sequence[FoundPatient]:
         """Patients whose studies match, in order of their Patient IDs."""
-        return self._store.read(lambda tx: tx.images.patients(_as_shown(query)))
+        return self._store.read(lambda tx: tx.images.patients(_resolved(tx, query)))
 
     def studies(self, query: ImageQuery) -> Sequence[FoundStudy]:
         """Studies that match, in order of arrival. Raises ResourceBusy, as all of these do."""
-        return self._store.read(lambda tx: tx.images.studies(_as_shown(query)))
+        return self._store.read(lambda tx: tx.images.studies(_resolved(tx, query)))
 
     def series(self, query: ImageQuery) -> Sequence[FoundSeries]:
         """Series that match, of whichever study."""
-        return self._store.read(lambda tx: tx.images.series(_as_shown(query)))
+        return self._store.read(lambda tx: tx.images.series(_resolved(tx, query)))
 
     def instances(self, query: ImageQuery) -> Sequence[FoundInstance]:
         """Instances that match, those of one series together."""
-        return self._store.read(lambda tx: tx.images.instances(_as_shown(query)))
+        return self._store.read(lambda tx: tx.images.instances(_resolved(tx, query)))
 
     def content(self, instance: FoundInstance) -> bytes:
         """The DICOM file (PS3.10), with what its order says of it. Raises ImageUnreadable."""
@@ -183,6 +194,25 @@ class ReadImages:
             raise ImageUnreadable(
                 f"instance {instance.sop_instance_uid} is indexed, but its file cannot be read"
             ) from error
+
+
+def _resolved(tx: ImageTransaction, query: ImageQuery) -> ImageQuery:
+    """The query with all that the patient is called: images carry the number of their day."""
+    value, issuer = query.patient_id, query.issuer_of_patient_id
+    if not value or _WILDCARDS & set(value):
+        return _as_shown(query)
+    called = [
+        each
+        for patient in tx.patients.called(value)
+        if any(i.value == value and issuer in ("", i.authority.key) for i in _names(patient))
+        for each in _names(patient)
+    ]
+    others = tuple(shown(each, LONGEST_LO) for each in called if each.value != value)
+    return replace(_as_shown(query), also_called=others)
+
+
+def _names(patient: Patient) -> tuple[Identifier, ...]:
+    return (*patient.identifiers, *patient.aliases)
 
 
 def _as_shown(query: ImageQuery) -> ImageQuery:

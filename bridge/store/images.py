@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, and_, func, or_, select, true
 
 from bridge.domain.worklist import DateTimeRange
 from bridge.services.read_images import (
@@ -164,10 +164,9 @@ def _study_conditions(query: ImageQuery, dialect: str) -> Conditions:
         *in_range(_KEY.study_time, query.study_time),
         *in_range(_KEY.study_date + _KEY.study_time, query.started),
         *in_range(_KEY.study_date, _days_of(query.started)),
+        *_patient_conditions(query, dialect),
     ]
     for column, text in (
-        (_KEY.patient_id, query.patient_id),
-        (_KEY.issuer_of_patient_id, query.issuer_of_patient_id),
         (_KEY.patient_sex, query.patient_sex),
         (_KEY.accession_number, query.accession_number),
         (_KEY.study_id, query.study_id),
@@ -178,6 +177,26 @@ def _study_conditions(query: ImageQuery, dialect: str) -> Conditions:
         wanted = any_text(series.c.modality, query.modalities_in_study, dialect)
         conditions.append(study.c.pk.in_(select(series.c.study_pk).where(*wanted)))
     return conditions
+
+
+def _patient_conditions(query: ImageQuery, dialect: str) -> Conditions:
+    """The Patient ID asked for, or another of the same patient: images name their issuer or not."""
+    pairs = (
+        (_KEY.patient_id, query.patient_id),
+        (_KEY.issuer_of_patient_id, query.issuer_of_patient_id),
+    )
+    own = [
+        condition
+        for column, text in pairs
+        for condition in any_text(column, (text,) if text else (), dialect)
+    ]
+    if not query.also_called:
+        return own
+    others = [
+        and_(_KEY.patient_id == each.value, _KEY.issuer_of_patient_id.in_(("", each.authority.key)))
+        for each in query.also_called
+    ]
+    return [or_(and_(true(), *own), *others)]
 
 
 def _days_of(bounds: DateTimeRange) -> DateTimeRange:

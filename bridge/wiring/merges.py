@@ -25,7 +25,10 @@ def undoing_merges(settings: Settings, database: Database) -> Iterator[UndoMerge
         yield UndoMerge(
             store=SqlStore(database),
             worklist=ProjectWorklist(WorklistCodec()),
-            reconcile=Reconcile(PublishStudy(subscriptions(destinations))),
+            reconcile=Reconcile(
+                PublishStudy(subscriptions(destinations)),
+                presents_orders=settings.dicom.coercion == "on",
+            ),
             clock=time.time,
         )
     finally:

@@ -241,6 +241,9 @@ class MemoryObjects:
     def put(self, key: str, content: bytes) -> None:
         self.held[key] = content
 
+    def get(self, key: str) -> bytes:
+        return self.held[key]
+
 
 @dataclass(frozen=True)
 class Answer:

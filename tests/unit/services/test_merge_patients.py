@@ -21,6 +21,7 @@ from bridge.domain.patient_events import (
     PatientsMerged,
 )
 from bridge.domain.patient_merge import PatientMerge
+from bridge.services.read_images import ImageQuery, ReadImages
 from bridge.store.tables import imaging_service_request, patient_identifier
 from tests.unit.services.core import HOSP, Core, merge, order, patient, procedure, updated
 
@@ -606,6 +607,32 @@ def test_given_a_number_that_is_one_patients_and_was_anothers_then_both_are_foun
     assert {item["accession"] for item in core.worklist(patient_id="R")} == {"A1", "A2"}
     only = core.worklist(patient_id="R", issuer_of_patient_id="NATION")
     assert [item["accession"] for item in only] == ["A2"]
+
+
+# --- what viewers ask by
+
+
+def studies(core: Core, value: str, issuer: str = "") -> list[str]:
+    """Study Instance UIDs found under a Patient ID (PS3.4 C.6, QIDO-RS)."""
+    images = ReadImages(store=core.store, objects=core.objects)
+    found = images.studies(ImageQuery(patient_id=value, issuer_of_patient_id=issuer))
+    return [each.study_instance_uid for each in found]
+
+
+@pytest.mark.parametrize("value", ["R", "S"])
+def test_given_a_merge_then_images_are_found_by_either_number(core: Core, value: str) -> None:
+    core.place(of("A1", "R", "1.2.1"))
+    core.image("1.1", "1.2.1", patient_id="R")
+    core.image("2.1", "1.2.2", patient_id="R", accession="")
+    core.image("3.1", "1.2.3", patient_id="S", accession="")
+    core.image("4.1", "1.2.4", patient_id="X", accession="")
+    core.settle()
+    core.place(merge(patient("S"), "R"))
+    assert studies(core, value) == ["1.2.1", "1.2.2", "1.2.3"]
+    assert studies(core, "X") == ["1.2.4"]
+    undo(core, "S")
+    assert studies(core, "R") == ["1.2.1", "1.2.2"]
+    assert studies(core, "S") == ["1.2.3"]
 
 
 def test_given_a_wildcard_then_no_alias_is_looked_up(core: Core) -> None:
