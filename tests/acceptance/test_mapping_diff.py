@@ -24,7 +24,16 @@ rows:
 def diff(hospital: Hospital, folder: Path, *arguments: str) -> tuple[int, str]:
     file = folder / "diff.yaml"
     file.write_text(yaml.safe_dump(hospital.bridge.configuration))
-    command = [PROGRAM, "mapping", "diff", "--against", "journal", *arguments, "--config", file]
+    command: list[str | Path] = [
+        PROGRAM,
+        "mapping",
+        "diff",
+        "--against",
+        "journal",
+        *arguments,
+        "--config",
+        file,
+    ]
     ended = run(command, directory=folder)
     return ended.returncode, ended.stdout
 
