@@ -54,9 +54,11 @@ _STATUSES: Final[Mapping[StepStatus, str]] = {
 _REASONS: Final[Mapping[Disposition, str]] = {
     Disposition.NOTED: "noted, nothing was scheduled",
     Disposition.STALE: "older than what is on record, nothing was changed",
+    Disposition.PARKED: "kept until the order it is about comes",
 }
 _OTHER_REFUSED: Final = "not applied, since another order of the message was refused"
 _OF_AN_ORDER: Final = frozenset({"ORC", "OBR", "IPC", "TQ1", "ZDS"})
+_STATUS_REQUEST: Final = "SS"
 _UID_TYPE: Final = ("Application", "DICOM")
 
 
@@ -144,9 +146,12 @@ class _Response:
         control = _first(group, "ORC", 1)
         done, refused = _ANSWERS.get(control, _USUAL)
         reason = self._reason(group, outcome)
+        unable = self._error is not None
+        if control == _STATUS_REQUEST and not unable:  # which changes nothing, and asks for ORC-5
+            unable, reason = order is None, "" if order else "no such order"
         return self._writer.segment(
             "ORC",
-            refused if self._error else done,
+            refused if unable else done,
             self._placer(group),
             self._filler(group, order),
             _raw(group, "ORC", 4),

@@ -13,7 +13,6 @@ from fastapi import FastAPI
 
 from bridge.delivery.dispatcher import Dispatcher
 from bridge.delivery.timekeeper import Timekeeper
-from bridge.delivery.worker import Pace
 from bridge.dicom.server import DicomServer
 from bridge.fhir.polling import POLL
 from bridge.services.complete_study import SETTLE
@@ -28,7 +27,7 @@ from bridge.wiring.core import Core, build_core
 from bridge.wiring.destinations import build_destinations, not_delivered, subscriptions
 from bridge.wiring.edges import build_dicom
 from bridge.wiring.forwarding import build_forwarding, forward_kinds
-from bridge.wiring.hl7_answers import build_return_connections
+from bridge.wiring.hl7_answers import build_return_connections, return_pace
 from bridge.wiring.http import Checks, build_http
 from bridge.wiring.images import bucket_check
 from bridge.wiring.profile_watch import ProfileWatch
@@ -67,8 +66,7 @@ class Bridge:
             returns = build_return_connections(settings)
             for link in returns:
                 taken.callback(link.close)
-            # One lane: a sender is told of its messages one by one, on one connection.
-            queue, pace = AcknowledgementOutbox(self.core.store), Pace(lanes=1)
+            queue, pace = AcknowledgementOutbox(self.core.store), return_pace(settings)
             self._returns = Dispatcher(queue, returns, time.time, self._owner, pace=pace)
             self._commitment = build_commitment_dispatcher(self.core, self._owner)
             self._forwarding = build_forwarding(self.core, self._owner)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
+from bridge.delivery.worker import Pace
 from bridge.hl7.acknowledgement import AcknowledgementCode
 from bridge.hl7.answering import AnswerPolicy
 from bridge.hl7.modes import Refusal
@@ -13,6 +14,7 @@ from bridge.settings import Hl7Listener, Origin, Problem, Settings, Source
 from bridge.settings.hl7 import ORIGINAL, RETURN_CONNECTION
 
 _PREFIX = "acknowledgements/"
+_USUAL_LEASE = 60.0
 
 
 def answer_policy(listener: Hl7Listener) -> AnswerPolicy:
@@ -51,6 +53,17 @@ def build_return_connections(settings: Settings) -> tuple[ReturnConnection, ...]
         if listener.acknowledgements == RETURN_CONNECTION
         for address in (listener.return_connection,)
     )
+
+
+def return_pace(settings: Settings) -> Pace:
+    """One at a time: a sender is told of its messages one by one, on one connection.
+
+    A claim outlasts the longest send: a connection found dead, and another one tried.
+    """
+    longest = max(
+        (each.return_connection.timeout_seconds for each in settings.hl7.listeners), default=0.0
+    )
+    return Pace(lanes=1, lease=max(_USUAL_LEASE, 4 * longest))
 
 
 def tls_context(listener: Hl7Listener) -> ssl.SSLContext | None:
