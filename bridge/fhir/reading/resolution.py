@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from bridge.domain.errors import BridgeError, DuplicateKey
-from bridge.fhir.identifiers import Json
+from bridge.fhir.identifiers import Json, criteria, escape
 from bridge.fhir.reading.reading import Resolver
 from bridge.mapping.elements import Element
 
@@ -147,8 +147,20 @@ class Document:
         for each in self.resources:
             if kind in ("", each.value.get("resourceType")) and _has(each.value, identifier):
                 return each
+        if kind == "ServiceRequest" and (found := self._identified(kind, identifier)):
+            return found
         known = {"resourceType": kind or _KINDS.get(reference.path.rpartition(".")[2], "")}
         return Element({**known, "identifier": [identifier]}, reference.path)
+
+    def _identified(self, kind: str, identifier: Json) -> Element | None:
+        """What is known elsewhere under an identifier, when that is just one."""
+        system, value = str(identifier.get("system") or ""), str(identifier.get("value") or "")
+        if not value:
+            return None
+        token = f"{escape(system)}|{escape(value)}" if system else escape(value)
+        found = self._resolver.search(kind, criteria("identifier", token))
+        own = [each for each in found if _has(each, identifier)]
+        return Element(own[0], f"{kind}/{own[0].get('id', '')}") if len(own) == 1 else None
 
 
 # What an element refers to, where a logical reference does not say it.

@@ -425,3 +425,50 @@ def test_given_a_request_that_replaces_another_then_that_ends_first() -> None:
     assert found[0].numbers.placer is not None
     assert found[0].numbers.placer.value == "K0"
     assert found[1].replaces == (found[0].numbers,)
+
+
+class TestStations:
+    @pytest.mark.parametrize(
+        ("device", "titles"),
+        [
+            ({"deviceName": [{"name": "CT02", "type": "other"}]}, ("CT02",)),
+            ({"deviceName": [{"name": "Siemens SOMATOM Definition", "type": "other"}]}, ()),
+            ({"deviceName": [{"name": "Phòng CT", "type": "user-friendly-name"}]}, ()),
+            ({"identifier": [{"type": {"coding": [{"code": "AE"}]}, "value": "ct_2"}]}, ("ct_2",)),
+            ({"identifier": [{"system": "urn:serial", "value": "SN12345"}]}, ()),
+        ],
+    )
+    def test_given_a_device_then_only_what_is_an_ae_title_is_taken_for_one(
+        self, device: dict[str, Any], titles: tuple[str, ...]
+    ) -> None:
+        station = {"resourceType": "Device", "id": "d", **device}
+        found = first(request(performer=[{"reference": "Device/d"}]), station)
+        assert found.procedures[0].steps[0].station_ae_titles == titles
+
+    @pytest.mark.parametrize(
+        ("number", "titles"),
+        [
+            ({"value": "CT01"}, ("CT01",)),
+            ({"system": "urn:serial", "value": "CT01"}, ()),
+            ({"value": "the CT in room 4"}, ()),
+        ],
+    )
+    def test_given_a_logical_reference_then_an_ae_title_is_taken_for_one(
+        self, number: dict[str, Any], titles: tuple[str, ...]
+    ) -> None:
+        found = first(request(performer=[{"type": "Device", "identifier": number}]))
+        assert found.procedures[0].steps[0].station_ae_titles == titles
+
+    def test_given_its_friendly_name_then_it_is_the_stations(self) -> None:
+        named = {"deviceName": [{"name": "Phòng CT", "type": "user-friendly-name"}]}
+        station = {"resourceType": "Device", "id": "d", **named}
+        step = first(request(performer=[{"reference": "Device/d"}]), station).procedures[0].steps[0]
+        assert step.attributes["ScheduledStationName"] == "Phòng CT"
+
+
+def test_given_an_order_known_elsewhere_by_its_number_then_a_procedure_is_of_it() -> None:
+    root = request("isr", "K1", code=None)
+    number = {"type": "ServiceRequest", "identifier": identifier("K1", "urn:id:HIS")}
+    found = first(request("rp", "", basedOn=[number]), root)
+    assert found.numbers.placer is not None
+    assert found.numbers.placer.value == "K1"
