@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from bridge.domain.errors import BridgeError
 from bridge.domain.events import Event
@@ -21,8 +22,16 @@ from bridge.services.receive_message import (
 )
 from bridge.services.transaction import Store, Transaction
 
-Apply = Callable[[Sequence[Event]], Disposition]
-"""Applies events in the transaction; raises the BridgeError of the first that cannot be."""
+
+class Apply(Protocol):
+    """Applies events in the transaction; raises the BridgeError of the first that cannot be.
+
+    `warnings` are what was odd about what they were read from: for the journal.
+    """
+
+    def __call__(self, events: Sequence[Event], warnings: Sequence[str] = ()) -> Disposition:
+        """Apply them; returns what became of them."""
+
 
 Talk = Callable[[Transaction, Apply], bytes]
 """Reads, applies and returns the answer. Run again from the start when a race was lost."""
@@ -80,13 +89,16 @@ class AnswerRequest:
             return stored
         dispositions: list[Disposition] = []
 
-        def apply(events: Sequence[Event]) -> Disposition:
+        odd: list[str] = []
+
+        def apply(events: Sequence[Event], warnings: Sequence[str] = ()) -> Disposition:
             applied.extend(events)
+            odd.extend(warnings)
             dispositions.extend(self._messages.apply(tx, message, events))
             return overall(dispositions[len(dispositions) - len(events) :])
 
         answer = talk(tx, apply)
         disposition = overall(dispositions)
-        entry = journal_entry(message, applied)
+        entry = journal_entry(replace(message, warnings=tuple(odd)), applied)
         tx.journal.add(replace(entry, disposition=disposition, reply=answer))
         return answer

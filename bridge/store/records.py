@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, and_, func, not_, or_, select
+from sqlalchemy import Connection, and_, bindparam, func, not_, or_, select
 
 from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.order import OrderNumbers
@@ -35,6 +35,19 @@ from bridge.store.tables import (
 
 _ORDER = imaging_service_request
 
+# Built once: every resource of a page asks these.
+_FOUND = {
+    kind: select(of.table.c.pk, of.updated_at, of.received_at)
+    .select_from(of.rows)
+    .where(of.table.c.pk == bindparam("record"))
+    for kind, of in KINDS.items()
+}
+_SHOWN = {
+    kind: of.select(of.table.c.pk).where(of.table.c.pk == bindparam("record"))
+    for kind, of in KINDS.items()
+}
+_SURVIVOR = select(patient.c.merged_into).where(patient.c.pk == bindparam("record"))
+
 
 class Records:
     """Implements `services.find_records.Records` on one connection."""
@@ -63,17 +76,12 @@ class Records:
 
     def found(self, kind: RecordKind, pk: int) -> Found | None:
         """One record, shown in searches or not; None when there is none of this pk."""
-        of = KINDS[kind]
-        columns = (of.table.c.pk, of.updated_at, of.received_at)
-        statement = select(*columns).select_from(of.rows).where(of.table.c.pk == pk)
-        row = self._connection.execute(statement).first()
+        row = self._connection.execute(_FOUND[kind], {"record": pk}).first()
         return None if row is None else Found(*row)
 
     def is_shown(self, kind: RecordKind, pk: int) -> bool:
         """Whether searches find a record: it is not merged, removed or deleted."""
-        of = KINDS[kind]
-        statement = of.select(of.table.c.pk).where(of.table.c.pk == pk)
-        return self._connection.execute(statement).first() is not None
+        return self._connection.execute(_SHOWN[kind], {"record": pk}).first() is not None
 
     def newest(self, kind: RecordKind) -> int:
         """The pk of the newest row of this kind; 0 when there is none."""
@@ -82,8 +90,7 @@ class Records:
 
     def survivor(self, patient_pk: int) -> int | None:
         """Who a patient was merged into; None when nobody."""
-        query = select(patient.c.merged_into).where(patient.c.pk == patient_pk)
-        found = self._connection.execute(query).scalar()
+        found = self._connection.execute(_SURVIVOR, {"record": patient_pk}).scalar()
         return None if found is None else int(found)
 
     def numbered(self, kind: RecordKind, value: str) -> Sequence[tuple[int, Identifier]]:

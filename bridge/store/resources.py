@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, false, select, text, update
+from sqlalchemy import Connection, Row, bindparam, delete, false, select, text, update
 from sqlalchemy.dialects import postgresql
 
 from bridge.services.find_records import RecordKind
@@ -15,6 +15,15 @@ from bridge.store.tables import resource, resource_term, resource_version
 _LONGEST = 500
 """Values are compared up to here: an index cannot hold a longer one."""
 
+# Built once: every resource of a page asks this.
+_STANDING = (
+    select(resource)
+    .where(
+        resource.c.record_kind == bindparam("kind"),
+        resource.c.record_pk == bindparam("record"),
+    )
+    .order_by(resource.c.pk)
+)
 _HOLD = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 4))")
 
 
@@ -43,11 +52,7 @@ class Resources:
 
     def standing_for(self, kind: RecordKind, pk: int) -> Sequence[Resource]:
         """Those that stand for a row of the domain, the oldest first, deleted ones too."""
-        query = select(resource).where(
-            resource.c.record_kind == kind.value,
-            resource.c.record_pk == pk,
-        )
-        rows = self._connection.execute(query.order_by(resource.c.pk)).all()
+        rows = self._connection.execute(_STANDING, {"kind": kind.value, "record": pk}).all()
         return [_resource(row) for row in rows]
 
     def put(self, resource_: Resource, terms: Iterable[Term]) -> int:

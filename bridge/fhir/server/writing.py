@@ -238,7 +238,7 @@ class Writer:
         noted = Noted(reason=reading.note or "kept as it was received")
         for kind in _ROWS:
             self._newest[kind] = self._tx.records.newest(kind)
-        self._apply(reading.events or (noted,))
+        self._apply(reading.events or (noted,), reading.warnings)
         self._reading = reading
         places = {plan.operation.index for plan in plans}
         return [each for each in reading.entries if each.index in places]

@@ -131,6 +131,13 @@ def test_what_is_no_imaging_order_is_kept_and_reaches_no_worklist(core: Core, de
     assert desk.ids("ServiceRequest?patient.identifier=P1") == [written["id"]]
 
 
+def test_what_was_odd_is_in_the_journal(core: Core, desk: Desk) -> None:
+    desk.post(patient(address=[]))
+    with core.database.read() as connection:
+        warnings = connection.execute(select(message.c.warnings)).scalar_one()
+    assert any("Patient.address" in each for each in warnings)
+
+
 # --- update
 
 
