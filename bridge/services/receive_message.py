@@ -19,6 +19,7 @@ from bridge.services.mentions import mentions
 from bridge.services.order_outcomes import OrderOutcome, order_outcomes
 from bridge.services.origin import Origin
 from bridge.services.parking import resume
+from bridge.services.plausible_time import within_reach
 from bridge.services.transaction import Store, Transaction
 
 
@@ -157,7 +158,9 @@ class ReceiveMessage:
         """
         if any(not isinstance(event, Noted) for event in events):
             tx.orders.begin_change()
-        origin = self._origin(message, [] if warnings is None else warnings)
+        warnings = [] if warnings is None else warnings
+        events = within_reach(events, message.received_at, warnings)
+        origin = self._origin(message, warnings)
         dispositions = self._apply_each(tx, events, origin)
         resume(tx, events, self._handlers, origin)
         return dispositions
