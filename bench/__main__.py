@@ -44,7 +44,8 @@ def _run(name: str, folder: Path, options: argparse.Namespace) -> Section:
 
 
 def _hl7(folder: Path, options: argparse.Namespace) -> Section:
-    effort = Effort(300, 1) if options.quick else Effort(3000, 3)
+    messages, rounds = (300, 1) if options.quick else (3000, 3)
+    effort = Effort(messages, rounds, options.profile)
     return hl7_orders.measure(folder, effort, postgres=options.postgres)
 
 
@@ -74,6 +75,7 @@ def _options() -> argparse.Namespace:
     add("sections", nargs="*", metavar="SECTION", help=f"some of {', '.join(SECTIONS)}; all")
     add("--quick", action="store_true", help="a few seconds each: shows that it works, no more")
     add("--postgres", action="store_true", help="also the bridge on PostgreSQL, and pgbench")
+    add("--profile", action="store_true", help="also where the time of an order goes, by room")
     add("--full", action="store_true", help="also a worklist of 1,000,000 steps")
     add("--strict", action="store_true", help="end with 1 when a budget is missed")
     add("--disk", type=Path, help="folder on the disk to measure on (the temporary folder)")

@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 from statistics import median
 
-from bench import database, schedule
+from bench import database, order_cost, schedule
 from bench.contenders import MessageFoundry, measure_bare_inserts
 from bench.mllp_load import measure_latencies, measure_rate, percentile
 from bench.report import Section
@@ -21,6 +21,7 @@ SQLITE, POSTGRES = "bridge, SQLite FULL", "bridge, PostgreSQL"
 FOUNDRY, SINK = "MessageFoundry 0.2.1, SQLite FULL", "hl7v2-fhir-bridge serve, no sync"
 BARE, PGBENCH = "bare insert + commit, SQLite FULL", "pgbench insert, PostgreSQL"
 ONE, MANY, TAIL = "1 connection", "16 connections", "p99 at half load"
+PROCESSOR, STATEMENTS, PAGES = "processor/order", "statements/order", "log pages/order"
 CONNECTIONS = {ONE: 1, MANY: 16}
 PGBENCH_SECONDS = 3
 
@@ -29,10 +30,11 @@ Values = defaultdict[tuple[str, str], list[float]]
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much is measured: messages a round, and rounds."""
+    """How much is measured: messages a round, and rounds; and whether to say where time goes."""
 
     messages: int
     rounds: int
+    profile: bool = False
 
 
 class Orders:
@@ -53,17 +55,21 @@ def measure(directory: Path, effort: Effort, *, postgres: bool) -> Section:
     values: Values = defaultdict(list)
     orders = Orders()
     with ExitStack() as stack:
+        urls = {SQLITE: f"sqlite:///{directory}/cost.db"}
         url = f"sqlite:///{directory}/sqlite/b.db"
         ports = {SQLITE: stack.enter_context(_bridge(directory / "sqlite", url))}
         plain: dict[str, Callable[[], None]] = {}
         if postgres:
             cluster = stack.enter_context(closing(database.open_cluster()))
+            urls[POSTGRES] = cluster.create_database()
             home = directory / "postgres"
             ports[POSTGRES] = stack.enter_context(_bridge(home, cluster.create_database()))
             bench_url = cluster.create_database()
             plain[PGBENCH] = lambda: _pgbench(values, bench_url, directory)
         ports |= _peers(section, stack, directory)
         plain[BARE] = lambda: _bare(values, directory / "bare.db", orders.take(effort.messages))
+        for name, each in urls.items():
+            _cost(section, name, directory / "cost", each, orders, effort)
         for port in ports.values():
             measure_rate(port, orders.take(50), 1)  # warm caches and code paths
         for _ in range(effort.rounds):
@@ -121,6 +127,20 @@ def _round(
         return False
     values[name, TAIL].append(percentile(latencies, 0.99))
     return True
+
+
+def _cost(
+    section: Section, name: str, directory: Path, url: str, orders: Orders, effort: Effort
+) -> None:
+    cost = order_cost.measure_cost(directory, url, orders.take, effort.messages // 10)
+    section.add(name, PROCESSOR, cost.processor, "µs")
+    section.add(name, STATEMENTS, cost.statements, "")
+    if cost.pages is not None:
+        section.add(name, PAGES, cost.pages, "")
+    if effort.profile:
+        shares = order_cost.profile(directory, url, orders.take, effort.messages)
+        told = ", ".join(f"{room} {share:.0%}" for room, share in shares.items())
+        section.notes.append(f"{name}, time of an order: {told}")
 
 
 def _bare(values: Values, file: Path, messages: list[bytes]) -> None:
