@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from bridge.domain.errors import RequiredFieldMissing
-from bridge.domain.identifiers import Authority, Identifier
+from bridge.domain.identifiers import NO_AUTHORITY, Authority, Identifier
 from bridge.domain.patient import PatientDetails
 from bridge.domain.visit import VisitDetails
 from bridge.hl7.order_groups import ScopeOf
@@ -118,20 +118,23 @@ class AdtReader:
         return replace(visit, attributes=said)
 
     def prior(
-        self, group: AdtGroup, numbers: tuple[int, ...], like: Identifier | None
+        self, group: AdtGroup, numbers: tuple[int, ...], authority: Authority = NO_AUTHORITY
     ) -> tuple[Identifier, ...]:
         """Identifiers in the first of these fields of MRG that has some.
 
-        One that names no authority was assigned by that of `like`, its counterpart today.
+        One that names no authority was assigned by `authority`, that of its counterpart today.
         """
         if group.mrg is None:
             return ()
-        authority = (like.authority if like else None) or self.run.site.authority
         for number in numbers:
             found = read_identifiers(group.mrg, Place("MRG", number), self.run, authority)
             if found:
                 return found
         return ()
+
+    def authority_of(self, patient: PatientDetails) -> Authority:
+        """Who assigned the Patient ID of today, and so a prior one that does not say."""
+        return patient.identifiers[0].authority or self.run.site.authority
 
     def legacy_prior(self, group: AdtGroup, like: PatientDetails) -> tuple[Identifier, ...]:
         """MRG-4 and MRG-2 beside MRG-1: prior numbers of PID-2 and PID-4, of nobody's authority."""
@@ -142,7 +145,7 @@ class AdtReader:
         found = [
             each
             for place in places
-            for each in read_identifiers(group.mrg, place, self.run, Authority())
+            for each in read_identifiers(group.mrg, place, self.run, NO_AUTHORITY)
         ]
         return tuple(dict.fromkeys(each for each in found if each not in own))
 

@@ -108,7 +108,7 @@ def _prior_patient(
     group: AdtGroup, reader: AdtReader, today: PatientDetails
 ) -> tuple[Identifier, ...]:
     """Prior identifiers; one that names no authority was assigned by that of the first today."""
-    found = reader.prior(group, _PRIOR_PATIENT, today.identifiers[0])
+    found = reader.prior(group, _PRIOR_PATIENT, reader.authority_of(today))
     if not found:
         place = f"{group.prior_location}^1"
         raise RequiredFieldMissing("no prior patient identifier", location=place)
@@ -161,7 +161,7 @@ def _read_identifier_changed(
     """A47 changes PID-3, A46 PID-2 and A48 PID-4: the number before is in MRG-1, 4 or 2."""
     for group in groups:
         patient = reader.patient(group)
-        previous = reader.prior(group, fields, patient.identifiers[0])
+        previous = reader.prior(group, fields, reader.authority_of(patient))
         if not previous:
             place = f"{group.prior_location}^{fields[0]}"
             raise RequiredFieldMissing("no prior patient identifier", location=place)

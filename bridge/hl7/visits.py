@@ -73,8 +73,8 @@ def read_visit(event: str, groups: list[AdtGroup], reader: AdtReader) -> Iterato
         patient=reader.patient(group),
         visit=visit,
         previous=VisitNumbers(
-            number=_first(reader.prior(group, (5,), visit.number)),
-            account=_first(reader.prior(group, (3,), visit.account)),
+            number=_first(reader.prior(group, (5,))),
+            account=_first(reader.prior(group, (3,))),
         ),
         occurred_at=reader.moment,
         day=reader.day,
@@ -91,7 +91,7 @@ def read_renumbering(event: str, groups: list[AdtGroup], reader: AdtReader) -> I
 def read_account_merge(event: str, group: AdtGroup, reader: AdtReader) -> Iterator[Event]:
     """A36 merges the accounts with the patients, where both are given and differ."""
     current = reader.visit(group).account
-    previous = _first(reader.prior(group, (3,), current))
+    previous = _first(reader.prior(group, (3,)))
     if current and previous and not current.agrees_with(previous):
         yield _read_renumbering(event, _ACCOUNT_MERGE, group, reader)
 
@@ -106,7 +106,7 @@ def _read_renumbering(
     if current is None:
         raise RequiredFieldMissing("there is no number to change to", location=what.place)
     place = f"{group.prior_location}^{what.was}"
-    previous = _first(reader.prior(group, (what.was,), current))
+    previous = _first(reader.prior(group, (what.was,)))
     if previous is None:
         raise RequiredFieldMissing("there is no prior number", location=place)
     return VisitRenumbered(
@@ -129,12 +129,12 @@ def read_visits_moved(event: str, groups: list[AdtGroup], reader: AdtReader) -> 
     """
     for group in groups:
         patient, visit = reader.patient(group), reader.visit(group)
-        previous = reader.prior(group, (1, 4, 2), patient.identifiers[0])
+        previous = reader.prior(group, (1, 4, 2), reader.authority_of(patient))
         account = number = None
         if event == "A44":
-            account = _first(reader.prior(group, (3,), visit.account)) or visit.account
+            account = _first(reader.prior(group, (3,))) or visit.account
         else:
-            number = _first(reader.prior(group, (5, 6), visit.number)) or visit.number
+            number = _first(reader.prior(group, (5, 6))) or visit.number
         if account is None and number is None:
             field = 3 if event == "A44" else 5
             place = f"{group.prior_location}^{field}"

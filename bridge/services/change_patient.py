@@ -87,6 +87,8 @@ class ChangePatient:
         orders = tx.orders.of_patient(patient.pk)
         if visits:
             orders = tuple(o for o in orders if _is_of_any(o, visits))
+        elif event.visit and tx.visits.of_patient(patient.pk):
+            raise UnknownKey("no such visit", location="PV1^1^19")
         if any(is_open(order) for order in orders):
             raise RecordInUse("an open order hangs on the record", location=event.location)
         if tx.studies.of_procedures([p.pk for order in orders for p in order.procedures]):

@@ -27,7 +27,7 @@ from bridge.services.change_patient import ChangePatient, belongs, is_open
 from bridge.services.move_steps import move_steps
 from bridge.services.origin import Origin
 from bridge.services.transaction import Transaction
-from bridge.services.visit_orders import renumbered
+from bridge.services.visit_orders import ADMISSION_ID, renumbered
 
 _SAYS_WHERE = frozenset(VisitAction) - {
     VisitAction.DISCHARGE,
@@ -193,8 +193,10 @@ class ChangeVisit:
         current = current_visit(tx.visits.of_patient(visit.patient_pk))
         takes_in = current is not None and current.pk == visit.pk
         for order in orders:
-            unplaced = takes_in and not order.visit and not order.attributes.get("AdmissionID")
-            if belongs(order.visit, visit) or unplaced:
+            shown = order.attributes.get(ADMISSION_ID, "")
+            unplaced = takes_in and not order.visit and not shown
+            named = not order.visit and shown == visit.numbers.admission_id != ""
+            if belongs(order.visit, visit) or unplaced or named:
                 yield order
 
     def _arrive(

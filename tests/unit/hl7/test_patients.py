@@ -194,7 +194,7 @@ def test_given_one_patient_to_link_when_read_then_the_second_is_missing() -> Non
     assert caught.value.location == "PID^2^3"
 
 
-@pytest.mark.parametrize(("event", "number"), [("A23", Identifier("V1", HOSP)), ("A29", None)])
+@pytest.mark.parametrize(("event", "number"), [("A23", Identifier("V1")), ("A29", None)])
 def test_given_a_removal_when_read_then_only_a23_is_of_a_visit(
     event: str, number: Identifier | None
 ) -> None:
@@ -238,8 +238,8 @@ def test_given_an_event_of_a_visit_when_read_then_its_action(
     *_, found = reading(msh(f"ADT^{event}"), ACCOUNT_PID, PV1).events
     assert isinstance(found, VisitChanged)
     assert (found.event, found.action) == (event, action)
-    assert found.visit.number == Identifier("V1", HOSP)
-    assert found.visit.account == Identifier("ACC1", HOSP)
+    assert found.visit.number == Identifier("V1")
+    assert found.visit.account == Identifier("ACC1")
     assert found.visit.patient_class == "I"
     assert dict(found.visit.attributes) == {
         "CurrentPatientLocation": "WARD 2 B",
@@ -265,8 +265,8 @@ def test_given_a_change_of_class_when_read_then_mrg_names_the_account_before() -
     (found,) = reading(msh("ADT^A06"), ACCOUNT_PID, "MRG|PID1||ACC0||V0", PV1).events
     assert isinstance(found, VisitChanged)
     assert (found.previous.account, found.previous.number) == (
-        Identifier("ACC0", HOSP),
-        Identifier("V0", HOSP),
+        Identifier("ACC0"),
+        Identifier("V0"),
     )
 
 
@@ -324,8 +324,8 @@ def test_given_a36_when_read_then_patients_and_accounts_are_merged() -> None:
 def test_given_an_account_to_move_when_read_then_from_whom_and_to_whom() -> None:
     (found,) = reading(msh("ADT^A44"), ACCOUNT_PID, "MRG|OLD1||ACC0").events
     assert isinstance(found, VisitsMoved)
-    assert found.account == Identifier("ACC0", HOSP)
-    assert found.numbers.account == Identifier("ACC1", HOSP)
+    assert found.account == Identifier("ACC0")
+    assert found.numbers.account == Identifier("ACC1")
     assert found.previous == (Identifier("OLD1", HOSP),)
 
 
@@ -343,8 +343,8 @@ def test_given_several_visits_to_move_when_read_then_each_has_its_mrg_and_pv1() 
 
 def test_given_an_order_when_read_then_it_names_the_visit_it_is_placed_in() -> None:
     (found,) = orders(msh(), ACCOUNT_PID, PV1, orc(), obr())
-    assert found.visit.number == Identifier("V1", HOSP)
-    assert found.visit.account == Identifier("ACC1", HOSP)
+    assert found.visit.number == Identifier("V1")
+    assert found.visit.account == Identifier("ACC1")
     assert found.attributes["AdmissionID"] == "V1"
 
 

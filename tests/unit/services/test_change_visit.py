@@ -527,6 +527,34 @@ def test_given_a_visit_with_an_open_order_then_its_removal_is_refused(core: Core
     assert [v.numbers for v in visits(core)] == [numbers("V1")]
 
 
+def test_given_a_visit_nobody_knows_then_its_removal_does_not_drop_the_patient(core: Core) -> None:
+    core.place(event(_A.ADMIT, details("V1")))
+    answer = core.send(PatientRemoved(event="A23", patient=patient(), visit=numbers("V9")))
+    assert (answer.code, answer.location) == ("204", "PV1^1^19")
+    assert visit_of(core).numbers == numbers("V1")
+
+
+# --- what senders leave out
+
+
+def test_given_a_number_with_and_without_its_authority_then_it_is_the_same_visit(
+    core: Core,
+) -> None:
+    core.place(event(_A.ADMIT, details("V1", "WARD 1")))
+    silent = VisitDetails(number=Identifier("V1"), attributes={"CurrentPatientLocation": "WARD 2"})
+    core.place(placed("V1"), event(_A.TRANSFER, silent))
+    assert place_seen(core) == ("WARD 2", "V1")
+    assert len(visits(core)) == 1
+
+
+def test_given_an_order_that_only_shows_the_admission_id_then_the_visit_moves_it(
+    core: Core,
+) -> None:
+    core.place(order(AdmissionID="V1"))
+    core.place(event(_A.TRANSFER, details("V1", "WARD 2")))
+    assert place_seen(core) == ("WARD 2", "V1")
+
+
 # --- races of the table
 
 

@@ -47,9 +47,9 @@ person = st.sampled_from(PEOPLE)
 anybody = st.sampled_from(PEOPLE + FURTHER)
 acts = st.one_of(
     st.tuples(st.just("order"), anybody, st.sampled_from(ACCOUNTS)),
-    st.tuples(st.just("image"), anybody, st.integers(0, 5)),
+    st.tuples(st.just("image"), anybody, st.integers(0, 2)),
     st.tuples(st.just("merge"), person, anybody),
-    st.tuples(st.just("undo"), st.integers(0, 5), person),
+    st.tuples(st.just("undo"), st.integers(0, 2), person),
     st.tuples(st.just("move"), person, anybody),
     st.tuples(st.just("rename"), anybody, anybody),
     st.tuples(st.just("link"), person, person),
@@ -233,16 +233,16 @@ _ORDERS = select(imaging_service_request).order_by(imaging_service_request.c.pk)
 
 
 @given(st.lists(acts, max_size=14))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_nothing_and_nobody_is_lost(fresh: Opened, steps: list[tuple[Any, ...]]) -> None:
     with fresh() as world:
-        for each in steps:
+        for each in (("order", "P", "ACC1"), ("order", "Q", "ACC2"), ("image", "P", 0), *steps):
             world.do(each)
             world.check()
 
 
 @given(st.lists(acts, max_size=10), person, anybody)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_a_merge_that_is_taken_back_leaves_everything_as_it_was(
     fresh: Opened, steps: list[tuple[Any, ...]], survivor: str, retired: str
 ) -> None:
@@ -269,7 +269,7 @@ moments = st.integers(0, 23).map(lambda hour: f"20260105{hour:02}0000")
 
 
 @given(st.lists(st.tuples(moments, st.sampled_from(list(VisitAction))), min_size=1, max_size=6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_an_older_event_never_undoes_a_newer(
     fresh: Opened, events: list[tuple[str, VisitAction]]
 ) -> None:
