@@ -91,8 +91,9 @@ class Binder:
         return None
 
     def _order(self, entry: EntryReading) -> Order | None:
-        source = self._read_with(entry)
-        for event in _of(OrderReceived, source.events):
+        events = _of(OrderReceived, self._read_with(entry).events)
+        # The snapshot of the order itself before what it does to others (those it replaces).
+        for event in sorted(events, key=lambda each: not each.procedures):
             if event.category is Category.IMAGING:
                 found = find_order_of_patient(self._tx, event.numbers, event.patient)
                 if found is not None:

@@ -364,7 +364,10 @@ class Writer:
         return self._tx.resources.put(kept, terms)
 
     def _is_primary(self, plan: _Plan, row: tuple[RecordKind, int]) -> bool:
-        """A row is served under the id of what created it, or was written under its own."""
+        """A row is served under the id of what created it, or was written under its own.
+
+        Steps come about with their order: the first Task that tells of one gives it its id.
+        """
         kind, pk = row
         if plan.id == f"{kind.value}-{pk}":
             return True
@@ -373,7 +376,7 @@ class Writer:
             return False
         before = plan.present.place.resource if plan.present else None
         was = before is not None and before.primary and before.record_pk == pk
-        return was or pk > self._newest[kind]
+        return was or kind is RecordKind.STEP or pk > self._newest[kind]
 
     def _add_version(self, pk: int, version: int, tag: str, method: str, content: bytes) -> None:
         kept = Version(

@@ -25,6 +25,7 @@ from tests.unit.services.core import Core
 Json = dict[str, Any]
 BASE = "http://bridge.example/fhir"
 MRN = "http://hospital.example/mrn"
+DCM = "http://dicom.nema.org/resources/ontology/DCM"
 ORDERS = "http://hospital.example/orders"
 TYPES = "http://terminology.hl7.org/CodeSystem/v2-0203"
 JSON = "application/fhir+json"
@@ -125,9 +126,7 @@ def request(subject: str, placer: str = "O1", **elements: Any) -> Json:
             "coding": [{"system": "urn:id:99HOSP", "code": "CTHEAD", "display": "CT head"}],
             "text": "CT head",
         },
-        "orderDetail": [
-            {"coding": [{"system": "http://dicom.nema.org/resources/ontology/DCM", "code": "CT"}]}
-        ],
+        "orderDetail": [{"coding": [{"system": DCM, "code": "CT"}]}],
         "subject": {"reference": subject},
         "occurrenceDateTime": "2026-01-05T09:00:00Z",
         **elements,
