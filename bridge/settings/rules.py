@@ -107,6 +107,7 @@ def _where(found: Found) -> str:
 _RULES: tuple[Callable[[Sequence[Found]], Iterator[Problem]], ...] = (
     _distinct(r"hl7\.listeners\[\d+\]\.name", "name"),
     _distinct(r"destinations\[\d+\]\.name", "name"),
+    _distinct(r"fhir\.tokens\[\d+\]\.name", "name"),
     _distinct(r"sources\[\d+\]\.name", "name"),
     _distinct(r"dicom\.peers\[\d+\]\.(ae_title|aliases\[\d+\])", "AE title"),
     _distinct_ports,
