@@ -6,11 +6,9 @@ unless the answer holds a character that this set does not have.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Final
 
 from bridge.domain.errors import BridgeError
@@ -21,7 +19,7 @@ from bridge.hl7.acknowledgement import (
     Acknowledgement,
     AcknowledgementCode,
 )
-from bridge.hl7.characters import character_set
+from bridge.hl7.characters import CharacterSet, character_set, labelled
 from bridge.hl7.er7 import Message, read
 from bridge.hl7.errors import Er7Error
 from bridge.hl7.escapes import Delimiters, Encoding, encoding
@@ -29,8 +27,6 @@ from bridge.hl7.escapes import Delimiters, Encoding, encoding
 UNICODE: Final = "UNICODE UTF-8"
 _LONGEST_TEXT: Final = 250
 _CHARACTER_SET: Final = 18
-# Sets of table 0211 that are switched to by escape sequences, and who writes them so.
-_SWITCHING: Final = {"ISOIR159": "iso2022_jp_1", "ISOIR87": "iso2022_jp"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,45 +156,31 @@ def encode(
     """Write the answer to `request`, or to a message that could not be read (None).
 
     `segments` stand behind MSA and ERR, written in the same delimiters; `charset` is the MSH-18 to
-    use instead of the sender's, and what it cannot hold becomes `?`.
+    use instead of the sender's, and what it cannot hold is folded to ASCII or becomes `?`.
 
     Raises:
         LookupError: `charset` is no character set that can be written.
     """
     writer = AnswerWriter(request)
     said = [writer.write_msa(ack), *writer.write_errors(ack.errors), *segments]
-    label, codec = charset_of(request) if charset is None else (charset, _codec(charset))
+    if charset is None:
+        label, characters = _characters_of(request)
+    else:
+        label, characters = charset, character_set(charset)
     whole = "\r".join([writer.write_header(heading, label), *said, ""])
-    if charset is not None:
-        return whole.encode(codec, "replace")
-    try:
-        return whole.encode(codec)
-    except UnicodeEncodeError:
+    if charset is None and not characters.carries(whole):
         whole = "\r".join([writer.write_header(heading, UNICODE), *said, ""])
-        return whole.encode("utf-8", "replace")
+        characters = character_set(UNICODE)
+    return characters.encode(whole)
 
 
-def charset_of(request: Message | None) -> tuple[str, str]:
-    """The MSH-18 of an answer, and the codec that writes it: the sender's where we have it."""
+def _characters_of(request: Message | None) -> tuple[str, CharacterSet]:
+    """The MSH-18 of an answer, and the set that writes it: the sender's, ASCII for an unknown."""
     if request is None:
-        return UNICODE, "utf-8"
+        return UNICODE, character_set(UNICODE)
     fields = request.header.fields
     label = fields[_CHARACTER_SET] if len(fields) > _CHARACTER_SET else ""
-    return label, _codec_of(label, request.encoding.delimiters.repetition)
-
-
-@lru_cache(maxsize=256)
-def _codec_of(label: str, repetition: str) -> str:
-    """The codec for an MSH-18; ASCII, which is in every set, for one that nobody knows."""
-    first, *others = label.split(repetition)
-    names = {re.sub("[^A-Z0-9]", "", each.upper()) for each in (first, *others)}
-    for name, codec in _SWITCHING.items():
-        if name in names:
-            return codec
-    try:
-        return _codec(first)
-    except LookupError:
-        return "ascii"
+    return label, labelled(label.split(request.encoding.delimiters.repetition))
 
 
 def reject(raw: bytes, error: BridgeError, heading: Heading) -> bytes:
@@ -210,10 +192,3 @@ def reject(raw: bytes, error: BridgeError, heading: Heading) -> bytes:
     code = AcknowledgementCode.AR
     ack = Acknowledgement(code, (AckError.from_error(error),), error.message)
     return encode(ack, request, heading)
-
-
-def _codec(label: str) -> str:
-    """The codec of a label that can be written; Raises LookupError."""
-    codec = character_set(label).codec
-    "".encode(codec)  # some are only read
-    return codec

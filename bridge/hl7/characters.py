@@ -139,8 +139,8 @@ class CharacterSet:
         whole = self._encode_whole(text)
         if whole is not None:
             return whole
-        fitting = (letter if self._carries(letter) else to_ascii(letter) for letter in text)
-        mended = "".join(part if self._carries(part) else "?" for part in fitting)
+        fitting = (letter if self.carries(letter) else to_ascii(letter) for letter in text)
+        mended = "".join(part if self.carries(part) else "?" for part in fitting)
         return self._encode_whole(mended) or b""
 
     def _decode_plain(self, raw: bytes) -> str:
@@ -148,7 +148,8 @@ class CharacterSet:
             return own(raw)
         return raw.decode(self.codec, "replace")
 
-    def _carries(self, text: str) -> bool:
+    def carries(self, text: str) -> bool:
+        """True when all of `text`, in NFC, can be encoded."""
         return text.isascii() or self._encode_whole(text) is not None
 
     def _encode_whole(self, text: str) -> bytes | None:
