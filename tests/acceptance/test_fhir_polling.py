@@ -11,6 +11,8 @@ import json
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,10 @@ from tests.acceptance.conftest import NewHospital
 from tests.acceptance.hospital import Hospital
 from tests.acceptance.images import scan
 from tests.acceptance.orders import Patient, Step, new_order, new_patient
+from tests.peers.bridge_process import Bridge, configure
+from tests.peers.dcmjs import DcmjsModality
 from tests.peers.fhir_client import Resource
+from tests.peers.hl7_node import His
 from tests.peers.medplum import MedplumServer
 from tests.peers.process import wait_until
 
@@ -282,6 +287,32 @@ def test_given_a_server_that_fails_for_a_while_then_nothing_is_lost_or_doubled(
     for number, request in requests.items():
         entry_of(hospital, number)
         assert times_received(hospital, request) == 1
+
+
+def test_given_two_nodes_then_one_asks_and_the_other_goes_on_without_it(
+    database: Callable[[], str], his: His, mpps: DcmjsModality, ehr: MedplumServer, tmp_path: Path
+) -> None:
+    address = database()
+    if address.startswith("sqlite"):
+        pytest.skip("SQLite has one node")
+    clerk, nodes = Ehr(ehr), []
+    with ExitStack() as stack:
+        for name in ("one", "other"):
+            folder = tmp_path / name
+            folder.mkdir()
+            bridge = Bridge(configure(folder, address, **asking(ehr, poll_seconds=0.5)), folder)
+            stack.callback(bridge.close)
+            bridge.start()
+            nodes.append(Hospital(bridge, his, mpps, ehr))
+        requests = {number: clerk.request(number) for number in (new_accession() for _ in range(5))}
+        for number in requests:
+            entry_of(nodes[0], number)
+        nodes[0].bridge.kill()
+        later = new_accession()
+        requests[later] = clerk.request(later)
+        entry_of(nodes[1], later)
+        for request in requests.values():
+            assert times_received(nodes[1], request) == 1
 
 
 class TestNotifications:
