@@ -35,16 +35,15 @@ class ChangePatient:
         occurred_at: str,
         now: float,
         *,
-        in_passing: bool = False,
         warnings: list[str] | None = None,
     ) -> tuple[Patient, bool]:
         """The patient a message is about, created or brought up to date.
 
         Returns the patient and whether it is new. An identifier of a merged record leads to the
         survivor. An older message (`occurred_at`) adds identifiers but changes no attribute. One
-        about something else (`in_passing`) that knows the patient by retired identifiers only adds
-        attributes and changes none: its sender has not heard of the merge. Further identifiers
-        that are another patient's merge nobody; `warnings` takes a word of them.
+        that knows the patient by retired identifiers only adds attributes and changes none: its
+        sender has not heard of the merge. Further identifiers that are another patient's merge
+        nobody; `warnings` takes a word of both.
         """
         if not details.identifiers:
             raise RequiredFieldMissing("the patient has no identifier", location="PID^1^3")
@@ -55,8 +54,13 @@ class ChangePatient:
         if new_identifiers:
             patient = tx.patients.get(patient.pk)
         attributes = merged(patient.attributes, details.attributes)
-        if in_passing and not _names_itself(patient, details):
-            attributes = merged(details.attributes, patient.attributes)
+        if not _names_itself(patient, details):
+            added = merged(details.attributes, patient.attributes)
+            if attributes != added and warnings is not None:
+                warnings.append(
+                    "PID^1^3: a retired identifier; what was known of the patient stays"
+                )
+            attributes = added
         newest = tx.patients.occurred_at(patient.pk)
         older = bool(occurred_at and newest and occurred_at < newest) and not patient.removed
         changed = attributes != dict(patient.attributes) and not older
@@ -197,5 +201,9 @@ def belongs(numbers: VisitNumbers, visit: Visit) -> bool:
 
 
 def _names_itself(patient: Patient, details: PatientDetails) -> bool:
+    """Whether a message names a patient by an identifier of today, or by the number of PID-2."""
     own = {each.key for each in patient.identifiers}
-    return any(each.key in own for each in details.identifiers)
+    if any(each.key in own for each in details.identifiers):
+        return True
+    external = {each.key for each in patient.aliases if not each.authority}
+    return any(each.key in external for each in details.aliases)

@@ -18,7 +18,7 @@ from bridge.domain.order_control import Action, OrderControlRule, OrderControlTa
 from bridge.domain.patient import Patient, merged
 from bridge.domain.scheduling import held_reason
 from bridge.domain.sender_options import MissingStudyUid
-from bridge.domain.step_history import can_be_ordered_again, history_of, is_late
+from bridge.domain.step_history import can_be_ordered_again, history_of, is_late, wanted_at
 from bridge.domain.step_status import StepEvent, StepStatus, after
 from bridge.services.change_patient import ChangePatient
 from bridge.services.complete_order import Mode, with_minted_accession
@@ -119,7 +119,6 @@ class ReceiveOrder:
             event.patient,
             event.occurred_at,
             origin.received_at,
-            in_passing=True,
             warnings=origin.warnings,
         )
         if order is not None and order.patient_pk != patient.pk:
@@ -142,7 +141,9 @@ class ReceiveOrder:
         if not event.numbers:
             raise RequiredFieldMissing("the order has no number", location=f"{event.location}^2")
         history = history_of(after(StepStatus.SCHEDULED, rule.event), event.occurred_at)
-        if rule.action not in _CHANGES_DATA:  # what it says gives way to any order that comes
+        if rule.action in _CHANGES_DATA:
+            history = (*wanted_at(event.occurred_at), *history)
+        else:  # what it says gives way to any order that comes
             event = replace(event, occurred_at="")
         event = placed_in_visit(tx, event, patient)
         order = self._new_order(tx, event, patient, origin)

@@ -304,6 +304,20 @@ def test_given_a_legacy_number_of_a_third_patient_then_nobody_else_is_merged(cor
     assert core.warnings() == ["MRG^1: a further prior number belongs to another patient"]
 
 
+def test_given_an_update_under_a_retired_number_then_the_survivors_name_stays_and_it_is_told(
+    core: Core,
+) -> None:
+    core.place(of("A1", "S"), merge(patient("S"), "R"))
+    core.place(updated(patient("R", PatientName="DOE^JOHN", PatientWeight="60")))
+    held = known(core, "S").attributes
+    assert (held["PatientName"], held["PatientWeight"]) == ("TRAN^S", "60")
+    told = ["PID^1^3: a retired identifier; what was known of the patient stays"]
+    assert core.warnings() == told
+    core.place(updated(patient("S", PatientName="LE^S")))
+    assert core.entry()["name"] == "LE^S"
+    assert core.warnings() == []
+
+
 # --- several identifiers of one message
 
 
@@ -337,8 +351,8 @@ def test_given_a_number_that_is_another_patients_external_one_then_it_is_a_new_p
 def test_given_only_the_external_number_later_then_it_is_the_same_patient(core: Core) -> None:
     core.place(updated(replace(patient("P1"), aliases=(Identifier("E1"),))))
     alone = PatientDetails(identifiers=(Identifier("E1", HOSP),), aliases=(Identifier("E1"),))
-    core.place(order(who=alone))
-    assert core.entry()["patient_id"] == "P1"
+    core.place(order(who=replace(alone, attributes={"PatientName": "LE^NEW"})))
+    assert (core.entry()["patient_id"], core.entry()["name"]) == ("P1", "LE^NEW")
 
 
 def test_given_an_authority_known_by_name_and_oid_then_either_names_it(core: Core) -> None:
