@@ -37,9 +37,9 @@ _GRAPHIC_SETS: Final = {f"ISO 2022 IR {number}": one for number, one in _SINGLE_
 }
 # What devices write under these instead of escape sequences: the 8-bit set of their system.
 _EIGHT_BIT: Final = {
-    **dict.fromkeys((13, 87, 159), "cp932"),
-    149: "cp949",
-    58: "gb18030",
+    **dict.fromkeys(("13", "87", "159"), "cp932"),
+    "149": "cp949",
+    "58": "gb18030",
 }
 _JIS_ROMAN, _ASCII = b"(J", b"(B"
 
@@ -201,7 +201,7 @@ def _encode(text: str, terms: tuple[str, ...]) -> bytes | None:
 
 
 def _eight_bit_codecs(terms: tuple[str, ...]) -> list[str]:
-    numbers = (int(term.rpartition(" ")[2]) for term in terms if term[-1:].isdigit())
+    numbers = (term.rpartition(" ")[2] for term in terms)
     return [_EIGHT_BIT[number] for number in numbers if number in _EIGHT_BIT]
 
 

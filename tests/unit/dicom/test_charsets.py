@@ -208,3 +208,13 @@ def test_given_the_files_of_the_standards_examples_then_names_are_read_as_pydico
         if "=" in read or "ISO 2022" not in terms:  # else ideographs alone change their group
             written = character_set(terms).encode(read, is_name=True)
             assert character_set(terms).decode(written) == read
+
+
+@pytest.mark.parametrize("terms", ["", "NONSENSE", *NAMES])
+@given(value=st.binary(max_size=40))
+def test_given_any_bytes_then_text_comes_without_replacement_characters(
+    terms: str, value: bytes
+) -> None:
+    text = character_set(terms).decode(value)
+    assert unicodedata.is_normalized("NFC", text)
+    assert "\ufffd" not in text or b"\xef\xbf\xbd" in value or "GB" in terms
