@@ -20,6 +20,11 @@ ENDINGS = frozenset(
     {StepEvent.CANCEL, StepEvent.WITHDRAW, StepEvent.DISCONTINUE, StepEvent.COMPLETE}
 )
 _CANCELS = frozenset({StepEvent.CANCEL, StepEvent.WITHDRAW})
+_TAKES_OFF = frozenset(
+    {StepEvent.HOLD, StepEvent.CANCEL, StepEvent.WITHDRAW, StepEvent.DISCONTINUE}
+)
+_ORDERS = frozenset({StepEvent.SCHEDULE, StepEvent.REORDER})
+"""What a snapshot of the order says of its steps: that they are wanted."""
 _HOLDS = frozenset({StepEvent.HOLD, StepEvent.UNSCHEDULE})
 _LEADS_TO = {
     StepStatus.ARRIVED: StepEvent.ARRIVE,
@@ -35,6 +40,11 @@ def history_of(status: StepStatus, at: str = "") -> History:
     """The shortest history that leads to a status."""
     event = _LEADS_TO.get(status)
     return ((at, event),) if event else ()
+
+
+def wanted_at(at: str) -> History:
+    """The history of a step that an order of this time wants; nothing when nobody said when."""
+    return ((at, StepEvent.SCHEDULE),) if at else ()
 
 
 def status_of(history: History) -> StepStatus:
@@ -54,14 +64,16 @@ def recorded(history: History, at: str, event: StepEvent) -> History | None:
     """The history with one more event at its place; None when something newer stands against it.
 
     An event without a time is the newest. One older than what ended the step is too late, and so
-    is one that would show again what a newer event took off the worklist.
+    is one that would show again what a newer event took off the worklist, or take off what a newer
+    order wants.
     """
     newest = max((when for when, _ in history), default="")
     if not at or at >= newest:
         return (
             history if _comes_too_late(history, event) else _joined(history, (at or newest, event))
         )
-    if any(when > at and each in ENDINGS for when, each in history):
+    against = ENDINGS | _ORDERS if event in _TAKES_OFF else ENDINGS
+    if any(when > at and each in against for when, each in history):
         return None
     place = sum(when <= at for when, _ in history)
     changed = (*history[:place], (at, event), *history[place:])

@@ -31,6 +31,7 @@ from bridge.domain.step_history import (
     is_unscheduled,
     recorded,
     status_of,
+    wanted_at,
 )
 from bridge.domain.step_status import FINAL, StepEvent, StepStatus
 from bridge.services.complete_order import Mode, completed, derived
@@ -262,7 +263,9 @@ def _history_of_additions(order: Order, event: OrderReceived) -> History:
     ended = bool(steps) and all(step.status is StepStatus.CANCELED for step in steps)
     cancelled = max((cancelled_at(step.history) for step in steps), default="")
     newer = cancelled != "" and event.occurred_at > cancelled
-    return history_of(StepStatus.CANCELED, cancelled) if ended and not newer else ()
+    if ended and not newer:
+        return history_of(StepStatus.CANCELED, cancelled)
+    return wanted_at(event.occurred_at)
 
 
 def _overlaid(
@@ -285,7 +288,10 @@ def _overlaid_steps(
     tx: Transaction, held: Procedure, said: tuple[StepDetails, ...], birth: Birth
 ) -> tuple[Step, ...]:
     if not said:
-        return held.steps
+        steps = tuple(_wanted(step, birth.at) for step in held.steps)
+        for step in steps if birth.at else ():
+            tx.orders.change_step(step)
+        return steps
     pairs = paired_steps(held.steps, said)
     listed = {step.pk for step in pairs if step is not None}
     stay = []
@@ -314,7 +320,7 @@ def _overlaid_steps(
 def _overlaid_step(held: Step, said: StepDetails, at: str) -> Step:
     """A step that has begun keeps its schedule; its texts still follow the order."""
     held = replace(
-        held,
+        _wanted(held, at),
         sps_id=held.sps_id or said.sps_id,
         attributes=merged(held.attributes, said.attributes),
     )
@@ -326,6 +332,13 @@ def _overlaid_step(held: Step, said: StepDetails, at: str) -> Step:
         protocol_codes=said.protocol_codes or held.protocol_codes,
     )
     return held if is_older(at, held.scheduled_at) else rescheduled(held, said, at)
+
+
+def _wanted(step: Step, at: str) -> Step:
+    """A step that a snapshot of this time has: what is older does not take it off any more."""
+    if not at:
+        return step
+    return replace(step, history=recorded(step.history, at, StepEvent.SCHEDULE) or step.history)
 
 
 def rescheduled(held: Step, said: StepDetails, at: str) -> Step:

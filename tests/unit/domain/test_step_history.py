@@ -94,6 +94,16 @@ def test_a_cancel_that_overtook_a_release_still_cancels() -> None:
     assert status_of(told((T1, E.HOLD), (T3, E.RELEASE), (T2, E.CANCEL))) is S.CANCELED
 
 
+@given(late=st.sampled_from([E.CANCEL, E.DISCONTINUE, E.HOLD, E.WITHDRAW]))
+def test_what_a_newer_order_wants_is_not_taken_off_by_anything_older(late: StepEvent) -> None:
+    assert recorded(told((T1, E.SCHEDULE), (T3, E.SCHEDULE)), T2, late) is None
+    assert recorded(told((T1, E.SCHEDULE)), T2, late) is not None
+
+
+def test_what_has_happened_counts_though_a_newer_order_does_not_know_of_it() -> None:
+    assert status_of(told((T1, E.SCHEDULE), (T3, E.SCHEDULE), (T2, E.COMPLETE))) is S.COMPLETED
+
+
 def test_a_start_older_than_the_cancel_does_not_bring_the_step_back() -> None:
     assert status_of(told((T2, E.CANCEL), (T1, E.START))) is S.CANCELED
 

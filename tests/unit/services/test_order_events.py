@@ -250,6 +250,24 @@ def test_given_an_older_message_on_a_code_that_was_changed_since_then_it_is_not_
     assert sorted(item["code"] for item in core.worklist()) == ["CTCHEST", "CTNECK"]
 
 
+@pytest.mark.parametrize("newer", ["NW", "XO"])
+@pytest.mark.parametrize("late", ["CA", "DC", "HD"])
+def test_given_an_order_newer_than_what_takes_it_off_then_it_stays(
+    core: Core, newer: str, late: str
+) -> None:
+    core.place(order(at=T[0]), order(newer, at=T[3]))
+    assert core.send(order(late, at=T[2])).disposition is Disposition.STALE
+    assert core.statuses() == {"S1": "SCHEDULED"}
+
+
+def test_given_a_cancel_older_than_the_order_itself_then_it_is_of_an_earlier_one(
+    core: Core,
+) -> None:
+    core.place(order(at=T[2]))
+    assert core.send(order("CA", at=T[1])).disposition is Disposition.STALE
+    assert core.statuses() == {"S1": "SCHEDULED"}
+
+
 # --- too late
 
 

@@ -55,7 +55,7 @@ def test_given_several_parked_events_then_they_are_applied_as_they_occurred(core
     core.place(order(at=T1))
     assert core.statuses() == {"S1": "SCHEDULED"}
     (part,) = core.held_order().procedures
-    assert [at for at, _ in part.steps[0].history] == [T2, T3]
+    assert [at for at, _ in part.steps[0].history] == [T1, T2, T3]
 
 
 def test_given_a_parked_event_that_cannot_be_applied_then_the_order_stands_and_it_says_why(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bridge.domain.appointment import AppointmentAction, AppointmentReceived
+from bridge.domain.events import Event
 from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.journal import Disposition
-from bridge.domain.order import Category, CodedConcept, StepDetails
+from bridge.domain.order import Category, CodedConcept, OrderReceived, StepDetails
 from bridge.domain.patient import PatientDetails
 from bridge.domain.sender_options import AppointmentCancelled, SenderOptions
 from tests.unit.services.core import (
@@ -22,6 +25,7 @@ from tests.unit.services.core import (
     scheduled,
     step,
 )
+from tests.unit.services.test_order_events import new_core
 
 A = AppointmentAction
 T1, T2, T3, T4 = "20260105110000", "20260105120000", "20260105130000", "20260105140000"
@@ -344,3 +348,86 @@ def test_given_a_sender_that_places_no_orders_then_its_appointment_creates_one(c
     assert [item["start"] for item in core.worklist()] == ["20260111110000"]
     core.place(appointment(A.CANCEL, at=T3))
     assert core.worklist() == []
+
+
+# --- in any order of arrival
+
+
+def change(at: str, start_time: str) -> OrderReceived:
+    return order(
+        "XO", procedure("1.2.1", "R1", step("S1", start_time=start_time)), placer="N1", at=at
+    )
+
+
+MOVED = booked("20260111080000")
+HISTORIES: dict[str, tuple[list[Event], str]] = {
+    "moved and cancelled": (
+        [
+            order(placer="N1", at=T1),
+            appointment(placer="N1", at=T2),
+            appointment(A.RESCHEDULE, MOVED, placer="N1", at=T3),
+            appointment(A.CANCEL, at=T4),
+        ],
+        "HELD",
+    ),
+    "cancelled and given a time by the order": (
+        [
+            order(placer="N1", at=T1),
+            appointment(placer="N1", at=T2),
+            appointment(A.CANCEL, at=T3),
+            change(T4, "120000"),
+        ],
+        "SCHEDULED 20260105120000",
+    ),
+    "cancelled after a change of the order": (
+        [
+            order(placer="N1", at=T1),
+            appointment(placer="N1", at=T2),
+            change(T3, "120000"),
+            appointment(A.CANCEL, placer="N1", at=T4),
+        ],
+        "HELD",
+    ),
+    "cancelled and booked anew": (
+        [
+            order(placer="N1", at=T1),
+            appointment(placer="N1", at=T2),
+            appointment(A.CANCEL, placer="N1", at=T3),
+            appointment(A.BOOK, MOVED, number="AP2", placer="N1", at=T4),
+        ],
+        "SCHEDULED 20260111080000",
+    ),
+    "held, booked and released": (
+        [
+            order(placer="N1", at=T1),
+            order("HD", placer="N1", at=T2),
+            appointment(A.BOOK, MOVED, placer="N1", at=T3),
+            order("RL", placer="N1", at=T4),
+        ],
+        "SCHEDULED 20260111080000",
+    ),
+    "cancelled and ordered again": (
+        [
+            order(placer="N1", at=T1),
+            appointment(placer="N1", at=T2),
+            order("CA", placer="N1", at=T3),
+            order(placer="N1", at=T4),
+        ],
+        "SCHEDULED 20260105090000",
+    ),
+}
+
+
+@pytest.mark.parametrize("history", HISTORIES)
+def test_given_any_order_of_arrival_then_it_ends_the_same(
+    migrated: Path, tmp_path: Path, history: str
+) -> None:
+    events, expected = HISTORIES[history]
+    for arrived in permutations(events):
+        with new_core(migrated, tmp_path) as core:
+            for event in arrived:
+                assert core.send(event).disposition is not Disposition.REFUSED
+            (part,) = core.held_order(placer="N1").procedures
+        found = part.steps[0]
+        text = f"{found.status.value} {found.start_date}{found.start_time}".strip()
+        assert text == expected, arrived
