@@ -131,7 +131,7 @@ class ReceiveMessage:
             return stored
         found: list[str] = []
         dispositions = self.apply(tx, message, events, found)
-        disposition, warnings = overall(dispositions), (*message.warnings, *found)
+        disposition, warnings = overall(dispositions), (*message.warnings, *dict.fromkeys(found))
         answer = reply(
             Receipt(
                 disposition=disposition,
