@@ -17,10 +17,14 @@ from zoneinfo import ZoneInfo
 from bridge.cli.opening import opened, utc_time
 from bridge.domain.errors import BridgeError
 from bridge.mapping.difference import Difference, Mask, Tally, compare
-from bridge.mapping.profiles import DEFAULT
+from bridge.mapping.fhir_profiles import KEYS
+from bridge.mapping.outline import compare_outlines, outline
+from bridge.mapping.profiles import DEFAULT, PROFILE_KEYS
+from bridge.mapping.profiles import LANGUAGE as HL7
 from bridge.mapping.shelf import Shelf
 from bridge.settings import Settings, load
 from bridge.store.repositories import SqlStore
+from bridge.wiring.profiles import LOADERS
 from bridge.wiring.retelling import Context, Journal, Retelling, Version, has_content
 
 _AGO = re.compile(r"(\d+)\s*([smhdw])")
@@ -43,7 +47,12 @@ def add_parser(mapping: Any, common: argparse.ArgumentParser) -> None:
         parents=[common],
         help="what another profile would have made of messages; exit code 1 when anything differs",
     )
-    diff.add_argument("files", nargs="*", type=Path, help="messages, or folders of them")
+    diff.add_argument(
+        "files",
+        nargs="*",
+        type=Path,
+        help="messages or folders of them; profiles (*.yaml) as --from and --to",
+    )
     diff.add_argument("--against", choices=["journal"], help="the messages the journal holds")
     profile = "a profile's name, its YAML file, or a folder of profiles"
     diff.add_argument(
@@ -58,17 +67,48 @@ def add_parser(mapping: Any, common: argparse.ArgumentParser) -> None:
 
 
 def _diff(options: argparse.Namespace) -> int:
+    files = _without_profiles(options)
     if options.before is None and options.after is None:
         raise BridgeError("say which other profile: --to PROFILE")
-    if bool(options.files) == bool(options.against):
-        raise BridgeError("name messages, or say --against journal")
+    if files and options.against:
+        raise BridgeError("name messages, or say --against journal, not both")
     settings = load(options.config, os.environ)
     before, after = (_version(text, settings) for text in (options.before, options.after))
-    if options.files:
-        return _print(options, before, after, _from_files(options.files, before, after, settings))
+    if files:
+        return _print(options, before, after, _from_files(files, before, after, settings))
+    if not options.against:
+        return _print_outlines(before.version, after.version)
     with opened(options) as database:
         journal = Journal(settings, SqlStore(database))
         return _print(options, before, after, _from_journal(journal, options, settings))
+
+
+def _without_profiles(options: argparse.Namespace) -> list[Path]:
+    """The messages that are named; profiles among them are what is compared."""
+    profiles = [str(path) for path in options.files if path.suffix == ".yaml"]
+    free = [name for name in ("before", "after") if getattr(options, name) is None]
+    if len(profiles) > len(free):
+        raise BridgeError("name no more than two profiles")
+    for name, text in zip(free[-len(profiles) :] if profiles else (), profiles, strict=True):
+        setattr(options, name, text)
+    return [path for path in options.files if path.suffix != ".yaml"]
+
+
+def _print_outlines(before: Version, after: Version) -> int:
+    """What two profiles say otherwise, when there are no messages to try them on."""
+    if not (before.name and after.name):
+        raise BridgeError("name messages, say --against journal, or name two profiles")
+    found = compare_outlines(*(_outline(each) for each in (before, after)))
+    for each in found:
+        print(f"{each.path}: {each.before or '-'} → {each.after or '-'}")
+    print(f"{len(found)} rows, rules, options and codes differ")
+    return 1 if found else 0
+
+
+def _outline(version: Version) -> dict[str, str]:
+    language = Shelf.of(version.directory).language(version.name)
+    LOADERS.get(language, LOADERS[HL7])(version.name, version.directory)
+    return outline(version.name, version.directory, KEYS | PROFILE_KEYS.keys())
 
 
 def _version(text: str | None, settings: Settings) -> Retelling:

@@ -29,7 +29,7 @@ LANGUAGE = "fhir"
 
 CODE_SYSTEMS = "fhir-code-systems"
 ENCOUNTER_CLASSES = "fhir-encounter-class"
-_KEYS = frozenset(
+KEYS = frozenset(
     {
         *("profile", "language", "release", "extends", "about", "tables", "authorities", "systems"),
         *("options", "statuses", "rows", "remove", "imaging"),
@@ -92,7 +92,7 @@ def load_fhir_profile(name: str = DEFAULT, directory: Path | None = None) -> Fhi
         ProfileError: naming file, line, row and the fix.
     """
     shelf = Shelf.of(directory)
-    documents = read_chain(name, shelf, _KEYS)
+    documents = read_chain(name, shelf, KEYS)
     tables = TableFinder(shelf, documents)
     systems = _authorities(documents, "systems")
     rows: dict[Level, list[ElementRow]] = {level: [] for level in Level}

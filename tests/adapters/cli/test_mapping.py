@@ -113,7 +113,8 @@ def test_given_message_files_when_two_profiles_are_compared_then_they_need_no_da
     ("arguments", "words"),
     [
         (["--against", "journal"], "say which other profile"),
-        (["--to", "epic"], "name messages, or say --against journal"),
+        (["--to", "epic"], "name messages, say --against journal, or name two profiles"),
+        (["x.hl7", "--against", "journal", "--to", "epic"], "not both"),
         (["x.hl7", "--to", "./none.yaml"], "there is no profile ./none.yaml"),
     ],
 )
@@ -164,3 +165,27 @@ def test_given_a_sites_own_profile_then_its_tests_are_run_too_and_it_explains(
     code, told = site.run("mapping", "explain", message, "--profile", "site")
     assert code == 0
     assert "← OBR-3 (site row 1)" in told
+
+
+def test_given_two_profile_files_then_it_tells_what_they_say_otherwise(
+    site: Site, draft: Path
+) -> None:
+    old = site.directory / "old"
+    old.mkdir()
+    (old / "site.yaml").write_text(LOCAL)
+    (old / "site.csv").write_text(f"{TABLE}X,,CT\nY,,MR\n")
+    (draft / "site.csv").write_text(f"{TABLE}X,,US\n")
+    code, told = site.run("mapping", "diff", old / "site.yaml", draft / "site.yaml")
+    assert code == 1
+    assert "rows.order.AccessionNumber: {from: [IPC-1, OBR-18], as: ei} → {from: OBR-3" in told
+    assert "tables.procedures[X]: code=X, modality=CT → code=X, modality=US" in told
+    assert "tables.procedures[Y]: code=Y, modality=MR → -" in told
+    assert told.endswith("3 rows, rules, options and codes differ\n")
+    assert site.run("mapping", "diff", old / "site.yaml", old / "site.yaml")[0] == 0
+
+
+def test_given_two_profiles_by_name_then_options_and_rules_are_told_too(site: Site) -> None:
+    code, told = site.run("mapping", "diff", "--from", "ihe-swf", "--to", "cerner")
+    assert code == 1
+    assert "options.overlong_ids: - → surrogate" in told
+    assert "imaging.cerner[1]: - → {because: its activity type" in told
