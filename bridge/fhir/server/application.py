@@ -17,6 +17,8 @@ from bridge.fhir.server.service import FhirServer, refused
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 _BODILESS = frozenset({204, 304})
+_DEEPEST = 8
+"""Parts of a path below the base that are looked at."""
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -24,15 +26,17 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 class FhirApplication:
-    """Speaks HTTP for a server; `max_body` is in bytes."""
+    """Speaks HTTP for a server at the path `prefix`; `max_body` is in bytes."""
 
     def __init__(
         self,
         server: FhirServer,
         *,
+        prefix: str = "/fhir",
         release: Release = Release.R4,
         max_body: int = MAX_BODY_BYTES,
     ) -> None:
+        self.prefix = prefix
         self._server = server
         self._release = release
         self._max_body = max_body
@@ -48,7 +52,7 @@ class FhirApplication:
             return
         if body is None:
             return  # nobody waits for an answer
-        request = _request(http, body)
+        request = _request(http, body, self.prefix)
         answer = await run_in_threadpool(self._server.answer, request)
         await self._response(request, answer)(scope, receive, send)
 
@@ -95,20 +99,22 @@ class FhirApplication:
         return content_type(release)
 
 
-def fhir_router(application: FhirApplication, prefix: str = "/fhir") -> APIRouter:
+def fhir_router(application: FhirApplication) -> APIRouter:
     """The base itself, and all below it, with every method there is."""
     router = APIRouter()
-    for path in (prefix, prefix + "/{path:path}"):
+    parts = ["".join(f"/{{part{number}}}" for number in range(n)) for n in range(_DEEPEST)]
+    # The second matches all but what has a line feed in it, which the others match.
+    for path in (*parts[:1], "/{path:path}", *parts[1:]):
         # What is no function is an ASGI application of its own, and gets every method.
-        router.add_route(path, application)  # type: ignore[arg-type]
+        router.add_route(application.prefix + path, application)  # type: ignore[arg-type]
     return router
 
 
-def _request(http: HttpRequest, body: bytes) -> Request:
+def _request(http: HttpRequest, body: bytes, prefix: str) -> Request:
     headers: dict[str, str] = {}
     for name, value in http.headers.items():
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    path = str(http.path_params.get("path", ""))
+    path = str(http.scope["path"]).removeprefix(prefix).lstrip("/")
     query = http.scope.get("query_string", b"").decode("latin-1")
     client = http.client.host if http.client else ""
     return Request(

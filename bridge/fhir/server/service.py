@@ -344,7 +344,7 @@ class FhirServer:
             control_id=request.header("x-request-id")[:_LONGEST_CONTROL_ID] or str(uuid.uuid4()),
             raw=request.raw,
             received_at=now,
-            mode=self._configuration.mode,
+            mode=sender.profile.options.mode or self._configuration.mode,
             options=sender.profile.options,
         )
 

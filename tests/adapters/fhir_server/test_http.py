@@ -130,3 +130,12 @@ def test_odd_bytes_in_a_query_are_no_error(served: Served) -> None:
     for query in ("name=%ff%00", "identifier=%00", "_id=%00", "patient=%00", "name=%f0%9f%98%80"):
         path = "ServiceRequest" if query.startswith("patient") else "Patient"
         assert served.http.get(f"/{path}?{query}").status_code in (200, 400), query
+
+
+@pytest.mark.parametrize(
+    "path", ["/Patient/a%0Ab", "/%0A", "/Patient/a/_history/%0A", "/a/b/c/d/e"]
+)
+def test_odd_paths_are_not_found_as_anything_else(served: Served, path: str) -> None:
+    answer = served.http.get(path)
+    assert answer.status_code == 404
+    assert answer.json()["resourceType"] == "OperationOutcome"
