@@ -153,11 +153,18 @@ def _worth_retrying(error: Exception) -> bool:
     return state in _RETRY_SQLSTATES or state.startswith(_CONNECTION_SQLSTATES)
 
 
-def _translated(error: Exception) -> BridgeError:
+def refusal_of_data(error: Exception) -> BridgeError | None:
+    """What is wrong with what was to be written; None when that is not the cause."""
     if _is_a(error, "IntegrityError"):
         return DuplicateKey("an identifier of the message already belongs to another record")
     if _is_a(error, "DataError") or _sqlstate(error).startswith(_DATA_SQLSTATES):
         return DataTypeError("a value of the message cannot be stored")
+    return None
+
+
+def _translated(error: Exception) -> BridgeError:
+    if (refusal := refusal_of_data(error)) is not None:
+        return refusal
     text = str(_original(error))
     if "disk is full" in text or "disk I/O" in text or _sqlstate(error) in _FULL_SQLSTATES:
         return StorageFull("the database cannot be written: no space or disk failure")

@@ -13,7 +13,7 @@ from bridge.domain.order import OrderReceived
 from bridge.domain.parked import keys_brought_by
 from bridge.store.appointments import Appointments
 from bridge.store.commitments import Commitments
-from bridge.store.database import Database
+from bridge.store.database import Database, refusal_of_data
 from bridge.store.deliveries import Deliveries
 from bridge.store.forwarded import Forwarded
 from bridge.store.images import Images
@@ -26,6 +26,7 @@ from bridge.store.patients import Patients
 from bridge.store.performed_steps import PerformedSteps
 from bridge.store.pipeline import pipeline_of
 from bridge.store.records import Records
+from bridge.store.resolutions import Resolutions
 from bridge.store.resources import Resources
 from bridge.store.sources import Sources
 from bridge.store.studies import Studies
@@ -72,6 +73,11 @@ class SqlTransaction:
     def studies(self) -> Studies:
         """Studies, series and instances."""
         return Studies(self._connection)
+
+    @cached_property
+    def resolutions(self) -> Resolutions:
+        """What persons decided of studies."""
+        return Resolutions(self._connection)
 
     @cached_property
     def forwarded(self) -> Forwarded:
@@ -155,13 +161,18 @@ class SqlTransaction:
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
-        """Undo what is done inside when it raises, and only that."""
+        """Undo what is done inside when it raises, and only that.
+
+        Raises a BridgeError for data that the database will not take.
+        """
         self._connection.exec_driver_sql("SAVEPOINT part")
         try:
             yield
-        except BaseException:
+        except Exception as error:
             self._connection.exec_driver_sql("ROLLBACK TO SAVEPOINT part")
             self._connection.exec_driver_sql("RELEASE SAVEPOINT part")
+            if (refusal := refusal_of_data(error)) is not None:
+                raise refusal from error
             raise
         self._connection.exec_driver_sql("RELEASE SAVEPOINT part")
 

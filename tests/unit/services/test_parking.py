@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
+from typing import Any
+
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from bridge.domain.journal import Disposition
+from bridge.domain.order import OrderReceived
 from bridge.domain.parked import ParkedState
 from bridge.domain.patient import PatientDetails
 from bridge.domain.sender_options import SenderOptions
@@ -134,3 +139,21 @@ def test_given_a_status_before_its_order_in_one_message_then_it_is_applied_after
     core.place(order("SC", status="IP"), order("NW", procedure("1.2.1", "R1", step("S1"))))
     assert core.statuses() == {"S1": "STARTED"}
     assert parked(core) == [("applied", "")]
+
+
+def test_given_a_parked_event_that_the_database_will_not_take_then_the_order_stands(
+    core: Core,
+) -> None:
+    core.send(order("SC", status="IP"))
+    handlers = dict(core.handlers)
+    original = handlers[OrderReceived]
+
+    def handler(tx: Any, event: OrderReceived, origin: Any) -> Disposition:
+        if event.control == "SC":
+            raise IntegrityError("INSERT", {}, sqlite3.IntegrityError("UNIQUE"))
+        return original(tx, event, origin)
+
+    core.messages._handlers = {**handlers, OrderReceived: handler}
+    core.place(order())
+    assert core.statuses() == {"S1": "SCHEDULED"}
+    assert [state for state, _ in parked(core)] == ["refused"]
