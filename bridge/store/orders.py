@@ -34,7 +34,7 @@ from bridge.domain.patient import Attributes
 from bridge.domain.step_history import History, history_of
 from bridge.domain.step_status import StepStatus
 from bridge.store import documents
-from bridge.store.statement import Numbered, Numbers, Statement
+from bridge.store.statement import Numbered, Statement
 from bridge.store.tables import (
     imaging_service_request,
     performed_step_link,
@@ -103,7 +103,7 @@ _INSERT_STEP = Numbered(
         "scheduled_at",
     ),
 )
-_NUMBERS_OF_ROWS = Numbers(_INSERT_ORDER, _INSERT_PROCEDURE, _INSERT_STEP)
+INSERTS = (_INSERT_ORDER, _INSERT_PROCEDURE, _INSERT_STEP)
 _OWNERS_OF_STUDY = Statement(
     select(_ORDER.c.patient_pk)
     .distinct()
@@ -158,7 +158,6 @@ class Orders:
         _BY_NUMBERS.foresee(self._connection, keys)
         for uid in {each.study_instance_uid for each in event.procedures}:
             _OWNERS_OF_STUDY.foresee(self._connection, {"uid": uid})
-        _NUMBERS_OF_ROWS.foresee(self._connection)
 
     def get(self, pk: int) -> Order:
         """The order of this row, whole."""

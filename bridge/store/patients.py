@@ -12,10 +12,10 @@ from sqlalchemy.dialects import postgresql
 from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.names import fold_name
 from bridge.domain.patient import Attributes, Patient, PatientDetails
-from bridge.store.statement import Numbered, Numbers, Statement, insert
+from bridge.store.statement import Numbered, Statement, insert
 from bridge.store.tables import patient, patient_identifier
 
-_INSERT = Numbered(patient, ("attributes", "name_folded", "occurred_at", "updated_at"))
+INSERT = Numbered(patient, ("attributes", "name_folded", "occurred_at", "updated_at"))
 _INSERT_IDENTIFIERS = insert(
     patient_identifier,
     (
@@ -31,7 +31,6 @@ _INSERT_IDENTIFIERS = insert(
         "alias",
     ),
 )
-_NUMBER = Numbers(_INSERT)
 _OWNERS = select(patient.c.pk, patient.c.updated_at).join(
     patient_identifier, patient_identifier.c.patient_pk == patient.c.pk
 )
@@ -99,7 +98,6 @@ class Patients:
         for each in identifiers:
             key = {"value": each.value, "authority_key": each.authority.key}
             _OWNER.foresee(self._connection, key)
-        _NUMBER.foresee(self._connection)
 
     def _owner(self, identifier: Identifier) -> tuple[int, float] | None:
         """Who has it; an authority known by name and by universal ID may be named by either."""
@@ -149,7 +147,7 @@ class Patients:
             "occurred_at": occurred_at,
             "updated_at": time.time(),
         }
-        pk = _INSERT.add(self._connection, parameters)
+        pk = INSERT.add(self._connection, parameters)
         identifiers = _unique(details.identifiers)
         rows = [_identifier_row(pk, each, rank) for rank, each in enumerate(identifiers)]
         _INSERT_IDENTIFIERS.run(self._connection, *rows)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from bridge.domain.order import OrderReceived
 from bridge.domain.parked import keys_brought_by
+from bridge.store import orders, patients
 from bridge.store.appointments import Appointments
 from bridge.store.commitments import Commitments
 from bridge.store.database import Database, refusal_of_data
@@ -29,6 +30,7 @@ from bridge.store.records import Records
 from bridge.store.resolutions import Resolutions
 from bridge.store.resources import Resources
 from bridge.store.sources import Sources
+from bridge.store.statement import Numbers
 from bridge.store.studies import Studies
 from bridge.store.surrogates import Surrogates
 from bridge.store.timers import Timers
@@ -36,6 +38,7 @@ from bridge.store.visits import Visits
 from bridge.store.worklist import Worklist
 
 T = TypeVar("T")
+_ROWS_TO_COME = Numbers(patients.INSERT, *orders.INSERTS)
 
 
 class SqlTransaction:
@@ -153,6 +156,7 @@ class SqlTransaction:
         """Ask at once what applying the order is going to ask, where each answer costs a wait."""
         if (pipeline := pipeline_of(self._connection)) is not None:
             pipeline.foreseen.clear()  # what an earlier order did not ask for may be true no more
+            _ROWS_TO_COME.foresee(self._connection)
             self.orders.foresee(event)
             self.patients.foresee(event.patient.identifiers)
             uids = {each.study_instance_uid for each in event.procedures}
