@@ -74,6 +74,7 @@ _OF_COUNTRY: Final = {
     "ISR": ("cp1255",),
     **dict.fromkeys(("LTU", "LVA", "EST"), ("cp1257",)),
 }
+_VIETNAM: Final = "VNM"
 # ISO 8859 has no letters from 80 to 9F; Windows does, and its pages are taken for the parts.
 _WINDOWS: Final = {
     **{"iso8859-1": "cp1252", "iso8859-15": "cp1252", "iso8859-2": "cp1250"},
@@ -250,12 +251,14 @@ class _Evidence:
             return None
         if fits_site:
             return site
-        country = self._fields[_COUNTRY] if len(self._fields) > _COUNTRY else b""
-        for codec in _OF_COUNTRY.get(country.decode("latin-1").strip().upper(), ()):
+        field = self._fields[_COUNTRY] if len(self._fields) > _COUNTRY else b""
+        country = field.decode("latin-1").strip().upper()
+        for codec in _OF_COUNTRY.get(country, ()):
             if CharacterSet(codec).fits(self._raw):
                 warnings.append(f"read as {codec}, after the country of MSH-17")
                 return CharacterSet(codec)
-        if found := vietnamese_text.recognize(self._raw):
+        may_be_vietnamese = country in ("", _VIETNAM)
+        if may_be_vietnamese and (found := vietnamese_text.recognize(self._raw)):
             warnings.append(f"read as Vietnamese in {found}")
             return CharacterSet(found)
         return CharacterSet(WINDOWS_LATIN)

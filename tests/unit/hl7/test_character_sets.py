@@ -262,6 +262,13 @@ def test_given_vietnamese_fonts_without_a_label_when_read_then_they_are_known_by
     assert "Vietnamese" in warnings
 
 
+def test_given_another_country_when_read_then_nobody_sees_vietnamese() -> None:
+    name = encode("Nguyễn^Ánh^Văn", "TCVN3")
+
+    assert sent(name, country="VNM")[0] == "Nguyễn^Ánh^Văn"
+    assert sent(name, country="FRA")[0] == name.decode("cp1252")
+
+
 def test_given_capitals_of_an_abc_font_when_read_then_they_are_capitals() -> None:
     assert sent(b"NGUY\xd4N^H\xb5^V\xa8N", "TCVN3")[0] == "NGUYỄN^HÀ^VĂN"
     assert sent(b"L\xaa^H\xb5", "TCVN3")[0] == "Lê^Hà"
