@@ -190,7 +190,7 @@ def test_given_unreadable_bytes_when_rejected_then_an_ar_can_be_read(raw: bytes)
 
 PLACES = st.integers(min_value=1, max_value=99)
 TEXTS = st.text(
-    st.characters(codec="utf-8", exclude_categories=("Cc",), include_characters="\t\n"), max_size=40
+    st.characters(codec="utf-8", exclude_categories=["Cc"], include_characters="\t\n"), max_size=40
 ).filter(lambda text: text != '""')
 ERRORS = st.builds(
     AckError,

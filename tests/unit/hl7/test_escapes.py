@@ -57,7 +57,7 @@ def test_given_kanji_in_hex_when_replaced_then_iso_2022_reads_it() -> None:
     assert encoding.unescape(r"\X1B24423B331B2842\ ") == "山 "
 
 
-TEXT = st.characters(codec="utf-8", exclude_categories=("Cc",), include_characters="\t\n\r")
+TEXT = st.characters(codec="utf-8", exclude_categories=["Cc"], include_characters="\t\n\r")
 
 
 @given(st.text(TEXT, max_size=40))
