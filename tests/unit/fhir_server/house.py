@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from bridge.domain.identifiers import Authority
+from bridge.domain.sender_options import NO_OPTIONS, SenderOptions
 from bridge.fhir.identifiers import IdentifierSystems
 from bridge.fhir.imaging_study import Rendering
 from bridge.fhir.reading import FhirSender
@@ -34,11 +36,17 @@ JSON = "application/fhir+json"
 class Desk:
     """Short ways to ask a FHIR server."""
 
-    def __init__(self, core: Core, tokens: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        core: Core,
+        tokens: Mapping[str, str] | None = None,
+        options: SenderOptions = NO_OPTIONS,
+    ) -> None:
         self.core = core
         site = SiteOfSender(authority=Authority("HOSP"), local_scheme="99HOSP")
         profiles = {
-            release: load_fhir_profile(f"fhir-{release.value.lower()}") for release in Release
+            release: replace(load_fhir_profile(f"fhir-{release.value.lower()}"), options=options)
+            for release in Release
         }
         systems = IdentifierSystems(default="HOSP")
         here = Site(systems=systems, zone=site.zone)
