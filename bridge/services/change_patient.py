@@ -159,9 +159,9 @@ class ChangePatient:
                 continue
             known.add(identifier.key)
             owner = tx.patients.find(identifier)
-            if owner is None:
+            if owner is None or owner.pk == patient.pk:  # or by another name of its authority
                 new[is_alias].append(identifier)
-            elif owner.pk != patient.pk and warnings is not None:
+            elif warnings is not None:
                 place = "PID^1^3" if not is_alias else "PID^1^2"
                 warnings.append(f"{place}: a further identifier belongs to another patient")
         for is_alias, identifiers in new.items():

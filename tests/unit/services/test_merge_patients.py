@@ -360,6 +360,9 @@ def test_given_an_authority_known_by_name_and_oid_then_either_names_it(core: Cor
     core.place(updated(patient("P1", both)))
     core.place(order(who=patient("P1", oid)))
     assert known(core, "P1", oid).pk == known(core, "P1").pk
+    core.place(updated(patient("P2", oid)), updated(patient("P2", both)))
+    core.place(updated(patient("P2", HOSP, PatientName="LE^HOA")))
+    assert known(core, "P2", oid).attributes["PatientName"] == "LE^HOA"
 
 
 # --- links
