@@ -21,7 +21,10 @@ def subject_of(message_pk: int) -> str:
 class AcknowledgementOutbox(Claims):
     """The queue of acknowledgements still to be sent."""
 
-    def gather(self, delivery: Delivery) -> bytes:
-        """All that was answered to the message; the destination picks what is its own."""
+    def gather(self, delivery: Delivery) -> bytes | None:
+        """All that was answered to the message; the destination picks what is its own.
+
+        None when the message has left the journal: nobody waits for its answer any more.
+        """
         pk = int(delivery.subject.removeprefix(_SUBJECT))
         return self._store.read(lambda tx: tx.journal.reply(pk))

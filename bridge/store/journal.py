@@ -65,10 +65,11 @@ class Journal:
         query = select(message.c.pk).where(message.c.dedupe_key == dedupe_key)
         return self._connection.execute(query).scalar()
 
-    def reply(self, pk: int) -> bytes:
-        """What was answered to a message."""
+    def reply(self, pk: int) -> bytes | None:
+        """What was answered to a message; None when the journal has let go of it."""
         query = select(message.c.reply).where(message.c.pk == pk)
-        return bytes(self._connection.execute(query).scalar_one())
+        reply = self._connection.execute(query).scalar()
+        return None if reply is None else bytes(reply)
 
     def settle(self, pk: int, disposition: Disposition, error: str) -> None:
         """Say what became of a message that was parked."""

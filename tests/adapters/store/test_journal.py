@@ -102,3 +102,14 @@ def test_given_messages_of_all_kinds_when_read_again_then_those_that_came_in_the
     assert read(0.0, 1e9, pks[1], 2) == ["in2", "in3"]
     assert store.read(lambda tx: tx.journal.before(102.0)) < pks[2]
     assert store.read(lambda tx: tx.journal.before(1e9)) == 0
+
+
+def test_given_a_message_when_asked_for_its_reply_then_it_is_given_by_place_and_by_key(
+    store: SqlStore,
+) -> None:
+    pk = store.transact(lambda tx: tx.journal.add(ENTRY))
+
+    assert store.read(lambda tx: tx.journal.reply(pk)) == ENTRY.reply
+    assert store.read(lambda tx: tx.journal.reply(pk + 1)) is None
+    assert store.read(lambda tx: tx.journal.applied(ENTRY.dedupe_key or "")) == pk
+    assert store.read(lambda tx: tx.journal.applied("no such key")) is None
