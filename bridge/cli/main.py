@@ -22,7 +22,7 @@ COMMANDS: Mapping[str, str] = {
     "doctor": "doctor",
     "message": "records",
     "delivery": "records",
-    "study": "waiting",
+    "study": "studies",
     "order": "waiting",
     "patient": "patients",
     "worklist": "wire",

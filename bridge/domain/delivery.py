@@ -24,6 +24,7 @@ class EventKind(StrEnum):
     STUDY_AVAILABLE = "study.available"
     STUDY_CHANGED = "study.changed"
     STUDY_UNMATCHED = "study.unmatched"
+    STUDY_WITHDRAWN = "study.withdrawn"
     ORDER_SCHEDULED = "order.scheduled"
     ORDER_CHANGED = "order.changed"
     ORDER_CANCELED = "order.canceled"

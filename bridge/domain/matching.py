@@ -19,12 +19,21 @@ from bridge.domain.study import Study
 
 
 class Outcome(StrEnum):
-    """What a decision says. Only `MATCHED` links a study to an order."""
+    """What a decision says. Only `MATCHED` links a study to an order.
+
+    `REJECTED` is a person's word alone: the images are kept, and shown to nobody.
+    """
 
     MATCHED = "matched"
     CANDIDATES = "candidates"
     CONFLICT = "conflict"
     UNSCHEDULED = "unscheduled"
+    REJECTED = "rejected"
+
+    @property
+    def waits(self) -> bool:
+        """Whether somebody or something is still to say where the study belongs."""
+        return self not in (Outcome.MATCHED, Outcome.REJECTED)
 
 
 class Key(StrEnum):

@@ -18,13 +18,30 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PublishedStudy:
-    """A matched study with its patient and every request it serves (several in the group case).
+class StudyNews:
+    """What there is to tell one destination of a study.
 
     `last_content_hash` is of what this destination confirmed last, empty when nothing was sent.
     """
 
+    last_content_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedStudy(StudyNews):
+    """A matched study with its patient and every request it serves (several in the group case)."""
+
     study: Study
     patient: Patient
     requests: tuple[Request, ...]
-    last_content_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawnStudy(StudyNews):
+    """A study that was told of as somebody's and is not any more: matched by mistake, rejected."""
+
+    study_instance_uid: str
+
+
+WITHDRAWN = "withdrawn"
+"""The content hash of a study that a destination confirmed to be withdrawn."""

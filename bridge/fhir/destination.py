@@ -11,20 +11,26 @@ from urllib.parse import quote
 
 from bridge.domain.delivery import Delivery, EventKind, RetryPolicy, Sent, TransportError
 from bridge.domain.identifiers import Identifier
-from bridge.domain.publication import PublishedStudy
+from bridge.domain.publication import WITHDRAWN, PublishedStudy, StudyNews, WithdrawnStudy
 from bridge.domain.study import Study
 from bridge.fhir.bundle import Content, PatientPolicy, token_criteria
 from bridge.fhir.client import FhirClient, Server
 from bridge.fhir.endpoint import Access, endpoint_resource
 from bridge.fhir.identifiers import IdentifierSystems, Json
-from bridge.fhir.imaging_study import Rendering, imaging_study, order_numbers, requests_of
+from bridge.fhir.imaging_study import (
+    Rendering,
+    imaging_study,
+    order_numbers,
+    requests_of,
+    study_identifier,
+)
 from bridge.fhir.lookup import find_request
 from bridge.fhir.patient import patient_resource
 from bridge.fhir.releases import Release, in_release
 from bridge.fhir.validation import InvalidResource, check
-from bridge.fhir.writing import StepwiseWriter, TransactionWriter, Writer
+from bridge.fhir.writing import StepwiseWriter, TransactionWriter, Writer, withdraw
 
-KINDS = frozenset({EventKind.STUDY_AVAILABLE, EventKind.STUDY_CHANGED})
+KINDS = frozenset({EventKind.STUDY_AVAILABLE, EventKind.STUDY_CHANGED, EventKind.STUDY_WITHDRAWN})
 _VERSIONS = {Release.R4: "4.", Release.R5: "5."}
 
 
@@ -89,15 +95,22 @@ class FhirDestination:
         return self._configuration.retry
 
     def accepts(self, kind: EventKind) -> bool:
-        """Studies that are available or changed."""
+        """Studies that are available, changed, or withdrawn."""
         return kind in KINDS
 
-    def send(self, delivery: Delivery, study: PublishedStudy) -> Sent:
+    def send(self, delivery: Delivery, study: StudyNews, /) -> Sent:
         """Write a study's newest state, unless the server confirmed exactly that last time.
+
+        One that is nobody's any more becomes entered-in-error (FHIR ImagingStudy.status).
 
         Raises:
             TransportError: the server did not confirm, or no valid resource can be made.
         """
+        if isinstance(study, WithdrawnStudy):
+            with self._settling(delivery.subject):
+                return self._withdraw(study)
+        if not isinstance(study, PublishedStudy):
+            raise TypeError(f"{type(study).__name__} is no news of a study")
         content = self._content(study)
         digest = content.digest(f"{self._configuration.server.url} {self._configuration.release}")
         if digest == study.last_content_hash and self._is_certain(delivery):
@@ -107,6 +120,11 @@ class FhirDestination:
         with self._settling(delivery.subject):
             written = self._writer.write(content, requests, source)
         return Sent(written.request, written.response, digest)
+
+    def _withdraw(self, study: WithdrawnStudy) -> Sent:
+        system, value = study_identifier(study.study_instance_uid)
+        withdrawn = withdraw(self._client, {"system": system, "value": value})
+        return Sent(withdrawn.request, withdrawn.response, WITHDRAWN)
 
     def check(self) -> str:
         """Ask the server what it is: its FHIR version and software, for `bridge doctor`.

@@ -17,6 +17,7 @@ from bridge.fhir.outcome import Refusal, failure
 _CONFLICTING = frozenset({409, 412})
 _CONFLICTS = 3
 
+_ENTERED_IN_ERROR = "entered-in-error"
 NO_PATIENT = "the server does not hold the patient"
 
 
@@ -136,6 +137,31 @@ class StepwiseWriter:
         match = {"If-Match": f'W/"{version}"'} if version else {}
         answer = self._client.request("PUT", reference(held), body, headers=match)
         return Written(body, answer.raw)
+
+
+def withdraw(client: FhirClient, identifier: Json) -> Written:
+    """Let the ImagingStudy of this identifier be entered-in-error; nothing when there is none.
+
+    All else it says stays: others may hold references to it.
+
+    Raises:
+        TransportError: the server did not confirm.
+    """
+    for _ in range(_CONFLICTS):
+        held = find_one(client, "ImagingStudy", identifier)
+        if held is None or held.get("status") == _ENTERED_IN_ERROR:
+            return Written(b"", b"")
+        body = dump({**held, "status": _ENTERED_IN_ERROR})
+        version = held.get("meta", {}).get("versionId")
+        match = {"If-Match": f'W/"{version}"'} if version else {}
+        try:
+            answer = client.request("PUT", reference(held), body, headers=match)
+        except Refusal as refusal:
+            if refusal.permanent or refusal.status not in _CONFLICTING:
+                raise
+        else:
+            return Written(body, answer.raw)
+    raise TransportError("others keep changing the ImagingStudy", permanent=False)
 
 
 def _held_patient(client: FhirClient, content: Content) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from bridge.domain.delivery import Delivery, EventKind, RetryDecision, Sent, TransportError
 from bridge.domain.journal import Direction, Disposition, JournalEntry, Mention
-from bridge.domain.publication import PublishedStudy
-from bridge.services.publish_study import gather
+from bridge.domain.publication import WITHDRAWN, StudyNews, WithdrawnStudy
+from bridge.services.publish_study import gather, subject_of
 from bridge.services.transaction import Store, Transaction
 
 _STUDY = Mention.STUDY_INSTANCE_UID
@@ -68,15 +68,18 @@ class Claims:
 class Outbox(Claims):
     """The queue of what is told of studies."""
 
-    def gather(self, delivery: Delivery) -> PublishedStudy | None:
-        """The newest state of the delivery's study."""
-        return self._store.read(
-            lambda tx: gather(
-                tx,
-                delivery.subject,
-                tx.deliveries.confirmed(delivery.destination, delivery.subject),
-            )
-        )
+    def gather(self, delivery: Delivery) -> StudyNews | None:
+        """The newest state of the delivery's study; that it is nobody's, if it was told of."""
+
+        def work(tx: Transaction) -> StudyNews | None:
+            confirmed = tx.deliveries.confirmed(delivery.destination, delivery.subject)
+            published = gather(tx, delivery.subject, confirmed)
+            if published is not None or confirmed in ("", WITHDRAWN):
+                return published
+            uid = delivery.subject.removeprefix(subject_of(""))
+            return WithdrawnStudy(study_instance_uid=uid, last_content_hash=confirmed)
+
+        return self._store.read(work)
 
 
 def _entry(

@@ -10,6 +10,7 @@ from bridge.domain.matching import Candidate, Key, MatchDecision, Outcome, decid
 from bridge.domain.order import Order, Procedure
 from bridge.domain.patient import Patient
 from bridge.domain.performed_step import PerformedStep
+from bridge.domain.resolution import allowed, resolved
 from bridge.domain.study import RequestAttributes, Study, StudyState
 from bridge.services.performed_orders import is_of
 from bridge.services.present_study import presentation
@@ -40,9 +41,10 @@ class Reconcile:
         study = of_study(tx, study)
         before = tx.studies.procedures_of(study.pk)
         known = study.patient_id is not None and tx.patients.is_known(study.patient_id)
-        decision = decide(
+        resolution = tx.resolutions.current(study.pk)
+        decision = (resolution and resolved(resolution)) or decide(
             study,
-            candidates(tx, study),
+            allowed(candidates(tx, study), resolution),
             patient_is_known=known,
             wrong_entry=_is_of_wrong_entry(tx, study),
             performed_together=_performed_together(tx, study) or _announced_together(tx, study),
@@ -53,7 +55,8 @@ class Reconcile:
             kind = EventKind.STUDY_CHANGED if before else EventKind.STUDY_AVAILABLE
             self._publish.announce(tx, study_instance_uid, kind, now)
         else:
-            self._publish.announce(tx, study_instance_uid, EventKind.STUDY_UNMATCHED, now)
+            kind = EventKind.STUDY_WITHDRAWN if before else EventKind.STUDY_UNMATCHED
+            self._publish.announce(tx, study_instance_uid, kind, now)
         return decision
 
     def waiting(

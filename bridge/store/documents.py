@@ -140,3 +140,8 @@ def load_scheduled(document: Document) -> tuple[ScheduledReference, ...]:
 def dump_evidence(evidence: Iterable[Evidence]) -> Document:
     """Evidence of a match, field by field."""
     return [[e.field, e.study, e.order, e.agrees] for e in evidence]
+
+
+def load_evidence(document: Document) -> tuple[Evidence, ...]:
+    """The inverse of `dump_evidence`."""
+    return tuple(Evidence(*each) for each in document)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Select, and_, func, or_, select, true
 
+from bridge.domain.matching import Outcome
 from bridge.domain.worklist import DateTimeRange
 from bridge.services.read_images import (
     FoundInstance,
@@ -156,6 +157,7 @@ def _matching(
 
 def _study_conditions(query: ImageQuery, dialect: str) -> Conditions:
     conditions = [
+        study.c.outcome != Outcome.REJECTED.value,
         *any_of(study.c.study_instance_uid, query.study_instance_uids),
         *matches_name(_KEY.patient_name, query.patient_name, dialect),
         *matches_name(_KEY.referring_physician, query.referring_physician, dialect),

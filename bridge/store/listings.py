@@ -10,7 +10,7 @@ from bridge.domain.matching import Outcome
 from bridge.store import documents
 from bridge.store.tables import imaging_service_request, match_decision, study
 
-WAITING = ("", *(outcome.value for outcome in Outcome if outcome is not Outcome.MATCHED))
+WAITING = ("", *(outcome.value for outcome in Outcome if outcome.waits))
 """Outcomes of studies that belong to no order so far; empty before the first decision."""
 
 _ORDER = imaging_service_request.c

@@ -74,7 +74,7 @@ _WAITING_KEYS = {
 _WAITING = Statement(
     select(study.c.pk, study.c.study_instance_uid).where(
         study.c.state == StudyState.AVAILABLE.value,
-        or_(*(study.c.outcome == o.value for o in Outcome if o is not Outcome.MATCHED)),
+        or_(*(study.c.outcome == o.value for o in Outcome if o.waits)),
         or_(
             *(
                 column == bindparam(f"{name}{place}")
@@ -273,6 +273,27 @@ class Studies:
         if decision.outcome is Outcome.MATCHED:
             rows = [{"study_pk": study_pk, "procedure_pk": pk} for pk in decision.procedure_pks]
             self._connection.execute(study_procedure.insert(), rows)
+
+    def decisions(self, study_pk: int) -> tuple[tuple[MatchDecision, float], ...]:
+        """Everything that was decided of a study, the newest first, each with when (unix time)."""
+        query = (
+            select(match_decision)
+            .where(match_decision.c.study_pk == study_pk)
+            .order_by(match_decision.c.pk.desc())
+        )
+        return tuple(
+            (
+                MatchDecision(
+                    outcome=Outcome(row.outcome),
+                    reason=row.reason,
+                    procedure_pks=tuple(row.procedure_pks),
+                    evidence=documents.load_evidence(row.evidence),
+                    decided_by=row.decided_by,
+                ),
+                row.decided_at,
+            )
+            for row in self._connection.execute(query).all()
+        )
 
     def decided_at(self, study_pk: int) -> float:
         """When the last decision on a study was made (unix time); 0 before the first."""

@@ -7,7 +7,7 @@ from typing import Protocol
 from urllib.parse import quote
 
 from bridge.domain.delivery import EventKind, RetryPolicy
-from bridge.domain.publication import PublishedStudy
+from bridge.domain.publication import StudyNews
 from bridge.fhir.bundle import PatientPolicy
 from bridge.fhir.client import Server
 from bridge.fhir.destination import FhirDestination, FhirDestinationConfiguration
@@ -22,7 +22,7 @@ from bridge.settings import FhirDestination as FhirSettings
 _FOREVER = 10**9
 
 
-class Adapter(Destination[PublishedStudy], Protocol):
+class Adapter(Destination[StudyNews], Protocol):
     """A destination that holds something open, and can say whether anybody is there."""
 
     def check(self) -> str:

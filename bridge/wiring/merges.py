@@ -8,29 +8,20 @@ from contextlib import contextmanager
 
 from bridge.dicom.worklist_codec import WorklistCodec
 from bridge.services.project_worklist import ProjectWorklist
-from bridge.services.publish_study import PublishStudy
-from bridge.services.reconcile import Reconcile
 from bridge.services.undo_merge import UndoMerge
 from bridge.settings import Settings
 from bridge.store.database import Database
 from bridge.store.repositories import SqlStore
-from bridge.wiring.destinations import build_destinations, subscriptions
+from bridge.wiring.reconciling import reconciling
 
 
 @contextmanager
 def undoing_merges(settings: Settings, database: Database) -> Iterator[UndoMerge]:
     """The use case over a database that is open; destinations are told as configured."""
-    destinations = build_destinations(settings)
-    try:
+    with reconciling(settings) as reconcile:
         yield UndoMerge(
             store=SqlStore(database),
             worklist=ProjectWorklist(WorklistCodec()),
-            reconcile=Reconcile(
-                PublishStudy(subscriptions(destinations)),
-                presents_orders=settings.dicom.coercion == "on",
-            ),
+            reconcile=reconcile,
             clock=time.time,
         )
-    finally:
-        for each in destinations:
-            each.close()

@@ -25,6 +25,7 @@ from bridge.store.tables.performed_steps import (
     performed_step_link,
     performed_step_study,
 )
+from bridge.store.tables.resolutions import study_resolution
 from bridge.store.tables.resources import resource, resource_term, resource_version
 from bridge.store.tables.sources import source_cursor, source_version
 from bridge.store.tables.studies import (
@@ -78,6 +79,7 @@ __all__ = [
     "study",
     "study_key",
     "study_procedure",
+    "study_resolution",
     "surrogate",
     "timer",
     "visit",

@@ -32,6 +32,7 @@ from bridge.domain.order_control import OrderControlTable
 from bridge.domain.patient import PatientDetails
 from bridge.domain.patient_events import PatientsMerged, PatientUpdated
 from bridge.domain.performed_step import PerformedStepReport, ScheduledReference
+from bridge.domain.publication import PublishedStudy
 from bridge.domain.sender_options import NO_OPTIONS, SenderOptions
 from bridge.domain.study import InstanceHeader, RequestAttributes
 from bridge.domain.study import Receipt as Stored
@@ -55,7 +56,9 @@ from bridge.store.tables import match_decision, message, study
 HOSP = Authority("HOSP")
 SETTLE_SECONDS = 30.0
 DESTINATIONS = {
-    "ehr": frozenset({EventKind.STUDY_AVAILABLE, EventKind.STUDY_CHANGED}),
+    "ehr": frozenset(
+        {EventKind.STUDY_AVAILABLE, EventKind.STUDY_CHANGED, EventKind.STUDY_WITHDRAWN}
+    ),
     "pager": frozenset({EventKind.STUDY_AVAILABLE}),
 }
 SENT = Sent(request=b"POST", response=b"201")
@@ -431,7 +434,7 @@ class Core:
         while claimed := self.outbox.claim("ehr", "node", self.now, 60.0, 10):
             for each in claimed:
                 found = self.outbox.gather(each)
-                assert found is None or found.requests
+                assert not isinstance(found, PublishedStudy) or found.requests
                 sent[each.kind.value] += 1
                 self.outbox.delivered(each, SENT, self.now)
         return sent

@@ -10,6 +10,7 @@ from bridge.domain.journal import Disposition
 from bridge.domain.matching import Outcome
 from bridge.domain.patient import Patient, PatientDetails
 from bridge.domain.patient_events import PatientsMerged
+from bridge.domain.publication import PublishedStudy
 from tests.unit.services.core import HOSP, Core, merge, order, patient, procedure, updated
 
 EARLY, NOON = "20260105110000", "20260105120000"
@@ -254,7 +255,7 @@ def test_given_a_merge_then_the_ehr_hears_whose_the_study_is_now(core: Core) -> 
     core.place(merge(patient("S"), "R"))
     (delivery,) = core.outbox.claim("ehr", "node", core.now, 60.0, 10)
     published = core.outbox.gather(delivery)
-    assert published is not None
+    assert isinstance(published, PublishedStudy)
     assert published.patient.patient_id.value == "S"
 
 

@@ -11,6 +11,7 @@ from bridge.domain.journal import Disposition
 from bridge.domain.order import OrderReceived
 from bridge.domain.patient import PatientDetails
 from bridge.domain.patient_events import PatientRemoved
+from bridge.domain.publication import PublishedStudy
 from bridge.domain.visit import (
     Visit,
     VisitAction,
@@ -501,7 +502,7 @@ def test_given_a_published_study_then_it_moves_with_its_order_and_the_ehr_hears(
     core.place(moved("P2", account="ACC1"))
     (delivery,) = core.outbox.claim("ehr", "node", core.now, 60.0, 10)
     published = core.outbox.gather(delivery)
-    assert published is not None
+    assert isinstance(published, PublishedStudy)
     assert published.patient.patient_id.value == "P2"
 
 

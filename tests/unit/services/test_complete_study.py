@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bridge.domain.matching import Outcome
+from bridge.domain.publication import PublishedStudy
 from bridge.services.complete_study import GRACE_SECONDS
 from tests.unit.services.core import SETTLE_SECONDS, Core, order, scheduled
 
@@ -101,7 +102,7 @@ def test_given_a_late_instance_then_the_study_opens_again_and_is_told_again(core
     assert core.told() == [("study.changed", "1.2.1")]
     (delivery,) = core.outbox.claim("ehr", "node", core.now, 60.0, 10)
     published = core.outbox.gather(delivery)
-    assert published is not None
+    assert isinstance(published, PublishedStudy)
     assert published.study.instance_uids == {"1.1", "1.2"}
 
 

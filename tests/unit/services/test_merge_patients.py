@@ -21,6 +21,7 @@ from bridge.domain.patient_events import (
     PatientsMerged,
 )
 from bridge.domain.patient_merge import PatientMerge
+from bridge.domain.publication import PublishedStudy
 from bridge.services.read_images import ImageQuery, ReadImages
 from bridge.store.tables import imaging_service_request, patient_identifier
 from tests.unit.services.core import HOSP, Core, merge, order, patient, procedure, updated
@@ -228,7 +229,7 @@ def test_given_a_study_of_the_retired_when_undone_then_it_is_his_and_the_ehr_hea
     assert core.outcome() is Outcome.MATCHED
     (delivery,) = core.outbox.claim("ehr", "node", core.now, 60.0, 10)
     published = core.outbox.gather(delivery)
-    assert published is not None
+    assert isinstance(published, PublishedStudy)
     assert published.patient.patient_id.value == "R"
 
 

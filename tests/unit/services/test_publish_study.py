@@ -15,7 +15,9 @@ def matched(core: Core) -> None:
 
 def gathered(core: Core) -> PublishedStudy | None:
     (delivery,) = core.outbox.claim("ehr", "node", core.now, 60.0, 10)
-    return core.outbox.gather(delivery)
+    found = core.outbox.gather(delivery)
+    assert found is None or isinstance(found, PublishedStudy)
+    return found
 
 
 def test_given_a_match_then_each_destination_is_told_what_it_wants(core: Core) -> None:
