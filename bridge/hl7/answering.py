@@ -24,7 +24,16 @@ from bridge.hl7.answer_writer import Heading, encode
 from bridge.hl7.batch import split
 from bridge.hl7.er7 import read
 from bridge.hl7.errors import UnsupportedProcessingId, UnsupportedVersion
-from bridge.hl7.modes import ORIGINAL, USUAL_CODES, Mode, Refusal, mode_of, refusal_of, stages
+from bridge.hl7.modes import (
+    ORIGINAL,
+    USUAL_CODES,
+    Mode,
+    Refusal,
+    is_acknowledgement,
+    mode_of,
+    refusal_of,
+    stages,
+)
 from bridge.hl7.order_response import response_type, write_orders
 from bridge.hl7.segments import Message
 from bridge.services.receive_message import Receipt
@@ -126,7 +135,8 @@ class Answering:
         return Heading(now=now, control_id=control_id, message_type=message_type)
 
     def _mode(self, message: Message) -> Mode:
-        return mode_of(message) if self.policy.enhanced else ORIGINAL
+        heeded = self.policy.enhanced or is_acknowledgement(message)
+        return mode_of(message) if heeded else ORIGINAL
 
     def _write_application(
         self,

@@ -74,6 +74,11 @@ USUAL_CODES: Final[Mapping[Refusal, AcknowledgementCode]] = {
 }
 
 
+def is_acknowledgement(message: Message) -> bool:
+    """Whether a message is itself a general acknowledgement."""
+    return message.message_code in _ACKNOWLEDGEMENTS
+
+
 def mode_of(message: Message) -> Mode:
     """Read MSH-15 and MSH-16; when one alone is valued, the other is never (2.14.9.15).
 
@@ -84,7 +89,7 @@ def mode_of(message: Message) -> Mode:
     each other for ever.
     """
     accept, application = message.header.field(15), message.header.field(16)
-    if message.message_code in _ACKNOWLEDGEMENTS:
+    if is_acknowledgement(message):
         return Mode(True, _condition(accept), Condition.NEVER)
     if {accept, application} <= {"", "NE"} and "" in (accept, application):
         return ORIGINAL

@@ -291,6 +291,7 @@ def test_given_an_acknowledgement_when_taken_in_then_it_is_not_acknowledged() ->
     ((message, _),) = messages.received
     assert message.type == "ACK^O01"
     assert codes(raw(f"{msh('ACK^O01')}|||AL|AL", "MSA|AA|X1")) == ["CA"]
+    assert codes(raw(msh("ACK^O01"), "MSA|AA|X1"), AnswerPolicy(enhanced=False)) == []
 
 
 @pytest.mark.parametrize(
