@@ -39,6 +39,7 @@ _PATIENT_AND_VISIT = attributes(
     "PatientBirthTime",
     "PatientSex",
     "OtherPatientNames",
+    "PatientBirthName",
     "PatientSize",
     "PatientWeight",
     "PatientAddress",

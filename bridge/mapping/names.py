@@ -6,7 +6,7 @@ suffix, prefix, degree.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from bridge.domain.scripts import ALPHABETIC, IDEOGRAPHIC, PHONETIC, group_of
@@ -43,13 +43,18 @@ def split_vietnamese(whole: str) -> tuple[str, str, str]:
 NAME_SPLITS: dict[str, NameSplit] = {"none": as_is, "vietnamese": split_vietnamese}
 
 
-def read_xpn(place: Place, split: NameSplit) -> Reader:
-    """Make a reader of XPN: the legal name, else one of display, else the first that is usable."""
+def read_xpn(place: Place, split: NameSplit, types: Collection[str] = ()) -> Reader:
+    """Make a reader of XPN: the legal name, else one of display, else the first that is usable.
+
+    With `types` (table 0200) only a name that says to be of one of them.
+    """
 
     def read(segment: Segment, run: Run, _: int = 0) -> str | None:
         count = segment.count(place.field)
-        if count == 1:
-            chosen: Sequence[int] = (0,)
+        if types:
+            chosen: Sequence[int] = _of_types(segment, place.field, count, types)
+        elif count == 1:
+            chosen = (0,)
         elif place.repetition:
             chosen = (place.repetition - 1,)
         else:
@@ -104,6 +109,15 @@ def read_ndl(place: Place, split: NameSplit) -> Reader:
         return _join_groups([name], place.location(segment), run)
 
     return read
+
+
+def _of_types(segment: Segment, field: int, count: int, types: Collection[str]) -> Sequence[int]:
+    """Every repetition of the first of the wanted types that there is."""
+    said = [segment.field(field, index, _XPN_TYPE).strip().upper() for index in range(count)]
+    for wanted in types:
+        if found := [index for index, kind in enumerate(said) if kind == wanted]:
+            return found
+    return ()
 
 
 def _choose_repetitions(segment: Segment, field: int, count: int) -> Sequence[int]:

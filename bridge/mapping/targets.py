@@ -241,7 +241,7 @@ _ALL = [
     _identity(_P, "PatientID", Kind.IDENTIFIERS, None, _flatten),
     _identity(_P, "ExternalPatientID", Kind.IDENTIFIERS, None, _flatten),
     _identity(_P, "AlternatePatientID", Kind.IDENTIFIERS, None, _flatten),
-    *_names(_P, "PatientName", "PatientMotherBirthName", "ResponsiblePerson"),
+    *_names(_P, "PatientName", "PatientBirthName", "PatientMotherBirthName", "ResponsiblePerson"),
     Target("PatientBirthDate", _P, Kind.DATE),
     *_texts(_P, check_code, "PatientSex", "PatientSexNeutered"),
     *_texts(_P, check_decimal, "PatientWeight", "PatientSize"),

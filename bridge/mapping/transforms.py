@@ -49,8 +49,13 @@ def make_free_text(_use: Use, place: Place, _tables: Tables) -> Reader:
 
 
 def make_xpn(use: Use, place: Place, _tables: Tables) -> Reader:
-    """XPN → PN; `split: vietnamese` takes apart a whole name in the first component."""
-    return names.read_xpn(place, _name_split(use))
+    """XPN → PN; `split: vietnamese` takes apart a whole name in the first component.
+
+    `type` names name types (table 0200) to read, such as `[M, B]` for the name at birth; else the
+    legal name counts, or one of display.
+    """
+    types = use.get("type")
+    return names.read_xpn(place, _name_split(use, "type"), types.texts if types else ())
 
 
 def make_xcn(use: Use, place: Place, _tables: Tables) -> Reader:
@@ -63,8 +68,8 @@ def make_ndl(use: Use, place: Place, _tables: Tables) -> Reader:
     return names.read_ndl(place, _name_split(use))
 
 
-def _name_split(use: Use) -> names.NameSplit:
-    use.allow("split")
+def _name_split(use: Use, *further: str) -> names.NameSplit:
+    use.allow("split", *further)
     return names.NAME_SPLITS[use.choice("split", names.NAME_SPLITS, "none")]
 
 

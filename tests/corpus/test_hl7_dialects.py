@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from bridge.domain.errors import BridgeError
 from bridge.domain.identifiers import Authority
 from bridge.domain.order import Category, OrderReceived, StepDetails
+from bridge.hl7.batch import split
 from bridge.hl7.er7 import read
+from bridge.hl7.explanation import explain
 from bridge.hl7.messages import read_message
 from bridge.hl7.reading import Sender
-from bridge.mapping.profiles import load_profile
+from bridge.mapping.profiles import LANGUAGE, load_profile
+from bridge.mapping.shelf import Shelf
 from bridge.mapping.source import Site
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus" / "hl7"
@@ -73,3 +77,15 @@ def test_a_sectra_ris_takes_the_order_number_where_it_gives_no_other() -> None:
     order = order_of("ord_nz_sectra_orm.hl7", "sectra")
     assert step_of(order).modality == "DX"
     assert order.numbers.placer is not None
+
+
+@pytest.mark.parametrize("profile", Shelf.of().profiles(LANGUAGE))
+def test_every_profile_reads_every_message_or_says_where_it_cannot(profile: str) -> None:
+    """A sender's message may come on another sender's link: nothing but that message suffers."""
+    compiled, site = load_profile(profile), Site(authority=Authority("HOSP"))
+    for path in sorted(CORPUS.glob("*.hl7")):
+        for raw in split(path.read_bytes().strip(b"\x0b\x1c\r\n")).messages:
+            try:
+                assert explain(compiled, raw, site)
+            except BridgeError as error:
+                assert error.location, (profile, path.name)

@@ -119,3 +119,11 @@ def test_no_name_carries_delimiters_into_the_pn(text: str) -> None:
     name = xpn(text.replace("|", "").replace("~", "").replace("^", "").replace("&", "")) or ""
     assert "\\" not in name
     assert "=" not in name
+
+
+def test_a_name_of_a_type_is_read_only_where_one_says_so() -> None:
+    names = "Weber^Eva^^^^^L~Roth^Eva^^^^^M~Alt^Eva^^^^^A"
+    pid, place, run = segment("PID", names, 5), Place("PID", 5), Run(Site())
+    assert read_xpn(place, as_is, ("B", "M"))(pid, run, 0) == "Roth^Eva"
+    assert read_xpn(place, as_is, ("N",))(pid, run, 0) is None
+    assert read_xpn(place, as_is)(pid, run, 0) == "Weber^Eva"
