@@ -48,8 +48,8 @@ def split(payload: bytes) -> Batch:
     """
     beginning = payload[:64].lstrip(_BLANK)
     # Counting costs a tenth of searching, and nearly every payload is one message.
-    may_be_several = payload.count(b"MSH") > 1 and _SECOND_MESSAGE.search(payload)
-    if beginning[:3] not in _FRAMING and not may_be_several:
+    is_plain = beginning[:3] == b"MSH" and payload.count(b"MSH") == 1
+    if is_plain or not (beginning[:3] in _FRAMING or _SECOND_MESSAGE.search(payload)):
         return Batch((payload,))
     return _Splitter().split(payload)
 

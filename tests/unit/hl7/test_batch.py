@@ -48,6 +48,7 @@ def test_given_a_batch_without_trailer_or_messages_when_split_then_nothing_fails
     assert split(BHS + b"BTS|0\r").messages == ()
     assert split(BHS + b"PID|1\r" + FIRST).messages == (FIRST,)
     assert split(b"FHS").messages == ()
+    assert split(b"ZZZ|1\r" + FIRST).messages == (FIRST,)
 
 
 @given(st.binary(max_size=200))
