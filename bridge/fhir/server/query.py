@@ -17,7 +17,7 @@ DEFAULT_COUNT, MOST_COUNT = 50, 500
 _MOST_CRITERIA = 100
 _SUMMARIES = frozenset({"true", "false", "text", "data", "count"})
 _TOTALS = frozenset({"none", "estimate", "accurate"})
-_SORTS = frozenset({"_lastUpdated", "-_lastUpdated", "_id"})
+_SORTS = frozenset({"", "_lastUpdated", "-_lastUpdated", "_id"})
 MODIFIERS: dict[ParameterType, frozenset[str]] = {
     ParameterType.TOKEN: frozenset({"", "not", "missing"}),
     ParameterType.STRING: frozenset({"", "contains", "missing"}),
@@ -102,6 +102,9 @@ def read_query(type_: ResourceType, pairs: Sequence[tuple[str, str]], *, strict:
     for name, value in pairs:
         base = name.partition(":")[0]
         if base in RESULT_PARAMETERS:
+            if not _can_be_done(base, value):
+                unknown.append(name)
+                continue
             shape.setdefault(base, []).append(f"{name.removeprefix(base)} {value}")
         elif value == "":
             continue  # says nothing (R4 3.1.1.4)
@@ -137,7 +140,7 @@ def _shaped(
         type=type_,
         asked=asked,
         count=_count(one("_count")),
-        sort=one("_sort", _SORTS),
+        sort=one("_sort"),
         total=one("_total", _TOTALS),
         summary=one("_summary", _SUMMARIES),
         elements=tuple(e.strip() for e in one("_elements").split(",") if e.strip()),
@@ -152,6 +155,19 @@ def parameter_of(type_: ResourceType, name: str) -> Parameter | None:
     """A parameter of the type, or one that every type has."""
     everywhere = (each for each in EVERYWHERE if each.name == name)
     return type_.parameter(name) or next(everywhere, None)
+
+
+def _can_be_done(name: str, value: str) -> bool:
+    """Whether an order or an inclusion is one of ours; another is like an unknown parameter."""
+    if name == "_sort":
+        return value in _SORTS
+    if name not in ("_include", "_revinclude"):
+        return True
+    kind, _, parameter = value.partition(":")
+    parameter = parameter.partition(":")[0]
+    if value == "*":
+        return name == "_include"
+    return kind in TYPES and parameter in ("*", *TYPES[kind].includes)
 
 
 def _criterion(type_: ResourceType, name: str, value: str) -> Asked | None:
@@ -184,17 +200,11 @@ def _count(text: str) -> int:
 
 def _inclusion(name: str, said: str) -> Inclusion:
     modifier, _, value = said.partition(" ")
-    parts = value.split(":")
-    longest = 3
-    if value == "*" and name == "_include":
-        return Inclusion("*", "*", "", modifier == ":iterate")
-    known = len(parts) in (2, longest) and parts[0] in TYPES
-    if not known or modifier not in ("", ":iterate", ":recurse"):
-        raise _invalid(name, "Type:parameter of what is served here")
-    if parts[1] != "*" and parts[1] not in TYPES[parts[0]].includes:
-        raise _invalid(name, f"one of {', '.join(TYPES[parts[0]].includes)} for {parts[0]}")
-    target = parts[2] if len(parts) == longest else ""
-    return Inclusion(parts[0], parts[1], target, modifier != "")
+    if modifier not in ("", ":iterate", ":recurse"):
+        raise _invalid(name, "followed by nothing or :iterate")
+    kind, _, rest = value.partition(":")
+    parameter, _, target = rest.partition(":")
+    return Inclusion(kind, parameter or "*", target, modifier != "")
 
 
 def _cursor(text: str) -> Cursor | None:

@@ -117,13 +117,11 @@ def test_a_code_means_what_the_table_says() -> None:
     [
         ("_count", "-1"),
         ("_count", "ten"),
-        ("_sort", "status"),
         ("_summary", "all"),
         ("_total", "many"),
         ("_cursor", "eyJ4"),
         ("_cursor", "%%%"),
-        ("_include", "Patient:nothing"),
-        ("_revinclude", "Nothing:patient"),
+        ("_include:all", "ServiceRequest:patient"),
         ("status:exact", "active"),
         ("patient:Device", "1"),
         ("status.name", "x"),
@@ -143,3 +141,21 @@ def test_a_cursor_comes_back_as_it_was_written() -> None:
 
 def test_no_count_is_larger_than_a_page_may_be() -> None:
     assert read_query(TYPES["Patient"], [("_count", "999999")], strict=True).count == 500
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        ("_sort", "status"),
+        ("_include", "Patient:nothing"),
+        ("_revinclude", "Nothing:patient"),
+        ("_revinclude", "*"),
+        ("identifer", "A1"),
+    ],
+)
+def test_what_is_not_known_is_left_out_or_refused(pair: tuple[str, str]) -> None:
+    query = read_query(TYPES["ServiceRequest"], [pair, ("status", "active")], strict=False)
+    assert query.used == (("status", "active"),)
+    with pytest.raises(FhirRefusal) as refused:
+        read_query(TYPES["ServiceRequest"], [pair], strict=True)
+    assert refused.value.status == 400
