@@ -248,7 +248,7 @@ def _of_no_study() -> Condition:
 
 _STUDY_UID = "urn:dicom:uid|urn:oid:"
 _MATCHED = study.c.outcome == literal_column(f"'{Outcome.MATCHED.value}'")
-_CANCELED = literal_column(f"'{StepStatus.CANCELED.value}'")
+_CANCELED: Expression = literal_column(f"'{StepStatus.CANCELED.value}'")
 
 KINDS: Mapping[RecordKind, Kind] = {
     RecordKind.PATIENT: Kind(
