@@ -6,11 +6,8 @@ FHIR R4 3.1.0.4 to 3.1.0.8 (create, update, patch, delete) and 3.1.0.11 (transac
 from __future__ import annotations
 
 import json
-import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
-from urllib.parse import parse_qsl
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from bridge.domain.events import Noted
 from bridge.fhir.identifiers import Json
@@ -22,40 +19,16 @@ from bridge.fhir.reading import (
     read_resources,
 )
 from bridge.fhir.server.binding import Binder
-from bridge.fhir.server.exchange import Answer, etag, http_date, tags_of
-from bridge.fhir.server.library import Entity, Library, Place, dump, is_derived
-from bridge.fhir.server.operations import ID, Operation
-from bridge.fhir.server.patches import patched
-from bridge.fhir.server.query import read_query
+from bridge.fhir.server.exchange import Answer, etag, http_date
+from bridge.fhir.server.library import Entity, Library, Place, dump
+from bridge.fhir.server.operations import Operation
+from bridge.fhir.server.planning import NO_META, Plan, Planner
 from bridge.fhir.server.refusals import FhirRefusal, Problem, outcome
 from bridge.fhir.server.resolving import KeptResolver
-from bridge.fhir.server.resource_types import TYPES
-from bridge.fhir.server.searching import Searcher, conditional
 from bridge.fhir.server.terms import terms_of
 from bridge.services.answer_request import Apply
 from bridge.services.find_records import RecordKind
 from bridge.services.keep_resources import Resource, Version
-
-_NO_META = ("versionId", "lastUpdated")
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """An operation whose identity is known: which resource it writes, and what is there now."""
-
-    operation: Operation
-    id: str
-    present: Entity | None
-    resource: Json | None = None
-    does: str = "write"
-
-    @property
-    def reference(self) -> str:
-        return f"{self.operation.type}/{self.id}"
-
-    @property
-    def is_new(self) -> bool:
-        return self.present is None or self.present.gone
 
 
 class Writer:
@@ -85,12 +58,7 @@ class Writer:
         Raises:
             BridgeError: one cannot be done; its location is where it stands.
         """
-        plans = [self._identified(each) for each in operations]
-        _demand_distinct(plans)
-        known = _names_of(plans)
-        for name, full_url in (names or {}).items():
-            known.setdefault(name, known.get(full_url, name))
-        plans = [self._with_references(plan, known) for plan in plans]
+        plans = Planner(self._library).plans(operations, names or {})
         for plan in plans:
             if plan.does == "delete":
                 self._delete(plan)
@@ -99,138 +67,9 @@ class Writer:
         kept = self._keep(written, entries)
         return [self._answer(plan, kept, preference) for plan in plans]
 
-    # --- which resource is meant
-
-    def _identified(self, operation: Operation) -> _Plan:
-        steps: dict[str, Callable[[Operation], _Plan]] = {
-            "POST": self._create,
-            "PUT": self._update,
-            "PATCH": self._patch,
-            "DELETE": self._deletion,
-        }
-        return steps[operation.method](operation)
-
-    def _create(self, operation: Operation) -> _Plan:
-        if operation.id or operation.criteria:
-            text = "a create is addressed to the type"
-            raise FhirRefusal(400, text, expression=operation.expression)
-        if operation.if_none_exist:
-            found = self._matching(operation, operation.if_none_exist)
-            if found is not None:
-                return _Plan(operation, found.place.id, found, does="nothing")
-        return self._planned(operation, str(uuid.uuid4()), None, _resource(operation))
-
-    def _update(self, operation: Operation) -> _Plan:
-        resource = _resource(operation)
-        said = resource.get("id")
-        if operation.criteria:
-            found = self._matching(operation, operation.criteria)
-            if found is not None:
-                if said is not None and said != found.place.id:
-                    text = "the criteria find a resource of another id"
-                    raise FhirRefusal(400, text, expression=f"{operation.expression}.id")
-                return self._planned(operation, found.place.id, found, resource)
-            name = said if isinstance(said, str) and said else str(uuid.uuid4())
-        else:
-            name = operation.id
-            if said != name:
-                text = "the id of the resource is that of the address"
-                raise FhirRefusal(400, text, code="value", expression=f"{operation.expression}.id")
-        if not ID.fullmatch(name):
-            text = "no logical id"
-            raise FhirRefusal(400, text, code="value", expression=f"{operation.expression}.id")
-        present = self._library.read(operation.type, name)
-        if present is None and is_derived(name):
-            text = "ids of this form are given here"
-            raise FhirRefusal(
-                422, text, code="business-rule", expression=f"{operation.expression}.id"
-            )
-        return self._planned(operation, name, present, resource)
-
-    def _patch(self, operation: Operation) -> _Plan:
-        present = self._present(operation)
-        if present.content is None:
-            raise FhirRefusal(409, "the resource is kept in another release of FHIR")
-        bare = {k: v for k, v in present.content.get("meta", {}).items() if k not in _NO_META}
-        before = {**present.content, "meta": bare}
-        if not bare:
-            del before["meta"]
-        after = patched(before, operation.patch or [])
-        return self._planned(operation, present.place.id, present, after)
-
-    def _deletion(self, operation: Operation) -> _Plan:
-        if operation.criteria:
-            found = self._matching(operation, operation.criteria)
-            if found is None:
-                return _Plan(operation, "", None, does="nothing")
-        else:
-            found = self._library.read(operation.type, operation.id)
-            if found is None:
-                raise FhirRefusal(404, "no such resource", expression=operation.expression)
-        _demand_match(operation, found)
-        return _Plan(operation, found.place.id, found, does="nothing" if found.gone else "delete")
-
-    def _present(self, operation: Operation) -> Entity:
-        if operation.criteria:
-            found = self._matching(operation, operation.criteria)
-        else:
-            found = self._library.read(operation.type, operation.id)
-        if found is None:
-            raise FhirRefusal(404, "no such resource", expression=operation.expression)
-        if found.gone:
-            raise FhirRefusal(410, "the resource was deleted", expression=operation.expression)
-        return found
-
-    def _matching(self, operation: Operation, criteria: str) -> Entity | None:
-        pairs = parse_qsl(criteria.partition("?")[2] or criteria, keep_blank_values=True)
-        query = read_query(TYPES[operation.type], pairs, strict=True)
-        # Two at once that find nothing must not both create.
-        self._tx.resources.hold(f"{operation.type}?{sorted(query.used)}")
-        where = operation.expression
-        return conditional(Searcher(self._library), query, where)
-
-    def _planned(
-        self, operation: Operation, name: str, present: Entity | None, resource: Json
-    ) -> _Plan:
-        _demand_match(operation, present)
-        return _Plan(operation, name, present, {**resource, "id": name})
-
-    # --- what refers to what
-
-    def _with_references(self, plan: _Plan, names: dict[str, str]) -> _Plan:
-        if plan.resource is None or plan.does != "write":
-            return plan
-        at = plan.operation.expression or plan.operation.type
-        return replace(plan, resource=self._rewritten(plan.resource, names, at))
-
-    def _rewritten(self, value: Any, names: dict[str, str], at: str) -> Any:
-        """The value with references by `fullUrl` and by criteria made literal."""
-        if isinstance(value, list):
-            return [self._rewritten(v, names, f"{at}[{i}]") for i, v in enumerate(value)]
-        if not isinstance(value, dict):
-            return value
-        result = {k: self._rewritten(v, names, f"{at}.{k}") for k, v in value.items()}
-        text = value.get("reference")
-        if isinstance(text, str):
-            result["reference"] = self._literal(text, names, f"{at}.reference")
-        return result
-
-    def _literal(self, text: str, names: dict[str, str], at: str) -> str:
-        if text in names:
-            return names[text]
-        kind, mark, criteria = text.partition("?")
-        if not mark or kind not in TYPES:
-            return text
-        query = read_query(TYPES[kind], parse_qsl(criteria), strict=True)
-        found = conditional(Searcher(self._library), query, at)
-        if found is None:
-            text = "the conditional reference finds nothing"
-            raise FhirRefusal(412, text, code="not-found", expression=at)
-        return found.place.reference
-
     # --- events
 
-    def _read_and_apply(self, plans: Sequence[_Plan], frame: Json | None) -> Sequence[EntryReading]:
+    def _read_and_apply(self, plans: Sequence[Plan], frame: Json | None) -> Sequence[EntryReading]:
         if not plans:
             return ()
         reading = self._read(plans, frame)
@@ -243,7 +82,7 @@ class Writer:
         places = {plan.operation.index for plan in plans}
         return [each for each in reading.entries if each.index in places]
 
-    def _read(self, plans: Sequence[_Plan], frame: Json | None) -> FhirReading:
+    def _read(self, plans: Sequence[Plan], frame: Json | None) -> FhirReading:
         own = frozenset(plan.reference for plan in plans)
         resolver = KeptResolver(self._library, own)
         if len(plans) == 1 and plans[0].operation.index is None:
@@ -259,14 +98,14 @@ class Writer:
         whole = frame or {"resourceType": "Bundle", "type": "transaction"}
         return read_resources({**whole, "entry": entries}, self._sender, resolver)
 
-    def _entry(self, plan: _Plan) -> Json:
+    def _entry(self, plan: Plan) -> Json:
         return {
             "fullUrl": f"{self._library.house.base}/{plan.reference}",
             "resource": plan.resource,
             "request": {"method": "PUT", "url": plan.reference},
         }
 
-    def _delete(self, plan: _Plan) -> None:
+    def _delete(self, plan: Plan) -> None:
         present = plan.present
         if present is None:
             return
@@ -302,7 +141,7 @@ class Writer:
         pk = self._tx.resources.put(buried, ())
         self._add_version(pk, version, f"{version}-deleted", "DELETE", b"")
 
-    def _keep(self, plans: Sequence[_Plan], entries: Sequence[EntryReading]) -> dict[str, Entity]:
+    def _keep(self, plans: Sequence[Plan], entries: Sequence[EntryReading]) -> dict[str, Entity]:
         """Keep the documents, and then render each, when all ids are known."""
         if not plans:
             return {}
@@ -326,7 +165,7 @@ class Writer:
             kept[plan.reference] = entity
         return kept
 
-    def _note_projections(self, plans: Sequence[_Plan], pks: Mapping[str, int]) -> None:
+    def _note_projections(self, plans: Sequence[Plan], pks: Mapping[str, int]) -> None:
         """What the rows look like now that they have their ids."""
         fresh = self._fresh()
         for plan in plans:
@@ -341,7 +180,7 @@ class Writer:
         """The library as it is now: it remembers what rows looked like."""
         return Library(self._tx, self._library.house, self._library.release)
 
-    def _put(self, plan: _Plan, entry: EntryReading, binder: Binder) -> int:
+    def _put(self, plan: Plan, entry: EntryReading, binder: Binder) -> int:
         resource = plan.resource or {}
         row = binder.row_of(entry, resource)
         before = plan.present.place.resource if plan.present else None
@@ -363,7 +202,7 @@ class Writer:
         terms = terms_of(resource, self._library.house.base, self._library.house.site.zone)
         return self._tx.resources.put(kept, terms)
 
-    def _is_primary(self, plan: _Plan, row: tuple[RecordKind, int]) -> bool:
+    def _is_primary(self, plan: Plan, row: tuple[RecordKind, int]) -> bool:
         """A row is served under the id of what created it, or was written under its own.
 
         Steps come about with their order: the first Task that tells of one gives it its id.
@@ -391,7 +230,7 @@ class Writer:
 
     # --- answers
 
-    def _answer(self, plan: _Plan, kept: dict[str, Entity], preference: str) -> Answer:
+    def _answer(self, plan: Plan, kept: dict[str, Entity], preference: str) -> Answer:
         if plan.operation.method == "DELETE":
             return Answer(status=204)
         entity = kept.get(plan.reference) or plan.present
@@ -416,19 +255,6 @@ class Writer:
         return entity.content
 
 
-def _names_of(plans: Iterable[_Plan]) -> dict[str, str]:
-    """`fullUrl` → reference; one that ends in `Type/id` is also referred to by that alone."""
-    names: dict[str, str] = {}
-    for plan in plans:
-        full_url = plan.operation.full_url
-        if full_url:
-            names[full_url] = plan.reference
-            short = "/".join(full_url.split("/")[-2:])
-            if short.startswith(f"{plan.operation.type}/"):
-                names.setdefault(short, plan.reference)
-    return names
-
-
 def _other(entries: Sequence[Json], index: int) -> Json:
     """An entry that writes nothing: what a message holds besides, else nothing to be read."""
     if index < len(entries):
@@ -450,43 +276,6 @@ def headers_of(entity: Entity, base: str) -> dict[str, str]:
     }
 
 
-def _resource(operation: Operation) -> Json:
-    resource = operation.resource
-    at = operation.expression
-    if resource is None:
-        raise FhirRefusal(400, "the resource is missing", code="required", expression=at)
-    kind = resource.get("resourceType")
-    if kind != operation.type:
-        text = f"the address is of {operation.type}, the resource is not"
-        raise FhirRefusal(400, text, code="invalid", expression=f"{at}.resourceType".lstrip("."))
-    return resource
-
-
-def _demand_match(operation: Operation, present: Entity | None) -> None:
-    """If-Match and If-None-Match (R4 3.1.0.5.1; RFC 9110 13.1)."""
-    at = operation.expression
-    if operation.if_match:
-        wanted = tags_of(operation.if_match)
-        if present is None or present.gone or not {present.tag, "*"} & set(wanted):
-            raise FhirRefusal(412, "the resource is of another version now", expression=at)
-    exists = present is not None and not present.gone
-    if operation.method == "PUT" and operation.if_none_match.strip() == "*" and exists:
-        raise FhirRefusal(412, "the resource exists", code="duplicate", expression=at)
-
-
-def _demand_distinct(plans: Iterable[_Plan]) -> None:
-    """No resource twice in a transaction (R4 3.1.0.11.2)."""
-    seen: set[str] = set()
-    for plan in plans:
-        if plan.does == "nothing":
-            continue
-        if plan.reference in seen:
-            text = "the transaction writes one resource twice"
-            at = plan.operation.expression
-            raise FhirRefusal(400, text, code="duplicate", expression=at)
-        seen.add(plan.reference)
-
-
 def _demand_readable(reading: FhirReading) -> None:
     """All that is wrong with the form of any entry at once, else the first error."""
     problems = [
@@ -504,6 +293,6 @@ def _demand_readable(reading: FhirReading) -> None:
 
 
 def _without_version(resource: Json) -> Json:
-    meta = {k: v for k, v in resource.get("meta", {}).items() if k not in _NO_META}
+    meta = {k: v for k, v in resource.get("meta", {}).items() if k not in NO_META}
     bare = {k: v for k, v in resource.items() if k != "meta"}
     return {**bare, "meta": meta} if meta else bare
