@@ -50,7 +50,7 @@ def _dump(value: Any) -> Document:
 
 def load(kind: type[T], document: Document) -> T:
     """A dataclass from its document."""
-    fields = _fields(kind)
+    fields = _fields(cast("Any", kind))
     return kind(
         **{name: _load(fields[name], each) for name, each in document.items() if name in fields}
     )
