@@ -57,14 +57,9 @@ def load(kind: type[T], document: Document) -> T:
 
 
 def _load(kind: Any, document: Document) -> Any:
-    if document is None:
-        return None
     origin = get_origin(kind)
     if origin in (Union, UnionType):
-        if isinstance(document, dict) and _KIND in document:
-            return load_event(document)
-        (kind,) = (each for each in get_args(kind) if each is not type(None))
-        return _load(kind, document)
+        return _load_choice(get_args(kind), document)
     if origin is tuple:
         return _load_items(get_args(kind), document)
     if dataclasses.is_dataclass(kind):
@@ -72,6 +67,16 @@ def _load(kind: Any, document: Document) -> Any:
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind(document)
     return document
+
+
+def _load_choice(kinds: tuple[Any, ...], document: Document) -> Any:
+    """A value of one of several types: an event by the name of its kind, else the one there is."""
+    if document is None:
+        return None
+    if isinstance(document, dict) and _KIND in document:
+        return load_event(document)
+    (kind,) = (each for each in kinds if each is not type(None))
+    return _load(kind, document)
 
 
 def _load_items(kinds: tuple[Any, ...], document: Document) -> tuple[Any, ...]:
