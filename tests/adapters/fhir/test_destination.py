@@ -80,7 +80,8 @@ def test_given_a_study_when_sent_then_one_transaction_says_it_all(
 
 def test_given_kinds_of_event_then_only_studies_are_told(destination: Make) -> None:
     told = {kind for kind in EventKind if destination().accepts(kind)}
-    assert told == {EventKind.STUDY_AVAILABLE, EventKind.STUDY_CHANGED}
+    studies = {EventKind.STUDY_AVAILABLE, EventKind.STUDY_CHANGED, EventKind.STUDY_WITHDRAWN}
+    assert told == studies
 
 
 def test_given_what_the_server_confirmed_when_sent_again_then_nothing_goes_out(
