@@ -22,6 +22,7 @@ FOUNDRY, SINK = "MessageFoundry 0.2.1, SQLite FULL", "hl7v2-fhir-bridge serve, n
 BARE, PGBENCH = "bare insert + commit, SQLite FULL", "pgbench insert, PostgreSQL"
 ONE, MANY, TAIL = "1 connection", "16 connections", "p99 at half load"
 PROCESSOR, STATEMENTS, PAGES = "processor/order", "statements/order", "log pages/order"
+WAITS = "round trips/order"
 CONNECTIONS = {ONE: 1, MANY: 16}
 PGBENCH_SECONDS = 3
 
@@ -137,6 +138,8 @@ def _cost(
     section.add(name, STATEMENTS, cost.statements, "")
     if cost.pages is not None:
         section.add(name, PAGES, cost.pages, "")
+    if cost.waits is not None:
+        section.add(name, WAITS, cost.waits, "")
     if effort.profile:
         shares = order_cost.profile(directory, url, orders.take, effort.messages)
         told = ", ".join(f"{room} {share:.0%}" for room, share in shares.items())

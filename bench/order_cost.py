@@ -43,21 +43,26 @@ Take = Callable[[int], Sequence[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one order: microseconds of this process, statements sent, pages of the log (SQLite)."""
+    """Of one order: microseconds of this process, statements sent, pages of the log (SQLite).
+
+    `waits` are the answers of PostgreSQL that were waited for: round trips.
+    """
 
     processor: float
     statements: int
     pages: float | None
+    waits: int | None
 
 
 def measure_cost(directory: Path, url: str, take: Take, messages: int) -> Cost:
     """Apply `messages` new orders in each of a few rounds; the median round counts."""
     with _intake(directory, url) as (handle, database):
         _apply(handle, take(100))
-        statements = _count_statements(database, lambda: _apply(handle, take(1)))
+        statements, waits = _count_statements(database, lambda: _apply(handle, take(1)))
         rounds = [_measure_round(handle, database, take(messages)) for _ in range(ROUNDS)]
     pages = [each[1] for each in rounds if each[1] is not None]
-    return Cost(median(each[0] for each in rounds), statements, median(pages) if pages else None)
+    processor = median(each[0] for each in rounds)
+    return Cost(processor, statements, median(pages) if pages else None, waits)
 
 
 def profile(directory: Path, url: str, take: Take, messages: int) -> dict[str, float]:
@@ -127,40 +132,51 @@ def _driver(connection: Any) -> Any:
     return connection.connection.driver_connection
 
 
-def _count_statements(database: Database, work: Callable[[], None]) -> int:
+def _count_statements(database: Database, work: Callable[[], None]) -> tuple[int, int | None]:
     """Count what the driver is given, BEGIN and COMMIT left out; each row counts."""
     seen: list[str] = []
+    waits: list[str] = []
     if database.is_sqlite:
         database.transact(lambda connection: _driver(connection).set_trace_callback(seen.append))
         work()
         database.transact(lambda connection: _driver(connection).set_trace_callback(None))
     else:
-        with _heard(seen):
+        with _heard(seen, waits):
             work()
-    return sum(not statement.startswith(("BEGIN", "COMMIT")) for statement in seen)
+    statements = sum(not statement.startswith(("BEGIN", "COMMIT")) for statement in seen)
+    return statements, None if database.is_sqlite else len(waits)
 
 
 @contextmanager
-def _heard(seen: list[str]) -> Iterator[None]:
-    """Hear every statement that psycopg's cursors are given."""
-    execute, many = psycopg.Cursor.execute, psycopg.Cursor.executemany
+def _heard(seen: list[str], waits: list[str]) -> Iterator[None]:
+    """Hear every statement that psycopg's cursors are given, and when one is waited for."""
+    cursors: Any = psycopg.Cursor
+    kept = {name: getattr(cursors, name) for name in ("execute", "executemany", "_fetch_pipeline")}
 
     def hear(cursor: Any, query: Any, *rest: Any, **options: Any) -> Any:
         seen.append(str(query))
-        return execute(cursor, query, *rest, **options)
+        if cursor.connection._pipeline is None:
+            waits.append("execute")
+        return kept["execute"](cursor, query, *rest, **options)
 
     def hear_many(cursor: Any, query: Any, rows: Any, **options: Any) -> None:
-        kept = list(rows)
-        seen.extend([str(query)] * len(kept))
-        many(cursor, query, kept, **options)
+        every = list(rows)
+        seen.extend([str(query)] * len(every))
+        kept["executemany"](cursor, query, every, **options)
 
-    psycopg.Cursor.execute = hear  # type: ignore[method-assign, assignment]
-    psycopg.Cursor.executemany = hear_many  # type: ignore[method-assign, assignment]
+    def hear_wait(cursor: Any) -> None:
+        if cursor.pgresult is None and cursor.connection._pipeline is not None:
+            waits.append("fetch")
+        kept["_fetch_pipeline"](cursor)
+
+    cursors.execute, cursors.executemany = hear, hear_many
+    cursors._fetch_pipeline = hear_wait
     try:
         yield
     finally:
-        psycopg.Cursor.execute = execute  # type: ignore[method-assign]
-        psycopg.Cursor.executemany = many  # type: ignore[method-assign]
+        waits.append("commit")
+        for name, function in kept.items():
+            setattr(cursors, name, function)
 
 
 @contextmanager
