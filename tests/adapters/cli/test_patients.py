@@ -64,7 +64,7 @@ def test_given_visits_links_and_a_flag_then_they_are_shown(
         assert site.run("send", "hl7", write_message(message))[0] == 0
     _, told = site.run("patient", "show", patient.id)
     assert named(told, "linked to") == [[f"{twin.id}^^^HOSP"]]
-    assert named(told, "visit") == [["V1^^^HOSP", "-", "I", "cancelled", "WARD 2"]]
+    assert named(told, "visit") == [["V1", "-", "I", "cancelled", "WARD 2"]]
     assert named(told, "order")[0][1:] == ["V1", "SCHEDULED", "its visit was cancelled (A11)"]
     assert "flag: its visit was cancelled (A11)" in site.run("order", "list")[1]
 
