@@ -35,6 +35,7 @@ from bridge.services.overlay_order import (
 from bridge.services.pair_procedures import names_only_held, paired
 from bridge.services.parking import park
 from bridge.services.performed_orders import catch_up
+from bridge.services.placeholders import without_placeholders
 from bridge.services.project_worklist import ProjectWorklist
 from bridge.services.reconcile import Reconcile
 from bridge.services.step_events import BEGUN_AND_CANCELLED, step_event
@@ -158,6 +159,8 @@ class ReceiveOrder:
         taken = sum(len(each.procedures) for each in neighbours)
         procedures = add_procedures(tx, order, event.procedures, birth, origin.default_start, taken)
         order = replace(order, procedures=procedures)
+        if rule.action not in _CHANGES_DATA:  # no number of ours stands against the order's own
+            order = replace(order, numbers=event.numbers)
         order = replace(order, held_reason=held_reason(patient, order))
         if order.numbers is not event.numbers or order.held_reason or order.replaces:
             tx.orders.change(order, origin.received_at)
@@ -224,8 +227,9 @@ class ReceiveOrder:
         origin: Origin,
     ) -> tuple[Order, frozenset[int] | None, bool]:
         """The order with what the message says, its steps, and whether it said anything newer."""
-        numbers = joined(order.numbers, event.numbers)
-        held = replace(order, numbers=self._completed_numbers(numbers, order.pk, origin))
+        known = without_placeholders(order, event, self._site)
+        numbers = joined(known.numbers, event.numbers)
+        held = replace(known, numbers=self._completed_numbers(numbers, order.pk, origin))
         if rule.action is Action.CREATE:
             held = _ordered_again(tx, event, held)
             held = replace(held, replaces=held.replaces or _replaced(tx, event, held.pk))
@@ -233,7 +237,7 @@ class ReceiveOrder:
         laid = overlay(tx, event, held, birth, origin.default_start)
         if laid.is_newer:
             laid = replace(laid, order=in_visit(laid.order, event.visit))
-        again = held.procedures != order.procedures
+        again = held.procedures != known.procedures
         if rule.action is Action.CREATE and not origin.options.nw_is_upsert and not again:
             _refuse_other_content(held, laid.order, event)
         ends = rule.event is StepEvent.CANCEL
