@@ -12,7 +12,6 @@ from tests.acceptance.orders import new_order, orm
 from tests.peers.orthanc import Orthanc
 from tests.peers.process import wait_until
 
-
 OF_THE_ORDER = {
     "IssuerOfPatientID",
     "IssuerOfAccessionNumberSequence",
