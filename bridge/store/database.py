@@ -23,6 +23,7 @@ from bridge.domain.errors import (
     ResourceBusy,
     StorageFull,
 )
+from bridge.store.documents import dump_json
 from bridge.store.group_commit import GroupCommit
 from bridge.store.pipeline import leave_for_core, pipelined
 
@@ -91,7 +92,7 @@ def _driver_url(text: str) -> URL:
 def _sqlite_engine(url: URL) -> Engine:
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, pool_size=8, max_overflow=32)
+    engine = create_engine(url, pool_size=8, max_overflow=32, json_serializer=dump_json)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: object) -> None:
@@ -124,6 +125,7 @@ def _postgresql_engine(url: URL) -> Engine:
         max_overflow=20,
         pool_timeout=20,
         pool_recycle=1800,
+        json_serializer=dump_json,
     )
     leave_for_core(engine)
     return engine

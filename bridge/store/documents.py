@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,6 +17,20 @@ from bridge.domain.visit import NO_NUMBERS, VisitNumbers
 
 Document = Any
 """What the JSON column type takes and gives: lists, dicts, texts, numbers, None."""
+
+
+# Documents are trees that we make ourselves: none can hold itself.
+_ENCODE = json.JSONEncoder(check_circular=False).encode
+
+
+def dump_json(document: Document) -> str:
+    """A document as text. Half of those of an order are empty lists and dicts."""
+    if not document:
+        if type(document) is list:
+            return "[]"
+        if type(document) is dict:
+            return "{}"
+    return _ENCODE(document)
 
 
 def key_of(identifier: Identifier | None) -> str | None:
