@@ -25,7 +25,7 @@ from bridge.domain.errors import (
 )
 from bridge.store.documents import dump_json
 from bridge.store.group_commit import GroupCommit
-from bridge.store.pipeline import leave_for_core, pipelined
+from bridge.store.pipeline import commit, leave_for_core, pipelined
 
 T = TypeVar("T")
 TRIES = 4
@@ -59,7 +59,7 @@ class Database:
                     return cast("T", self._writer.run(work))
                 with self.engine.begin() as connection, pipelined(connection):
                     result = work(connection)
-                    connection.commit()  # goes out with what it commits
+                    commit(connection)
                     return result
             except self._errors as error:
                 if not _worth_retrying(error) or attempt == TRIES:

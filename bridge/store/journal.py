@@ -26,7 +26,8 @@ _INSERT_ALL_MENTIONS = Statement(
     text(
         "INSERT INTO mention (value, kind, message_pk) SELECT value, kind, :message_pk"
         " FROM unnest(CAST(:values AS text[]), CAST(:kinds AS text[])) AS given (value, kind)"
-    )
+    ),
+    keys=(),
 )
 _REPLY = Statement(select(message.c.reply).where(message.c.dedupe_key == bindparam("dedupe_key")))
 

@@ -13,31 +13,61 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
 _KEY = "bridge.pipeline"
+_TYPE_OF_TEXT = '::VARCHAR COLLATE "C"'
 
 
 class Pipeline:
     """The mode a connection is in, and what has been asked already.
 
     `foreseen` holds the cursors of questions that were asked together, before anything was
-    written; `keys` tells the number that was taken for a row to come, by table.
+    written; `keys` tells the number that was taken for a row to come, by table. `writes` are
+    INSERTs that nobody waits for, not sent yet: they go out as one statement, since psycopg and
+    the kernel take their time for each.
     """
 
-    __slots__ = ("_mode", "foreseen", "keys")
+    __slots__ = ("_driver", "_mode", "foreseen", "keys", "writes")
 
-    def __init__(self, mode: Any) -> None:
+    def __init__(self, driver: Any, mode: Any) -> None:
+        self._driver = driver
         self._mode = mode
+        self.writes: list[tuple[str, dict[str, Any]]] = []
         self.foreseen: dict[Any, Any] = {}
         self.keys: dict[str, Callable[[], int]] = {}
+
+    def send_writes(self) -> None:
+        """Send what is to be inserted; whatever else is sent comes after it."""
+        if not self.writes:
+            return
+        writes, self.writes = self.writes, []
+        statement = _together(tuple(text for text, _ in writes))
+        values = {
+            f"w{number}_{name}": value
+            for number, (_, row) in enumerate(writes)
+            for name, value in row.items()
+        }
+        self._driver.cursor().execute(statement, values)
 
     def leave(self) -> None:
         """Wait for all that was sent. Raises the driver's error of the first that failed."""
         self.foreseen.clear()
+        self.send_writes()
         self._mode.__exit__(None, None, None)
+
+
+@lru_cache(maxsize=512)
+def _together(statements: tuple[str, ...]) -> str:
+    """INSERTs as one statement, their parameters named apart."""
+    *others, last = (text.replace("%(", f"%(w{number}_") for number, text in enumerate(statements))
+    if not others:
+        return last
+    parts = ", ".join(f"w{number} AS ({text})" for number, text in enumerate(others))
+    return f"WITH {parts} {last}"
 
 
 def pipeline_of(connection: Connection) -> Pipeline | None:
@@ -53,7 +83,7 @@ def pipelined(connection: Connection) -> Iterator[None]:
     known = connection.info
     mode = driver.pipeline()
     mode.__enter__()
-    known[_KEY] = Pipeline(mode)
+    known[_KEY] = Pipeline(driver, mode)
     try:
         yield
     except BaseException as error:
@@ -64,6 +94,13 @@ def pipelined(connection: Connection) -> Iterator[None]:
         raise
     if found := known.pop(_KEY, None):
         found.leave()
+
+
+def commit(connection: Connection) -> None:
+    """Commit; the word goes out with what is still to be written."""
+    if (pipeline := pipeline_of(connection)) is not None:
+        pipeline.send_writes()
+    connection.commit()
 
 
 def leave_for_core(engine: Engine) -> None:

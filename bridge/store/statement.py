@@ -27,6 +27,8 @@ class Statement:
     def __init__(self, clause: ClauseElement, keys: Sequence[str] | None = None) -> None:
         self._clause = clause
         self._keys = keys
+        # One that gives nothing back, and can go out with others.
+        self._is_insert = keys is not None and not getattr(clause, "_returning", ())
         self._compiled: dict[str, _Compiled] = {}
 
     def rows(self, connection: Connection, parameters: Parameters) -> list[tuple[Any, ...]]:
@@ -47,6 +49,7 @@ class Statement:
         Only where waiting costs (see `pipeline`). What is written in between must not matter.
         """
         if (pipeline := pipeline_of(connection)) is not None:
+            pipeline.send_writes()
             values = self._for(connection).bind(parameters)
             cursor = _cursor(connection)
             cursor.execute(self._for(connection).sql, values)
@@ -55,6 +58,11 @@ class Statement:
     def run(self, connection: Connection, *rows: Parameters) -> None:
         """Run it, once for each row of parameters."""
         compiled = self._for(connection)
+        if not compiled.positional and (pipeline := pipeline_of(connection)) is not None:
+            if self._is_insert:
+                pipeline.writes.extend((compiled.sql, compiled.bind(row)) for row in rows)
+                return
+            pipeline.send_writes()
         cursor = _cursor(connection)
         if len(rows) == 1:
             cursor.execute(compiled.sql, compiled.bind(rows[0]))
@@ -70,6 +78,7 @@ class Statement:
             foreseen = pipeline.foreseen
             if foreseen and (known := foreseen.pop((self, tuple(values.values())), None)):
                 return known
+            pipeline.send_writes()
         cursor = _cursor(connection)
         cursor.execute(compiled.sql, values)
         return cursor

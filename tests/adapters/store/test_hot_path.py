@@ -34,6 +34,6 @@ def test_given_postgresql_when_orders_arrive_then_each_is_few_statements(
 ) -> None:
     found = cost(tmp_path, postgres.create_database())
 
-    assert found.statements <= 24
+    assert found.statements <= 18
     assert found.waits is not None
     assert found.waits <= 6, "what is asked of every order is asked at once: Transaction.foresee"
