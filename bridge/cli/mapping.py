@@ -17,8 +17,8 @@ from bridge.mapping.fhir_profiles import LANGUAGE, load_fhir_profile
 from bridge.mapping.golden import GoldenResult
 from bridge.mapping.profiles import DEFAULT, load_profile
 from bridge.mapping.shelf import TESTS, Shelf
+from bridge.mapping.versions import Version
 from bridge.settings import load
-from bridge.wiring.retelling import Version
 
 
 def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:

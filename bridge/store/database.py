@@ -101,7 +101,7 @@ def _sqlite_engine(url: URL) -> Engine:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
-            "busy_timeout=30000",
+            "busy_timeout=10000",
             "cache_size=-65536",
             "temp_store=MEMORY",
             "wal_autocheckpoint=8000",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from bridge.domain.errors import BridgeError
@@ -17,6 +16,7 @@ from bridge.mapping.fhir_profiles import LANGUAGE as FHIR
 from bridge.mapping.profiles import LANGUAGE as HL7
 from bridge.mapping.shelf import Shelf
 from bridge.mapping.source import Site
+from bridge.mapping.versions import Version
 from bridge.settings import Settings
 from bridge.store.journal import JournalRow
 from bridge.store.repositories import SqlStore
@@ -26,30 +26,6 @@ from bridge.wiring.sources import fhir_sources
 
 BATCH = 200
 _R5_SAID = b"fhirversion=5"
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """Which profile: its name, "" for the one that handled the message, and where it is read."""
-
-    name: str
-    directory: Path | None
-
-    @staticmethod
-    def parse(text: str, directory: Path | None) -> Version:
-        """Read a profile's name, its YAML file, or a folder of profiles; `directory` is the site's.
-
-        Raises:
-            BridgeError: it looks like a path and there is nothing.
-        """
-        path = Path(text)
-        if path.is_dir():
-            return Version("", path)
-        if path.suffix == ".yaml" and path.is_file():
-            return Version(path.stem, path.parent)
-        if "/" in text or path.suffix == ".yaml":
-            raise BridgeError(f"there is no profile {text}")
-        return Version(text, directory)
 
 
 @dataclass(frozen=True, slots=True)

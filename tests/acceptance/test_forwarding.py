@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydicom import Dataset, dcmread
+from pydicom import FileDataset, dcmread
 from pydicom.encaps import encapsulate
+from pydicom.errors import InvalidDicomError
 from pydicom.uid import JPEGBaseline8Bit
 
 from tests.acceptance.conftest import NewHospital
@@ -43,20 +44,24 @@ def gateway(new_hospital: NewHospital, port: int, **changes: Any) -> Hospital:
     return new_hospital(destinations=[forward(port, **changes)], dicom={"settle_seconds": 1})
 
 
-def arrived(pacs: StoreScp, count: int) -> list[Dataset]:
+def arrived(pacs: StoreScp, count: int) -> list[FileDataset]:
     """Wait until the PACS holds so many images, and give them."""
 
-    def ask() -> list[Path] | None:
+    def ask() -> list[FileDataset] | None:
         held = list(pacs.directory.iterdir())
         assert len(held) <= count
-        return held if len(held) == count else None
+        try:
+            images = [dcmread(path) for path in held]
+        except (InvalidDicomError, EOFError):  # being written
+            return None
+        return images if len(held) == count else None
 
-    held = wait_until(ask, f"{count} images at the PACS", seconds=30)
-    assert held is not None
-    return [dcmread(path) for path in held]
+    images = wait_until(ask, f"{count} images at the PACS", seconds=30)
+    assert images is not None
+    return images
 
 
-def uids(images: list[Dataset]) -> set[str]:
+def uids(images: list[FileDataset]) -> set[str]:
     return {image.SOPInstanceUID for image in images}
 
 

@@ -79,13 +79,17 @@ def test_given_one_bad_order_among_good_ones_then_the_answer_is_not_aa(hospital:
     assert hospital.worklist(AccessionNumber=bad.accession) == []
 
 
-def test_given_a_status_of_an_unknown_order_then_it_is_not_acknowledged_as_done(
+def test_given_a_status_of_an_unknown_order_then_it_is_kept_until_the_order_comes(
     hospital: Hospital,
 ) -> None:
-    answer = hospital.send(orm(new_order(), control="SC", status="CM"))
+    order = new_order()
+    answer = hospital.send(orm(order, control="SC", status="CM"))
 
-    assert answer["code"] in {"AE", "AR"}
-    assert answer["errors"]
+    assert answer["code"] == "AA"
+    assert order.placer in hospital.bridge.command("message", "list", "--parked")
+    hospital.place(orm(order))
+    assert hospital.worklist(AccessionNumber=order.accession) == []
+    assert order.placer not in hospital.bridge.command("message", "list", "--parked")
 
 
 def test_given_a_lab_order_then_it_is_acknowledged_and_never_on_the_worklist(

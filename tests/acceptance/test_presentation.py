@@ -56,7 +56,8 @@ def test_given_an_unknown_patient_is_identified_later_then_the_images_are_shown_
         ]
 
     wait_until(shown, "the study under the person's Patient ID")
-    assert found(hospital, PatientID=unknown.id) == []
+    (by_former_number,) = found(hospital, PatientID=unknown.id)
+    assert by_former_number["00100020"]["Value"] == [person.id]
     for image in retrieved(hospital, study, tmp_path):
         assert image.PatientID == person.id
         assert image.PatientName == "NGUYỄN^ÁNH^VĂN"

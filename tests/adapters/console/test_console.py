@@ -101,7 +101,7 @@ def hospital(tmp_path: Path) -> Iterator[Hospital]:
         f"{{database: 'sqlite:///{tmp_path}/bridge.db', images: '{tmp_path}/images'}}",
         encoding="utf-8",
     )
-    core = build_core(load(file, {}), {"ehr": frozenset(EventKind)})
+    core = build_core(load(file, {}), {"ehr": frozenset({EventKind.STUDY_AVAILABLE})})
     schema.upgrade(core.database)
     hospital = Hospital(core)
     hospital.checks["database"] = lambda: schema_problem(core.database)
