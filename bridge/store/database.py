@@ -121,8 +121,9 @@ def _postgresql_engine(url: URL) -> Engine:
     engine = create_engine(
         url,
         isolation_level="READ COMMITTED",
-        pool_size=10,
-        max_overflow=20,
+        pool_size=20,  # one beyond is opened and closed for each transaction
+        max_overflow=10,
+        pool_use_lifo=True,  # whose statements are prepared and whose server's memory is warm
         pool_timeout=20,
         pool_recycle=1800,
         json_serializer=dump_json,

@@ -22,8 +22,9 @@ from bridge.wiring.hl7_answers import tls_problems
 
 log = logging.getLogger(__name__)
 
-HL7_THREADS = 32
-"""More than write at once: while a group waits for its commit, the next messages are read."""
+# With SQLite most wait for the commit of their group, while others read the next messages. With
+# PostgreSQL each has work to do, and more of them only take the interpreter from each other.
+HL7_THREADS, HL7_THREADS_ON_POSTGRESQL = 32, 8
 START_TIMEOUT_SECONDS = 30.0
 STOP_GRACE_SECONDS = 20.0
 
@@ -38,7 +39,8 @@ class AsyncListeners:
         problems = tls_problems(core.settings)
         if problems:
             raise ConfigurationError(problems)
-        self._executor = ThreadPoolExecutor(HL7_THREADS, thread_name_prefix="hl7")
+        threads = HL7_THREADS if core.database.is_sqlite else HL7_THREADS_ON_POSTGRESQL
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="hl7")
         self._settings = core.settings.hl7.listeners
         self.listeners: list[MllpListener] = [
             build_hl7(core, each, self._executor) for each in self._settings
