@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,10 +11,9 @@ from bridge.mapping.element_readers import designator_of, display_of
 from bridge.mapping.element_rows import parse_path
 from bridge.mapping.elements import Element, ElementPath, ElementScope
 from bridge.mapping.errors import ProfileError, instead
-from bridge.mapping.imaging import Sign, Verdict
+from bridge.mapping.imaging import Sign, Verdict, compile_comparison
 from bridge.mapping.tables import find_column
 from bridge.mapping.transforms import Tables
-from bridge.mapping.words import read_words
 
 _KEYS = ("is", "because", "present", "path", "match", "table", "column", "words")
 
@@ -95,7 +93,7 @@ def _compile_test(node: Node, entries: dict[str, Node], sign: Sign | None, table
         raise node.error("a rule without `is`", "write imaging, other or doubtful")
     if "present" in entries or "path" not in entries:
         return lambda _value, _scheme: sign
-    holds = _compile_comparison(node, entries, tables)
+    holds = compile_comparison(node, entries, tables)
     return lambda value, scheme: sign if holds(value, scheme) else None
 
 
@@ -119,22 +117,3 @@ def _by_column(entries: dict[str, Node], tables: Tables) -> _Test:
         return Sign(cell) if cell else None
 
     return test
-
-
-def _compile_comparison(
-    node: Node, entries: dict[str, Node], tables: Tables
-) -> Callable[[str, str], bool]:
-    if "match" in entries:
-        try:
-            pattern = re.compile(entries["match"].text, re.IGNORECASE)
-        except re.error as error:
-            raise entries["match"].error(f"not a regular expression: {error}", "mend it") from None
-        return lambda value, _scheme: bool(pattern.search(value))
-    if "table" in entries:
-        table = tables(entries["table"])
-        column = table.default_column()
-        return lambda value, scheme: table.get(value, column, scheme) is not None
-    if "words" in entries:
-        words = read_words(tables(entries["words"]))
-        return lambda value, _scheme: words.decide(value)
-    raise node.error("a path and nothing to hold it against", "add match, table or words")

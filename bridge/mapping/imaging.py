@@ -129,7 +129,7 @@ def _compile_finding(
         return lambda scope: sign if present(scope) else None
     if "path" not in entries:
         return lambda _: sign
-    test = _compile_test(node, entries, tables)
+    test = compile_comparison(node, entries, tables)
     values = _compile_values(entries)
     return lambda scope: sign if any(test(*pair) for pair in values(scope)) else None
 
@@ -154,9 +154,10 @@ def _by_column(entries: dict[str, Node], tables: Tables) -> Callable[[Scope], Si
     return find
 
 
-def _compile_test(
+def compile_comparison(
     node: Node, entries: dict[str, Node], tables: Tables
 ) -> Callable[[str, str], bool]:
+    """What a rule holds a value (and its coding scheme) against. Raises ProfileError."""
     if "match" in entries:
         try:
             pattern = re.compile(entries["match"].text, re.IGNORECASE)
