@@ -14,13 +14,14 @@ from bridge.settings.destinations import (
     Retry,
     WebhookDestination,
 )
+from bridge.settings.dicom import Dicom, Peer
 from bridge.settings.hl7 import Hl7, Hl7Listener
 from bridge.settings.inheritance import public_url
 from bridge.settings.listing import Row, rows
 from bridge.settings.loading import FILE_VARIABLE, check, load
 from bridge.settings.problems import ConfigurationError, Origin, Problem, Source, render
 from bridge.settings.sources import SOURCE_KINDS, FhirSource, OrderSource
-from bridge.settings.tree import Dicom, Http, Log, Peer, Settings, Site
+from bridge.settings.tree import Http, Log, Settings, Site
 from bridge.settings.values import DatabaseUrl, Secret
 
 __all__ = [

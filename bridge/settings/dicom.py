@@ -1,0 +1,92 @@
+"""What can be configured of DICOM: the listener, and each device that calls it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bridge.settings.addresses import HOST, LISTEN_PORT, PORT
+from bridge.settings.destinations import LOOPBACK
+from bridge.settings.schema import Items, Value, Values, described
+from bridge.settings.standard_terms import AE_TITLE, SPECIFIC_CHARACTER_SET
+from bridge.settings.terms import choice, integer, number
+
+_SECONDS = number(0, 86_400, "seconds")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """One DICOM device that calls the bridge."""
+
+    ae_title: str = field(
+        metadata=described(AE_TITLE, "AE title the device calls with.", example="CT01")
+    )
+    host: str | None = field(
+        default=None,
+        metadata=described(
+            Value(HOST, optional=True), "Address of the device, when the bridge has to call it."
+        ),
+    )
+    port: int | None = field(
+        default=None, metadata=described(Value(PORT, optional=True), "Port of the device.")
+    )
+    specific_character_set: str | None = field(
+        default=None,
+        metadata=described(
+            Value(SPECIFIC_CHARACTER_SET, optional=True),
+            "Character set of worklist answers to this device. Names it cannot hold are"
+            " transliterated. Without it, answers follow the query's own set.",
+        ),
+    )
+    aliases: tuple[str, ...] = field(
+        default=(),
+        metadata=described(
+            Values(AE_TITLE), "AE titles of devices that share its worklist and its settings."
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dicom:
+    """The DICOM listener: verification, worklist, performed steps and storage."""
+
+    ae_title: str = field(
+        default="BRIDGE", metadata=described(AE_TITLE, "AE title of the bridge itself.")
+    )
+    host: str = field(default=LOOPBACK, metadata=described(HOST, "Address to listen on."))
+    port: int = field(default=11112, metadata=described(LISTEN_PORT, "Port to listen on."))
+    settle_seconds: float = field(
+        default=30.0,
+        metadata=described(
+            _SECONDS, "Quiet time after which a study without MPPS counts as complete."
+        ),
+    )
+    unknown_peers: str = field(
+        default="accept",
+        metadata=described(
+            choice("accept", "reject"), "What to do with AE titles that are not among the peers."
+        ),
+    )
+    max_associations: int = field(
+        default=100, metadata=described(integer(1, 10_000), "Associations open at one time.")
+    )
+    max_pdu: int = field(
+        default=131_072,
+        metadata=described(integer(4096, 1_048_576, "bytes"), "Longest PDU the bridge receives."),
+    )
+    worklist_limit: int = field(
+        default=5000,
+        metadata=described(integer(1, 1_000_000), "Most entries that one query is answered with."),
+    )
+    coercion: str = field(
+        default="on",
+        metadata=described(
+            choice("on", "off"),
+            "Whether images are found and retrieved with patient, accession number and request as"
+            " their order has them, what they said before kept in Original Attributes Sequence."
+            " The stored files stay as they came.",
+        ),
+    )
+    peers: tuple[Peer, ...] = field(
+        default=(),
+        metadata=described(Items({"": Peer}, named_by="ae_title"), "Devices that call the bridge."),
+    )
