@@ -15,6 +15,10 @@ PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet --require-virtualenv
 INSTALL_PACKAGE = $(PIP) install --no-build-isolation --no-deps --editable .
 
+# Tests share the cores there are, at most four: each process starts peers of its own. `make test PYTEST_ARGS="-n 0"`
+# runs them one after the other.
+SHARED := -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check format bench soak corpus lock clean
 
@@ -46,7 +50,7 @@ run: $(VENV)/run.stamp ## Run the bridge with a simulated HIS, modality and EHR 
 
 test: check ## Install the test peers, check the code, run every test
 	@tests/peers/install
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest $(SHARED) $(PYTEST_ARGS)
 
 check: setup ## Format, lint, types, imports, dependencies, sizes
 	@$(BIN)/ruff format --check .

@@ -4,6 +4,7 @@ it is needed.
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 import subprocess
@@ -20,6 +21,9 @@ HERE = Path(__file__).parent
 NODE = HERE / "node" / "node_modules" / ".node"
 
 
+# Processes of one test run share the machine's ports: each takes those of its own remainder.
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 _CHOSEN: set[int] = set()
 
 
@@ -35,7 +39,7 @@ def choose_port() -> int:
     the same twice: a peer with a lasting connection would take a new server for the old one.
     """
     for _ in range(1000):
-        port = random.randrange(20000, 32000)
+        port = random.randrange(20000 + _WORKER, 32000, _WORKERS)
         if port in _CHOSEN:
             continue
         with socket.socket() as probe:
