@@ -79,7 +79,7 @@ class DicomServer:
         self._commitment = CommitmentProvider(commitment)
         self._query_retrieve = QueryRetrieveProvider(configuration, images)
         self._performed_steps = PerformedStepProvider(performed_steps)
-        self._entity = _application_entity(configuration)
+        self._entity = application_entity(configuration)
         self._server: ThreadedAssociationServer | None = None
 
     @property
@@ -135,7 +135,8 @@ class DicomServer:
         ]
 
 
-def _application_entity(configuration: DicomConfiguration) -> AE:
+def application_entity(configuration: DicomConfiguration) -> AE:
+    """The application entity: who it is, what it accepts beside storage, and its limits."""
     entity = AE(ae_title=configuration.ae_title)
     entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     entity.implementation_version_name = IMPLEMENTATION_VERSION

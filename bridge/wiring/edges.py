@@ -14,33 +14,38 @@ from bridge.hl7.mllp import MllpListener
 from bridge.hl7.reading import CurrentSender
 from bridge.mapping.source import Site
 from bridge.settings import Hl7Listener, Settings
+from bridge.settings.dicom import Dicom
 from bridge.wiring.core import Core
 from bridge.wiring.hl7_answers import answer_policy, tls_context
 
 
+def dicom_configuration(settings: Dicom) -> DicomConfiguration:
+    """What the application entity is told of the settings."""
+    return DicomConfiguration(
+        ae_title=settings.ae_title,
+        host=settings.host,
+        port=settings.port,
+        accepts_unknown_peers=settings.unknown_peers == "accept",
+        peers=tuple(
+            Peer(
+                ae_title=peer.ae_title,
+                host=peer.host or "",
+                port=peer.port or 0,
+                specific_character_set=peer.specific_character_set or "",
+                aliases=peer.aliases,
+            )
+            for peer in settings.peers
+        ),
+        max_associations=settings.max_associations,
+        worklist_limit=settings.worklist_limit,
+        maximum_pdu=settings.max_pdu,
+    )
+
+
 def build_dicom(core: Core) -> DicomServer:
     """The application entity: verification, worklist, performed steps, storage."""
-    settings = core.settings.dicom
     return DicomServer(
-        DicomConfiguration(
-            ae_title=settings.ae_title,
-            host=settings.host,
-            port=settings.port,
-            accepts_unknown_peers=settings.unknown_peers == "accept",
-            peers=tuple(
-                Peer(
-                    ae_title=peer.ae_title,
-                    host=peer.host or "",
-                    port=peer.port or 0,
-                    specific_character_set=peer.specific_character_set or "",
-                    aliases=peer.aliases,
-                )
-                for peer in settings.peers
-            ),
-            max_associations=settings.max_associations,
-            worklist_limit=settings.worklist_limit,
-            maximum_pdu=settings.max_pdu,
-        ),
+        dicom_configuration(core.settings.dicom),
         worklist=core.worklist,
         instances=core.instances,
         performed_steps=core.performed_steps,
