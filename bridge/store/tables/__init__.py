@@ -12,10 +12,12 @@ from bridge.store.tables.commitments import storage_commitment
 from bridge.store.tables.deliveries import attempt, confirmation, delivery
 from bridge.store.tables.forwarded import forwarded_instance
 from bridge.store.tables.journal import mention, message
+from bridge.store.tables.order_notices import order_notice
 from bridge.store.tables.orders import imaging_service_request, requested_procedure, scheduled_step
 from bridge.store.tables.parked import parked_event, parked_key
 from bridge.store.tables.patients import (
     patient,
+    patient_formerly,
     patient_identifier,
     patient_link,
     patient_merge,
@@ -25,6 +27,7 @@ from bridge.store.tables.performed_steps import (
     performed_step_link,
     performed_step_study,
 )
+from bridge.store.tables.rejections import rejected_instance, rejection_note
 from bridge.store.tables.resolutions import study_resolution
 from bridge.store.tables.resources import resource, resource_term, resource_version
 from bridge.store.tables.sources import source_cursor, source_version
@@ -36,6 +39,7 @@ from bridge.store.tables.studies import (
     study,
     study_key,
     study_procedure,
+    waiting_key,
 )
 from bridge.store.tables.surrogates import surrogate
 from bridge.store.tables.timers import timer
@@ -58,15 +62,19 @@ __all__ = [
     "mention",
     "message",
     "metadata",
+    "order_notice",
     "parked_event",
     "parked_key",
     "patient",
+    "patient_formerly",
     "patient_identifier",
     "patient_link",
     "patient_merge",
     "performed_step",
     "performed_step_link",
     "performed_step_study",
+    "rejected_instance",
+    "rejection_note",
     "requested_procedure",
     "resource",
     "resource_term",
@@ -83,6 +91,7 @@ __all__ = [
     "surrogate",
     "timer",
     "visit",
+    "waiting_key",
     "worklist_item",
     "worklist_station",
 ]

@@ -35,6 +35,16 @@ patient = Table(
         sqlite_where=text("merged_into IS NOT NULL"),
         postgresql_where=text("merged_into IS NOT NULL"),
     ),
+    Index("ix_patient_name_folded", "name_folded"),
+)
+
+# Name, birth date and sex that a record said before: images that were made then still carry them.
+patient_formerly = Table(
+    "patient_formerly",
+    metadata,
+    pk(),
+    Column("patient_pk", ForeignKey("patient.pk"), nullable=False, index=True),
+    Column("attributes", JSON, nullable=False),
 )
 
 # One row per identifier ever known. A merge moves the rows to the survivor as aliases, so that a

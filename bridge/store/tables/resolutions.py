@@ -17,5 +17,7 @@ study_resolution = Table(
     text_column("reason"),
     Column("at", Double, nullable=False),
     text_column("undone_by"),
+    text_column("undone_reason"),
     Column("undone_at", Double),
+    Column("patient_pk", ForeignKey("patient.pk")),
 )

@@ -117,6 +117,18 @@ match_decision = Table(
     Column("evidence", JSON, nullable=False),
     text_column("decided_by"),
     Column("decided_at", Double, nullable=False),
+    Column("candidates", JSON, nullable=False, server_default="[]"),
+)
+
+# What an order or a patient may bring that decides a study which waits for it; see
+# `domain.matching.waiting_keys`.
+waiting_key = Table(
+    "waiting_key",
+    metadata,
+    Column("key", TEXT, primary_key=True),
+    Column("study_pk", ForeignKey("study.pk"), primary_key=True),
+    Index("ix_waiting_key_study_pk", "study_pk"),
+    sqlite_with_rowid=False,
 )
 
 study_procedure = Table(
