@@ -25,7 +25,7 @@ COMMANDS: Mapping[str, str] = {
     "study": "studies",
     "order": "waiting",
     "patient": "patients",
-    "worklist": "wire",
+    "worklist": "worklist",
     "send": "wire",
     "mapping": "mapping",
     "db": "database",

@@ -1,40 +1,20 @@
-"""`bridge worklist query` and `bridge send`: what a modality or a HIS would do, by hand."""
+"""`bridge send`: what a modality or a HIS would do, by hand."""
 
 from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
-from bridge.dicom.scu import Remote, echo, find_worklist, store
+from bridge.dicom.scu import Remote, echo, store
 from bridge.domain.errors import BridgeError
 from bridge.hl7.mllp_client import send
 from bridge.settings import Settings, load
 
-_KEYS = (
-    "AccessionNumber",
-    "PatientID",
-    "PatientName",
-    "StudyInstanceUID",
-    "RequestedProcedureID",
-    "Modality",
-    "ScheduledStationAETitle",
-    "ScheduledProcedureStepStartDate",
-    "ScheduledProcedureStepStartTime",
-)
-
 
 def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
     """Add the parsers of this group."""
-    worklist = commands.add_parser("worklist", help="the worklist").add_subparsers(required=True)
-    query = worklist.add_parser("query", parents=[common], help="query as a modality does")
-    query.add_argument(
-        "--as", dest="calling", default="BRIDGECLI", metavar="AE", help="calling AE title"
-    )
-    query.add_argument("keys", nargs="*", metavar="KEYWORD=VALUE", help="matching keys")
-    query.set_defaults(run=_query)
     sending = commands.add_parser("send", help="send to a listener").add_subparsers(required=True)
     hl7 = sending.add_parser("hl7", parents=[common], help="one HL7 v2 message; prints the answer")
     hl7.add_argument("file", type=Path)
@@ -45,26 +25,6 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
     dicom.add_argument("files", nargs="*", type=Path)
     dicom.add_argument("--as", dest="calling", default="BRIDGECLI", metavar="AE")
     dicom.set_defaults(run=_send_dicom)
-
-
-def _query(options: argparse.Namespace) -> int:
-    matching = dict(_pair(key) for key in options.keys)
-    remote = _remote(load(options.config, os.environ), options.calling)
-    count = 0
-    for answer in find_worklist(remote, matching):
-        count += 1
-        step = answer.ScheduledProcedureStepSequence[0]
-        values = [step.get(key, answer.get(key, "")) for key in _KEYS]
-        print("\t".join(str(value) for value in values))
-    print(f"{count} scheduled procedure steps", file=sys.stderr)
-    return 0
-
-
-def _pair(key: str) -> tuple[str, str]:
-    keyword, equals, value = key.partition("=")
-    if not equals:
-        raise BridgeError(f"{key}: write KEYWORD=VALUE")
-    return keyword, value
 
 
 def _send_hl7(options: argparse.Namespace) -> int:

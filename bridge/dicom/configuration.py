@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from fnmatch import fnmatchcase
 from functools import cached_property
+
+from bridge.domain.worklist import OpenSteps, Stations
+from bridge.domain.worklist_policy import EVERYTHING_SHOWN, NO_QUIRKS, Quirks, WorklistPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
     """An application entity that is known. No character set: it takes whatever a text needs.
 
-    `aliases` are the titles of others that share its worklist and everything else said here.
+    `aliases` are the titles of others that share its worklist and everything else said here;
+    members of the same of the `pools` share their worklists alone, and steps scheduled for the name
+    of the pool. `modalities`, `locations` and `worklist_labels` say what is done there.
     """
 
     ae_title: str
@@ -19,6 +26,12 @@ class Peer:
     port: int = 0
     specific_character_set: str = ""
     aliases: tuple[str, ...] = ()
+    pools: tuple[str, ...] = ()
+    modalities: tuple[str, ...] = ()
+    locations: tuple[str, ...] = ()
+    worklist_labels: tuple[str, ...] = ()
+    worklist: WorklistPolicy = EVERYTHING_SHOWN
+    quirks: Quirks = NO_QUIRKS
 
     @property
     def titles(self) -> tuple[str, ...]:
@@ -34,6 +47,7 @@ class DicomConfiguration:
     `idle_timeout` ends associations on which nothing moves; it also bounds how long a peer may
     leave a PDU half sent or a response unread. `maximum_pdu` is the longest P-DATA PDU that peers
     may send, `maximum_message` the longest data set, which is held in memory as it arrives.
+    `worklist` is what peers are shown that nothing is said of, `zone` that of the site.
     """
 
     ae_title: str = "BRIDGE"
@@ -46,14 +60,56 @@ class DicomConfiguration:
     idle_timeout: float = 60.0
     maximum_pdu: int = 131_072
     maximum_message: int = 2 << 30
+    worklist: WorklistPolicy = EVERYTHING_SHOWN
+    zone: tzinfo = UTC
 
     @cached_property
     def peers_by_title(self) -> Mapping[str, Peer]:
         """The known peers by every AE title they have."""
         return {title: peer for peer in self.peers for title in peer.titles}
 
+    def peer(self, ae_title: str) -> Peer:
+        """The peer of this title; one that nothing is said of when it is not known."""
+        known = self.peers_by_title.get(ae_title)
+        return known or Peer(ae_title=ae_title, worklist=self.worklist)
+
     def sharing(self, ae_titles: tuple[str, ...]) -> tuple[str, ...]:
         """These AE titles, and those of whoever shares a worklist with one of them."""
-        known = self.peers_by_title
-        shared = (known[title].titles if title in known else () for title in ae_titles)
-        return tuple(dict.fromkeys((*ae_titles, *(each for titles in shared for each in titles))))
+        shared = dict.fromkeys(ae_titles)
+        for title in ae_titles:
+            for each in self._members(title):
+                shared.update(dict.fromkeys((*each.titles, *self._pools_of(each, title))))
+        return tuple(shared)
+
+    def stations(self, ae_titles: tuple[str, ...]) -> Stations:
+        """The stations that are meant by titles, which may hold wildcards, and what they take."""
+        takes: dict[OpenSteps, None] = {}
+        for title in ae_titles:
+            for each in self._members(title) or (Peer(ae_title=title),):
+                takes[OpenSteps(each.modalities, each.locations)] = None
+        bounded = all(each.modalities or each.locations for each in takes)
+        return Stations(self.sharing(ae_titles), tuple(takes) if bounded else ())
+
+    def _members(self, title: str) -> tuple[Peer, ...]:
+        """Who is meant by a title, a pattern or the name of a pool, and the members of its pools.
+
+        A pattern means those whose own title it is like.
+        """
+        if "*" in title or "?" in title:
+            pattern = title.replace("[", "[[]")
+            return tuple(
+                peer
+                for peer in self.peers
+                if any(fnmatchcase(each, pattern) for each in peer.titles)
+            )
+        known = self.peers_by_title.get(title)
+        pools = {title, *(known.pools if known else ())}
+        return tuple(
+            peer for peer in self.peers if peer is known or not pools.isdisjoint(peer.pools)
+        )
+
+    def _pools_of(self, peer: Peer, title: str) -> tuple[str, ...]:
+        """The pools that a member shares with whom `title` names."""
+        known = self.peers_by_title.get(title)
+        mine = {title, *(known.pools if known else peer.pools)}
+        return tuple(pool for pool in peer.pools if pool in mine)

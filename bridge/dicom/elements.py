@@ -82,6 +82,19 @@ class DataSet:
     def __iter__(self) -> Iterator[int]:
         return iter(self._elements)
 
+    def only(self, tags: Collection[int]) -> DataSet:
+        """The elements of these tags alone."""
+        chosen = {tag: each for tag, each in self._elements.items() if tag in tags}
+        return DataSet(chosen, self._coding, self.character_set)
+
+    def without(self, tags: Collection[int]) -> DataSet:
+        """All elements but these."""
+        return self.only(self._elements.keys() - frozenset(tags))
+
+    def over(self, other: DataSet) -> DataSet:
+        """These elements, and those of another level of the same data set that are not here."""
+        return DataSet({**other._elements, **self._elements}, self._coding, self.character_set)
+
     @cached_property
     def character_set(self) -> CharacterSet:
         """What the texts of this level are written in."""

@@ -22,6 +22,8 @@ _UL = struct.Struct("<HHLL").pack
 _C_FIND_RSP = 0x8020
 _DATA_SET_PRESENT = 0x0001
 PENDING = 0xFF00
+PENDING_WARNING = 0xFF01
+"""One or more optional keys are not supported (PS3.4 K.4.1.1.4)."""
 
 
 class PendingResponses:
@@ -31,11 +33,17 @@ class PendingResponses:
     """
 
     def __init__(
-        self, *, context_id: int, message_id: int, sop_class_uid: str, maximum_length: int
+        self,
+        *,
+        context_id: int,
+        message_id: int,
+        sop_class_uid: str,
+        maximum_length: int,
+        status: int = PENDING,
     ) -> None:
         self._context_id = context_id
         self._most = max(maximum_length, _SMALLEST_PDU) - _PDV_OVERHEAD if maximum_length else 0
-        self._command = self._fragments(_command_set(message_id, sop_class_uid), _COMMAND)
+        self._command = self._fragments(_command_set(message_id, sop_class_uid, status), _COMMAND)
 
     def pdus(self, data_set: bytes) -> bytes:
         """Give the PDUs of one response, command set first; neither shares a PDU."""
@@ -54,7 +62,7 @@ class PendingResponses:
         return _PDU(_P_DATA_TF, 0, length + 4, length, self._context_id, control) + fragment
 
 
-def _command_set(message_id: int, sop_class_uid: str) -> bytes:
+def _command_set(message_id: int, sop_class_uid: str, status: int) -> bytes:
     """Write C-FIND-RSP's command set: always Implicit VR Little Endian."""
     uid = sop_class_uid.encode("ascii")
     if len(uid) & 1:
@@ -65,7 +73,7 @@ def _command_set(message_id: int, sop_class_uid: str) -> bytes:
             _US(0x0000, 0x0100, 2, _C_FIND_RSP),
             _US(0x0000, 0x0120, 2, message_id),
             _US(0x0000, 0x0800, 2, _DATA_SET_PRESENT),
-            _US(0x0000, 0x0900, 2, PENDING),
+            _US(0x0000, 0x0900, 2, status),
         ]
     )
     return _UL(0x0000, 0x0000, 4, len(elements)) + elements

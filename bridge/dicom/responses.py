@@ -8,7 +8,7 @@ from typing import Any
 from pynetdicom.events import Event
 
 from bridge.dicom.connection import Outlet
-from bridge.dicom.pdata import PendingResponses
+from bridge.dicom.pdata import PENDING, PendingResponses
 from bridge.domain.errors import DataTypeError
 
 # Responses are handed to the socket in stretches of this many bytes: few system calls, and a
@@ -25,9 +25,9 @@ def identifier_bytes(event: Event) -> bytes:
     return content
 
 
-def send_pending(event: Event, data_sets: Iterable[bytes]) -> bool:
+def send_pending(event: Event, data_sets: Iterable[bytes], status: int = PENDING) -> bool:
     """Send one Pending response for each data set; false when the peer cancelled meanwhile."""
-    outlet, responses = Outlet(event), _responses(event)
+    outlet, responses = Outlet(event), _responses(event, status)
     waiting: list[bytes] = []
     size = 0
     for data_set in data_sets:
@@ -42,11 +42,12 @@ def send_pending(event: Event, data_sets: Iterable[bytes]) -> bool:
     return True
 
 
-def _responses(event: Event) -> PendingResponses:
+def _responses(event: Event, status: int) -> PendingResponses:
     request: Any = event.request
     return PendingResponses(
         context_id=event.context.context_id,
         message_id=request.MessageID,
         sop_class_uid=str(request.AffectedSOPClassUID),
         maximum_length=event.assoc.requestor.maximum_length or 0,
+        status=status,
     )

@@ -21,6 +21,7 @@ from pynetdicom.events import Event
 from pynetdicom.presentation import PresentationContext, build_context
 
 from bridge.dicom.sop_classes import MODALITY_WORKLIST, PERFORMED_STEP, VERIFICATION
+from bridge.dicom.worklist_keys import STEP_TAGS
 from bridge.domain.errors import BridgeError
 from bridge.services.read_images import FoundInstance
 
@@ -103,10 +104,9 @@ def find_worklist(remote: Remote, matching: Mapping[str, str]) -> Iterator[Datas
 def worklist_keys(matching: Mapping[str, str]) -> Dataset:
     """Make an Identifier that matches as told and asks for what modalities usually ask for."""
     root, step = Dataset(), Dataset()
-    for keyword in {*_RETURNED.split(), *matching} - set(_RETURNED_OF_STEP.split()):
-        _set(root, keyword, matching.get(keyword, ""))
-    for keyword in _RETURNED_OF_STEP.split():
-        _set(step, keyword, matching.get(keyword, ""))
+    for keyword in dict.fromkeys((*_RETURNED.split(), *_RETURNED_OF_STEP.split(), *matching)):
+        is_of_step = tag_for_keyword(keyword) in STEP_TAGS
+        _set(step if is_of_step else root, keyword, matching.get(keyword, ""))
     root.ScheduledProcedureStepSequence = [step]
     if not all(text.isascii() for text in matching.values()):
         root.SpecificCharacterSet = "ISO_IR 192"

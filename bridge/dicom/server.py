@@ -110,6 +110,15 @@ class DicomServer:
             self._server = None
         end_associations(self._entity.active_associations, grace)
 
+    def _answer_extended(self, event: Event) -> dict[str, bytes]:
+        """Answer SOP Class Extended Negotiation (PS3.7 D.3.3.5) for the classes that have any."""
+        offers: dict[Any, bytes] = getattr(event, "app_info", {})
+        offered = {str(uid): bytes(said) for uid, said in offers.items()}
+        answers = {
+            MODALITY_WORKLIST: self._worklist.negotiate(event, offered.get(MODALITY_WORKLIST, b""))
+        }
+        return {uid: said for uid, said in answers.items() if said is not None}
+
     def _handle_find(self, event: Event) -> Iterator[tuple[int | Dataset, None]]:
         request: Any = event.request
         is_worklist = str(request.AffectedSOPClassUID) == MODALITY_WORKLIST
@@ -124,6 +133,7 @@ class DicomServer:
         return [
             (evt.EVT_CONN_OPEN, open_connection, [limits]),
             (evt.EVT_REQUESTED, _answer_roles),
+            (evt.EVT_SOP_EXTENDED, self._answer_extended),
             (evt.EVT_C_FIND, self._handle_find),
             (evt.EVT_C_MOVE, self._query_retrieve.handle_move),
             (evt.EVT_C_GET, self._query_retrieve.handle_get),

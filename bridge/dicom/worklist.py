@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import Protocol
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Protocol
 
 from pydicom.dataset import Dataset
 from pynetdicom.events import Event
 
-from bridge.dicom.charsets import character_set
+from bridge.dicom.charsets import DEFAULT, character_set
 from bridge.dicom.configuration import DicomConfiguration
 from bridge.dicom.connection import calling_ae_title, peer_of
 from bridge.dicom.elements import IMPLICIT_LITTLE, DataSet, read
+from bridge.dicom.pdata import PENDING, PENDING_WARNING
 from bridge.dicom.responses import identifier_bytes, send_pending
+from bridge.dicom.sop_classes import MODALITY_WORKLIST
 from bridge.dicom.statuses import WORKLIST, Status, failure, status
 from bridge.dicom.worklist_answer import AnswerForm
-from bridge.dicom.worklist_query import Identifier, read_identifier
+from bridge.dicom.worklist_caller import Caller
+from bridge.dicom.worklist_query import Identifier
 from bridge.domain.worklist import WorklistItem, WorklistQuery
 
 _log = logging.getLogger(__name__)
 
 Outcome = tuple[int | Dataset, None]
+
+# SOP Class Extended Negotiation (PS3.4 Table K.5-1 after C.5-1): the first two bytes are fixed for
+# this class, the third is fuzzy matching of names, the fourth the adjustment of time zones.
+FIXED_BYTES: Final = b"\x01\x01"
+FUZZY_BYTE = 2
 
 
 class WorklistSource(Protocol):
@@ -30,6 +39,48 @@ class WorklistSource(Protocol):
 
     def find(self, query: WorklistQuery, limit: int) -> Sequence[WorklistItem]:
         """Give the matching items, earliest start first, at most `limit` + 1 of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A query as an AE means it, and how it is answered."""
+
+    caller: Caller
+    identifier: Identifier
+    form: AnswerForm
+
+    @property
+    def pending(self) -> int:
+        """The status of each answer: FF01 warns of keys that are not supported (K.4.1.1.4)."""
+        warns = self.identifier.unsupported and not self.caller.peer.quirks.always_ff00
+        return PENDING_WARNING if warns else PENDING
+
+    def final(self, found: int) -> Status | None:
+        """The status after the last answer, unless it is Success."""
+        is_whole = found <= self.caller.limit or self.caller.peer.quirks.truncate_success
+        return None if is_whole else Status.OUT_OF_RESOURCES
+
+
+def ask(caller: Caller, request: bytes, transfer_syntax_uid: str) -> Asked:
+    """Read a request as its caller means it.
+
+    Raises:
+        DataTypeError: it is no Identifier, or a value in it is none.
+    """
+    dataset = read(request, transfer_syntax_uid)
+    identifier = caller.read(dataset)
+    implicit = transfer_syntax_uid == IMPLICIT_LITTLE
+    return Asked(
+        caller=caller, identifier=identifier, form=_form(caller, identifier, dataset, implicit)
+    )
+
+
+def negotiated(offered: bytes, *, fuzzy: bool) -> bytes | None:
+    """The application information that answers what an AE offers; None answers nothing."""
+    if len(offered) <= FUZZY_BYTE:
+        return None
+    accepted = bytes([int(fuzzy and offered[FUZZY_BYTE] == 1)])
+    return FIXED_BYTES + accepted + bytes(len(offered[FUZZY_BYTE + 1 : FUZZY_BYTE + 2]))
 
 
 class WorklistProvider:
@@ -51,32 +102,52 @@ class WorklistProvider:
         if outcome is not None:
             yield outcome, None
 
-    def _answer(self, event: Event) -> int | Dataset | None:
-        request, syntax = identifier_bytes(event), event.context.transfer_syntax
-        dataset = read(request, syntax)
-        identifier = read_identifier(dataset)
-        limit = self._configuration.worklist_limit
-        query = identifier.query
-        titles = self._configuration.sharing(query.station_ae_titles)
-        query = replace(query, station_ae_titles=titles)
-        items = () if query.impossible else self._source.find(query, limit)
-        form = self._form(event, identifier, dataset)
-        if not send_pending(event, map(form.write, items[:limit])):
-            return Status.CANCEL
-        if len(items) > limit:
-            return status(Status.OUT_OF_RESOURCES, f"only the first {limit} matches were sent")
-        return None
+    def negotiate(self, event: Event, offered: bytes) -> bytes | None:
+        """Answer the extended negotiation of the worklist; None when nothing is to be said."""
+        peer = self._configuration.peer(calling_ae_title(event))
+        return negotiated(offered, fuzzy=peer.worklist.fuzzy_names)
 
-    def _form(self, event: Event, identifier: Identifier, dataset: DataSet) -> AnswerForm:
-        peer = self._configuration.peers_by_title.get(calling_ae_title(event))
-        limited = peer.specific_character_set if peer else ""
-        return AnswerForm(
-            identifier.keys,
-            implicit=event.context.transfer_syntax == IMPLICIT_LITTLE,
-            configured=character_set(limited) if limited else None,
-            requested=dataset.character_set,
-            station=_station(identifier.query, calling_ae_title(event)),
+    def _answer(self, event: Event) -> int | Dataset | None:
+        asked = ask(
+            Caller(
+                ae_title=calling_ae_title(event),
+                configuration=self._configuration,
+                now=datetime.now(self._configuration.zone),
+                fuzzy=_is_fuzzy(event),
+            ),
+            identifier_bytes(event),
+            event.context.transfer_syntax,
         )
+        query, limit = asked.identifier.query, asked.caller.limit
+        items = () if query.impossible else self._source.find(query, limit)
+        answers = map(asked.form.write, items[:limit])
+        if not send_pending(event, answers, asked.pending):
+            return Status.CANCEL
+        final = asked.final(len(items))
+        return None if final is None else status(final, f"only the first {limit} matches were sent")
+
+
+def _is_fuzzy(event: Event) -> bool:
+    """Whether fuzzy matching of names was agreed on for this association."""
+    agreed = event.assoc.acceptor.sop_class_extended
+    information = next((v for uid, v in agreed.items() if uid == MODALITY_WORKLIST), b"")
+    return information[FUZZY_BYTE : FUZZY_BYTE + 1] == b"\x01"
+
+
+def _form(caller: Caller, identifier: Identifier, dataset: DataSet, implicit: bool) -> AnswerForm:
+    peer = caller.peer
+    limited = character_set(peer.specific_character_set) if peer.specific_character_set else None
+    return AnswerForm(
+        identifier.keys,
+        implicit=implicit,
+        configured=DEFAULT if peer.quirks.ascii_only else limited,
+        requested=dataset.character_set,
+        station=caller.ae_title
+        if peer.quirks.own_station
+        else _station(identifier.query, caller.ae_title),
+        quirks=peer.quirks,
+        mirrored=identifier.mirrored,
+    )
 
 
 def _station(query: WorklistQuery, calling: str) -> str:

@@ -16,7 +16,9 @@ from bridge.dicom.charsets import UTF8, CharacterSet
 from bridge.dicom.elements import LONG_VRS
 from bridge.dicom.matching_keys import Key
 from bridge.dicom.worklist_query import STATION_AE_TITLE
+from bridge.domain.names import to_ascii
 from bridge.domain.worklist import WorklistItem
+from bridge.domain.worklist_policy import NO_QUIRKS, Quirks
 
 _HEAD = struct.Struct("<4s2sH").unpack_from
 _LONG = struct.Struct("<L")
@@ -63,6 +65,30 @@ UNREPRESENTABLE: Final = b"NOT REPRESENTABLE"
 _CHARACTER_SET = attribute("SpecificCharacterSet")
 
 
+# Texts that identify: never cut, never changed in their letters (STANDARDS 2.3).
+_IDENTIFYING: Final = frozenset(
+    _tag(keyword)
+    for keyword in (
+        "AccessionNumber",
+        "PatientID",
+        "IssuerOfPatientID",
+        "RequestedProcedureID",
+        "ScheduledProcedureStepID",
+        "AdmissionID",
+        "PlacerOrderNumberImagingServiceRequest",
+        "FillerOrderNumberImagingServiceRequest",
+        "CodeValue",
+        "LongCodeValue",
+        "CodingSchemeDesignator",
+        "LocalNamespaceEntityID",
+        "UniversalEntityID",
+        "WorklistLabel",
+    )
+)
+_STEPS_TAG = _tag("ScheduledProcedureStepSequence")
+_OF_PARAGRAPHS = frozenset({b"LT", b"ST", b"UT"})
+
+
 class _Level:
     """The requested attributes of one level, each with the empty element it has when unknown."""
 
@@ -79,19 +105,25 @@ class _Level:
 class _Text:
     """How the texts of one answer are written, and whether any needed more than ASCII."""
 
-    __slots__ = ("_item", "character_set", "needed")
+    __slots__ = ("_item", "_quirks", "character_set", "needed", "shaped")
 
-    def __init__(self, character_set: CharacterSet, item: bytes) -> None:
+    def __init__(self, character_set: CharacterSet, item: bytes, quirks: Quirks) -> None:
         self.character_set = character_set
         self.needed = False
+        self.shaped = _shapes(quirks)
         self._item = item
+        self._quirks = quirks
 
     def encode(self, tag: bytes, vr: bytes, value: bytes, level: bytes) -> bytes:
         """Encode a value of a `level`, the elements that it stands among."""
-        encoded = self.character_set.encode(
-            value.decode(), is_name=vr == b"PN", limit=LIMITS.get(vr.decode("ascii"))
-        )
-        if not encoded:
+        text = value.decode()
+        if self.shaped:
+            text = _shaped(text, tag, vr, self._quirks)
+        limit = LIMITS.get(vr.decode("ascii"))
+        encoded = self.character_set.encode(text, is_name=vr == b"PN", limit=limit)
+        if self._quirks.upper_case and tag not in _IDENTIFYING:
+            encoded = encoded.upper() if encoded.isascii() else encoded
+        if not encoded and value.strip():
             encoded = self._instead(tag, level)
         self.needed = self.needed or not encoded.isascii() or b"\x1b" in encoded
         return encoded + b" " if len(encoded) & 1 else encoded
@@ -128,11 +160,17 @@ class AnswerForm:
         configured: CharacterSet | None,
         requested: CharacterSet,
         station: str,
+        quirks: Quirks = NO_QUIRKS,
+        mirrored: Sequence[int] = (),
     ) -> None:
         self._root = _Level(keys, implicit)
         self._implicit = implicit
         self._configured = configured
         self._requested = requested
+        self._quirks = quirks
+        self._own = quirks.own_station
+        self._shapes = _shapes(quirks)
+        self._mirrored = tuple(_TAG(tag >> 16, tag & 0xFFFF) for tag in mirrored)
         self._station = _element(_STATION_TAG, b"AE", text(_STATION, station)[1][8:], implicit)
 
     def write(self, item: WorklistItem) -> bytes:
@@ -141,11 +179,11 @@ class AnswerForm:
 
     def cut(self, data: bytes, *, ascii_only: bool) -> bytes:
         """Give what is wanted of a level that is Explicit VR Little Endian in UTF-8."""
-        if ascii_only:
-            return self._level(data, 0, len(data), self._root, None)
+        if ascii_only and not self._shapes:
+            return self._mirror(self._level(data, 0, len(data), self._root, None))
         chosen = self._configured or self._fitting(data)
-        texts = _Text(chosen, data)
-        body = self._level(data, 0, len(data), self._root, texts)
+        texts = _Text(chosen, data, self._quirks)
+        body = self._mirror(self._level(data, 0, len(data), self._root, texts))
         return self._declared(chosen) + body if texts.needed else body
 
     def _fitting(self, data: bytes) -> CharacterSet:
@@ -172,12 +210,16 @@ class AnswerForm:
             after = start + length
             if level is None or tag in found:
                 inner = level.items.get(tag) if level else None
-                if not length and tag == _STATION_TAG:
+                if tag == _STATION_TAG and (not length or self._own):
                     found[tag] = self._station
                 elif vr == _SEQUENCE:
                     items = self._items(data, start, after, inner, texts)
                     found[tag] = _element(tag, vr, items, self._implicit)
-                elif texts is not None and vr in _TEXTS and not data[start:after].isascii():
+                elif (
+                    texts is not None
+                    and vr in _TEXTS
+                    and (texts.shaped or not data[start:after].isascii())
+                ):
                     value = texts.encode(tag, vr, data[start:after], data[begin:end])
                     found[tag] = _element(tag, vr, value, self._implicit)
                 elif self._implicit:
@@ -186,6 +228,16 @@ class AnswerForm:
                     found[tag] = data[position:after]
             position = after
         return b"".join(found.values())
+
+    def _mirror(self, written: bytes) -> bytes:
+        """Add what the step holds at the root too, for devices that asked for it there."""
+        if not self._mirrored:
+            return written
+        root = _elements(written, self._implicit)
+        step = _content(root.get(_STEPS_TAG, b""), self._implicit)
+        inside = _elements(step[_ITEM_HEAD:], self._implicit)
+        root |= {tag: inside[tag] for tag in self._mirrored if tag in inside}
+        return b"".join(root[tag] for tag in sorted(root, key=lambda t: t[1::-1] + t[:1:-1]))
 
     def _items(
         self, data: bytes, position: int, end: int, level: _Level | None, texts: _Text | None
@@ -206,6 +258,56 @@ def _element(tag: bytes, vr: bytes, value: bytes, implicit: bool) -> bytes:
     if vr in LONG_VRS:
         return tag + vr + b"\0\0" + _LONG.pack(len(value)) + value
     return tag + vr + _SHORT_LENGTH(len(value)) + value
+
+
+def _shapes(quirks: Quirks) -> bool:
+    """Whether texts are changed beyond what the character set demands."""
+    return bool(quirks.upper_case or quirks.longest_text or quirks.name_groups)
+
+
+def _shaped(text: str, tag: bytes, vr: bytes, quirks: Quirks) -> str:
+    """A text as a device with these quirks can take it; what identifies stays as it is."""
+    if tag in _IDENTIFYING:
+        return text
+    text = text.upper() if quirks.upper_case else text
+    is_name, longest = vr == b"PN", quirks.longest_text
+    values = [text] if vr in _OF_PARAGRAPHS else text.split("\\")
+    if is_name and quirks.name_groups:
+        values = ["=".join(name.split("=")[: quirks.name_groups]) for name in values]
+    if longest and quirks.ascii_only:
+        values = [to_ascii(value) for value in values]  # may be longer than what it stands for
+    if longest and is_name:
+        values = ["=".join(g[:longest].rstrip(" ^") for g in name.split("=")) for name in values]
+    elif longest:
+        values = [value[:longest].rstrip() for value in values]
+    return "\\".join(values)
+
+
+def _elements(data: bytes, implicit: bool) -> dict[bytes, bytes]:
+    """The elements of a level that was written here, by tag."""
+    found, position = {}, 0
+    while position < len(data):
+        tag = data[position : position + 4]
+        end = position + _head_length(data, position, implicit) + _length(data, position, implicit)
+        found[tag] = data[position:end]
+        position = end
+    return found
+
+
+def _content(element: bytes, implicit: bool) -> bytes:
+    return element[_head_length(element, 0, implicit) :]
+
+
+def _head_length(data: bytes, position: int, implicit: bool) -> int:
+    return 12 if not implicit and data[position + 4 : position + 6] in LONG_VRS else 8
+
+
+def _length(data: bytes, position: int, implicit: bool) -> int:
+    if implicit:
+        return int(_LONG.unpack_from(data, position + 4)[0])
+    if data[position + 4 : position + 6] in LONG_VRS:
+        return int(_LONG.unpack_from(data, position + 8)[0])
+    return int.from_bytes(data[position + 6 : position + 8], "little")
 
 
 def _find(data: bytes, path: Sequence[bytes]) -> bytes:

@@ -77,6 +77,7 @@ _PROCEDURE = attributes(
     "ConfidentialityCode",
     "NamesOfIntendedRecipientsOfResults",
     "ReportingPriority",
+    "WorklistLabel",
 )
 _STEP = attributes(
     "ScheduledProcedureStepDescription",

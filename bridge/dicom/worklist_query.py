@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bridge.dicom.elements import DataSet
+from bridge.dicom.elements import DataSet, dictionary_vr
 from bridge.dicom.matching_keys import (
     Key,
     codes_of,
@@ -17,9 +17,12 @@ from bridge.dicom.matching_keys import (
     value_of,
     values_of,
 )
+from bridge.dicom.worklist_keys import BY_TAG, STEP_TAGS, STEPS, Matching, tag_of
+from bridge.dicom.worklist_matching import read_terms
+from bridge.domain.attribute_matching import is_wildcard
 from bridge.domain.worklist import WorklistQuery
+from bridge.domain.worklist_policy import NO_QUIRKS, Quirks
 
-STEPS = 0x00400100
 MODALITY = 0x00080060
 STATION_AE_TITLE = 0x00400001
 _START_DATE, _START_TIME = 0x00400002, 0x00400003
@@ -29,22 +32,29 @@ _STATION_NAME, _SPS_LOCATION = 0x00400010, 0x00400011
 _PATIENT_NAME, _PATIENT_ID, _ISSUER_OF_PATIENT_ID = 0x00100010, 0x00100020, 0x00100021
 _BIRTH_DATE, _SEX = 0x00100030, 0x00100040
 _ACCESSION_NUMBER, _RP_ID = 0x00080050, 0x00401001
-_STUDY_UID, _ADMISSION_ID = 0x0020000D, 0x00380010
+_STUDY_UID, _ADMISSION_ID, _LABEL = 0x0020000D, 0x00380010, 0x00741202
 
 # Keys of the step that many consoles send beside the sequence instead of inside it.
-_STEP_LEVEL = frozenset({MODALITY, 0x00321070, _SPS_STATUS, *range(STATION_AE_TITLE, 0x00400013)})
+_STEP_LEVEL = STEP_TAGS
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identifier:
-    """A query as read: what must match, and the attributes to return in order of their tags."""
+    """A query as read: what must match, and the attributes to return in order of their tags.
+
+    `unsupported` says that a key is neither matched nor ever returned, or that its value was not
+    matched (FF01). `mirrored` are the keys of the step that stand at the root and want an answer
+    there.
+    """
 
     query: WorklistQuery
     keys: Mapping[int, Key]
+    unsupported: bool = False
+    mirrored: tuple[int, ...] = ()
 
 
-def read_identifier(identifier: DataSet) -> Identifier:
+def read_identifier(identifier: DataSet, quirks: Quirks = NO_QUIRKS) -> Identifier:
     """Read an Identifier. Step keys at the root count as if they stood inside the sequence.
 
     Raises:
@@ -52,12 +62,74 @@ def read_identifier(identifier: DataSet) -> Identifier:
     """
     keys = read_keys(identifier)
     items = identifier.items(STEPS) if STEPS in identifier else ()
-    step = items[0] if items else DataSet({})
+    step = items[0] if items else identifier.only(())
     misplaced = {tag: key for tag, key in keys.items() if tag in _STEP_LEVEL}
-    if misplaced:
+    taken = bool(misplaced) and quirks.root_sps_keys != "ignore"
+    unsupported = _is_unsupported(identifier, keys, items)
+    if taken:
         _log.info("worklist query with step keys at the root", extra={"keys": len(misplaced)})
         keys = _moved(keys, misplaced)
-    return Identifier(query=_query(identifier, step), keys=keys)
+    ignored = frozenset(map(tag_of, quirks.ignore_keys))
+    outside = identifier.only(misplaced if taken else ())
+    if ignored:
+        identifier, step, outside = (each.without(ignored) for each in (identifier, step, outside))
+    return Identifier(
+        query=_query(identifier, step, outside, ignored, pn_prefix=quirks.pn_prefix),
+        keys=shaped(keys, quirks),
+        unsupported=unsupported,
+        mirrored=tuple(misplaced) if quirks.root_sps_keys == "mirror" else (),
+    )
+
+
+def shaped(keys: Mapping[int, Key], quirks: Quirks) -> Mapping[int, Key]:
+    """The attributes to return to a device with these quirks."""
+    if not (quirks.return_extra or quirks.leave_out or quirks.only_sequences is not None):
+        return keys
+    asked = dict(keys)
+    for tag in map(tag_of, quirks.return_extra):
+        _add(asked, tag)
+    left_out = frozenset(map(tag_of, quirks.leave_out))
+    readable = quirks.only_sequences
+    allowed = None if readable is None else frozenset(map(tag_of, readable))
+    return _reduced(asked, left_out, allowed)
+
+
+def _add(keys: dict[int, Key], tag: int) -> None:
+    """Ask for one more attribute, at the level where it belongs."""
+    key = Key(tag, dictionary_vr(tag))
+    if tag not in STEP_TAGS:
+        keys.setdefault(tag, key)
+    elif STEPS not in keys:
+        keys[STEPS] = Key(STEPS, "SQ", {tag: key})
+    elif keys[STEPS].items:  # else all of the step is asked for
+        items = dict(sorted({tag: key, **keys[STEPS].items}.items()))
+        keys[STEPS] = Key(STEPS, "SQ", items)
+
+
+def _reduced(
+    keys: Mapping[int, Key], left_out: frozenset[int], sequences: frozenset[int] | None
+) -> dict[int, Key]:
+    return {
+        tag: Key(tag, key.vr, _reduced(key.items, left_out, sequences)) if key.items else key
+        for tag, key in sorted(keys.items())
+        if tag not in left_out and (key.vr != "SQ" or sequences is None or tag in sequences)
+    }
+
+
+def _is_unsupported(root: DataSet, keys: Mapping[int, Key], items: Iterable[DataSet]) -> bool:
+    """Whether a key is none of the model's, or has a value that is not matched."""
+    levels = [(root, keys)]
+    levels += [(step, keys[STEPS].items) for step in tuple(items)[:1]]
+    return any(
+        tag != STEPS and (tag not in BY_TAG or _is_unmatched(level, tag))
+        for level, asked in levels
+        for tag in asked
+    )
+
+
+def _is_unmatched(level: DataSet, tag: int) -> bool:
+    key = BY_TAG[tag]
+    return key.matching is Matching.NONE and level.vr(tag) != "SQ" and bool(level.text(tag))
 
 
 def _moved(keys: dict[int, Key], misplaced: dict[int, Key]) -> dict[int, Key]:
@@ -69,9 +141,15 @@ def _moved(keys: dict[int, Key], misplaced: dict[int, Key]) -> dict[int, Key]:
     return dict(sorted(kept.items()))
 
 
-def _query(root: DataSet, step: DataSet) -> WorklistQuery:
+def _query(
+    root: DataSet, step: DataSet, outside: DataSet, ignored: frozenset[int], *, pn_prefix: bool
+) -> WorklistQuery:
     def of_step(tag: int) -> DataSet:
-        return step if tag in step else root
+        return step if tag in step else outside
+
+    def name(level: DataSet, tag: int) -> str:
+        text = name_of(level, tag)
+        return f"{text}*" if text and pn_prefix and not is_wildcard(text) else text
 
     dates, times, start = interval(
         of_step(_START_DATE).text(_START_DATE), of_step(_START_TIME).text(_START_TIME)
@@ -84,8 +162,8 @@ def _query(root: DataSet, step: DataSet) -> WorklistQuery:
         start=start,
         dates=dates,
         times=times,
-        performing_physician=name_of(of_step(_PERFORMING_PHYSICIAN), _PERFORMING_PHYSICIAN),
-        patient_name=name_of(root, _PATIENT_NAME),
+        performing_physician=name(of_step(_PERFORMING_PHYSICIAN), _PERFORMING_PHYSICIAN),
+        patient_name=name(root, _PATIENT_NAME),
         patient_id=value_of(root, _PATIENT_ID),
         issuer_of_patient_id=value_of(root, _ISSUER_OF_PATIENT_ID),
         patient_birth_date=birth_date,
@@ -98,6 +176,8 @@ def _query(root: DataSet, step: DataSet) -> WorklistQuery:
         station_name=value_of(of_step(_STATION_NAME), _STATION_NAME),
         sps_location=value_of(of_step(_SPS_LOCATION), _SPS_LOCATION),
         admission_id=value_of(root, _ADMISSION_ID),
+        worklist_label=value_of(root, _LABEL),
+        further=read_terms(root, step.over(outside), ignored) or None,
         impossible=any(bounds.last and bounds.first > bounds.last for bounds in ranges),
     )
 

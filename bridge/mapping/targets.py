@@ -292,6 +292,7 @@ _ALL = [
         "ReasonForTheRequestedProcedure",
         "RequestedProcedureLocation",
         "ConfidentialityCode",
+        "WorklistLabel",
     ),
     *_texts(_R, _SHORT, "RequestedProcedurePriority", "ReportingPriority"),
     *_names(_R, "NamesOfIntendedRecipientsOfResults"),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from bridge.domain.order import Order
+from bridge.domain.order import Order, Procedure, Step
 from bridge.domain.patient import Patient
-from bridge.domain.scheduling import missing_attributes
-from bridge.domain.step_status import ON_WORKLIST
+from bridge.domain.scheduling import ON_HOLD, WITHOUT_TIME, missing_attributes
+from bridge.domain.step_history import is_unscheduled
+from bridge.domain.step_status import ON_WORKLIST, StepStatus
 from bridge.domain.worklist import WorklistEntry, WorklistItem
 from bridge.services.surrogates import as_shown
 from bridge.services.transaction import Transaction
@@ -18,6 +19,18 @@ class WorklistEncoder(Protocol):
 
     def encode(self, entry: WorklistEntry) -> WorklistItem:
         """The whole item of PS3.4 Table K.6-1 for this entry."""
+
+
+def why_not_projected(patient: Patient, procedure: Procedure, step: Step) -> str:
+    """Why a step has no entry on the worklist at all; empty when it has one."""
+    lacking = missing_attributes(patient, procedure, step)
+    missing = f"missing {', '.join(sorted(lacking))}" if lacking else ""
+    if step.status in ON_WORKLIST:
+        return missing
+    hold = WITHOUT_TIME if is_unscheduled(step.history) else ON_HOLD
+    reason = hold if step.status is StepStatus.HELD else ""
+    said = "; ".join(each for each in (reason, missing) if each)
+    return f"its status is {step.status.value}" + (f": {said}" if said else "")
 
 
 class ProjectWorklist:
@@ -33,9 +46,7 @@ class ProjectWorklist:
         for procedure in order.procedures:
             for step in procedure.steps:
                 entry = WorklistEntry(patient=patient, order=order, procedure=procedure, step=step)
-                visible = step.status in ON_WORKLIST and not missing_attributes(
-                    patient, procedure, step
-                )
+                visible = not why_not_projected(patient, procedure, step)
                 if visible:
                     entry = as_shown(tx, entry)
                 if visible and new:

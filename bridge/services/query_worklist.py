@@ -20,12 +20,16 @@ class QueryWorklist:
 
     def find(self, query: WorklistQuery, limit: int) -> Sequence[WorklistItem]:
         """Items by ascending start, at most `limit` + 1: one more tells that there are more."""
-        query = replace(query, accession_number=sought(query.accession_number, LONGEST_SH))
-        return self._store.read(lambda tx: tx.worklist.find(_resolved(tx, query), limit + 1))
+        return self._store.read(lambda tx: tx.worklist.find(prepared(tx, query), limit + 1))
 
 
-def _resolved(tx: Transaction, query: WorklistQuery) -> WorklistQuery:
-    """The query with whom its Patient ID names otherwise: a modality may know the old number."""
+def prepared(tx: Transaction, query: WorklistQuery) -> WorklistQuery:
+    """The query in terms of what entries show.
+
+    Its accession number may be longer than modalities are shown, and its Patient ID one that the
+    patient has beside that or had before.
+    """
+    query = replace(query, accession_number=sought(query.accession_number, LONGEST_SH))
     value, issuer = query.patient_id, query.issuer_of_patient_id
     if not value or _WILDCARDS & set(value) or query.impossible:
         return query

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 from bridge.settings.addresses import HOST, LISTEN_PORT, PORT
 from bridge.settings.destinations import LOOPBACK
-from bridge.settings.schema import Items, Value, Values, described
-from bridge.settings.standard_terms import AE_TITLE, SPECIFIC_CHARACTER_SET
+from bridge.settings.schema import Items, Section, Value, Values, described
+from bridge.settings.standard_terms import AE_TITLE, LABEL, SPECIFIC_CHARACTER_SET
 from bridge.settings.terms import choice, integer, number
+from bridge.settings.worklist import QuirkSettings, WorklistSettings
 
 _SECONDS = number(0, 86_400, "seconds")
 
@@ -42,6 +43,43 @@ class Peer:
         metadata=described(
             Values(AE_TITLE), "AE titles of devices that share its worklist and its settings."
         ),
+    )
+    pools: tuple[str, ...] = field(
+        default=(),
+        metadata=described(
+            Values(AE_TITLE),
+            "Pools it belongs to. Members see each other's steps, and those that are scheduled for"
+            " the name of the pool.",
+        ),
+    )
+    modalities: tuple[str, ...] = field(
+        default=(),
+        metadata=described(
+            Values(AE_TITLE),
+            "Modalities it does: which steps open to any station are meant when it is asked for.",
+        ),
+    )
+    locations: tuple[str, ...] = field(
+        default=(),
+        metadata=described(
+            Values(LABEL),
+            "Scheduled Procedure Step Locations it stands in, likewise. A step that names no"
+            " location is open to all.",
+        ),
+    )
+    worklist_labels: tuple[str, ...] = field(
+        default=(),
+        metadata=described(
+            Values(LABEL), "Worklist Labels it is shown, beside entries without one; empty is all."
+        ),
+    )
+    worklist: WorklistSettings = field(
+        default_factory=WorklistSettings,
+        metadata=described(Section(WorklistSettings), "What it is shown of the worklist."),
+    )
+    quirks: QuirkSettings = field(
+        default_factory=QuirkSettings,
+        metadata=described(Section(QuirkSettings), "How it differs from the standard."),
     )
 
 
@@ -85,6 +123,10 @@ class Dicom:
             " their order has them, what they said before kept in Original Attributes Sequence."
             " The stored files stay as they came.",
         ),
+    )
+    worklist: WorklistSettings = field(
+        default_factory=WorklistSettings,
+        metadata=described(Section(WorklistSettings), "What AEs are shown of the worklist."),
     )
     peers: tuple[Peer, ...] = field(
         default=(),

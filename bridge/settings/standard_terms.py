@@ -9,6 +9,8 @@ from bridge.settings.terms import Term, UnfitValueError, instead, parse_text
 
 _LONGEST_AE_TITLE = 16  # bytes, PS3.5 table 6.2-1
 _CODE_STRING = re.compile(r"[A-Z0-9_ ]{1,16}")
+_KEYWORD = re.compile(r"[A-Z][A-Za-z0-9]{1,63}")
+_LONGEST_LO = 64
 
 # PS3.3 tables C.12-2 to C.12-5.
 _PARTS = ("100", "101", "109", "110", "144", "127", "126", "138", "148", "203", "166", "13")
@@ -108,6 +110,24 @@ def _character_set_fix(wrong: str) -> str:
     )
 
 
+def _parse_keyword(text: str) -> str:
+    keyword = parse_text(text).strip()
+    if _KEYWORD.fullmatch(keyword):
+        return keyword
+    raise UnfitValueError(
+        f"{quoted(text)} is not a keyword of DICOM", "write it as PS3.6 does, such as PatientName"
+    )
+
+
+def _parse_label(text: str) -> str:
+    label = parse_text(text).strip()
+    if len(label) <= _LONGEST_LO and "\\" not in label:
+        return label
+    raise UnfitValueError(
+        f"{quoted(text)} is not a value of LO", "use at most 64 characters and no backslash"
+    )
+
+
 def _parse_hl7_character_set(text: str) -> str:
     labels = {_reduced(label): label for label in HL7_CHARACTER_SETS} | {"utf8": "UNICODE UTF-8"}
     repetitions = [labels.get(_reduced(each)) for each in parse_text(text).split("~")]
@@ -122,6 +142,8 @@ def _reduced(label: str) -> str:
     return re.sub(r"[^a-z0-9]", "", label.casefold())
 
 
+KEYWORD = Term("keyword of an attribute (PS3.6)", _parse_keyword)
+LABEL = Term("text of at most 64 characters, without backslashes", _parse_label)
 AE_TITLE = Term("AE title (at most 16 characters)", _parse_ae_title)
 SPECIFIC_CHARACTER_SET = Term(
     "DICOM Specific Character Set; several values are joined by backslashes",

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, false, or_
 from sqlalchemy.dialects import sqlite
 
-from bridge.domain.names import fold_name
+from bridge.domain.attribute_matching import is_wildcard, name_pattern
+from bridge.domain.phonetics import sounds_sought
 from bridge.domain.worklist import DateTimeRange
 
 _LAST = "\U0010ffff"
@@ -49,7 +50,7 @@ def matches_name(column: ColumnElement[Any], key: str, dialect: str) -> Conditio
     """
     if not key:
         return []
-    folded = fold_name(key)
+    folded = name_pattern(key)
     anywhere = folded.lstrip("=")
     if folded.isascii() and anywhere == folded:
         return _from_the_beginning(column, folded, dialect)
@@ -69,9 +70,24 @@ def _from_the_beginning(column: ColumnElement[Any], folded: str, dialect: str) -
     return conditions
 
 
-def is_wildcard(text: str) -> bool:
-    """Whether a key holds `*` or `?`."""
-    return "*" in text or "?" in text
+def matches_sound(column: ColumnElement[Any], key: str, dialect: str) -> Conditions:
+    """Fuzzy matching of a name (`domain.phonetics`), on the column of its sounds."""
+    return [like(column, f"*{each}*", dialect) for each in sounds_sought(key)]
+
+
+def any_value(column: ColumnElement[Any], texts: tuple[str, ...], dialect: str) -> Conditions:
+    """As `any_text`, on a column that may hold several values, joined by backslashes.
+
+    A wildcard may reach over the end of one of several values.
+    """
+    if not texts:
+        return []
+    wild = [or_(*(like(column, p, dialect) for p in _among(t))) for t in texts if t]
+    return [or_(*any_text(column, texts, dialect), *wild)]
+
+
+def _among(text: str) -> tuple[str, str, str]:
+    return f"{text}\\*", f"*\\{text}", f"*\\{text}\\*"
 
 
 def like(column: ColumnElement[Any], pattern: str, dialect: str) -> ColumnElement[bool]:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import closing
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select
+from sqlalchemy import Connection, Select, and_, delete, select
 
+from bridge.domain.attribute_matching import is_wildcard
 from bridge.domain.names import fold_name
-from bridge.domain.worklist import DateTimeRange, WorklistEntry, WorklistItem, WorklistQuery
-from bridge.store.key_matching import any_of, any_text, in_range, is_wildcard, like, matches_name
+from bridge.domain.phonetics import sounds_of
+from bridge.domain.worklist import (
+    Mismatch,
+    Rule,
+    WorklistEntry,
+    WorklistItem,
+    WorklistQuery,
+)
 from bridge.store.statement import insert
 from bridge.store.tables import worklist_item, worklist_station
+from bridge.store.worklist_criteria import ANY_STATION, Criterion, criteria, scheduled_for
 
-ANY_STATION = "*"
+_PIECE = 200  # rows that are fetched at a time where the stored answer decides
 _ITEM = worklist_item.c
 _COLUMNS = (
     _ITEM.step_pk,
@@ -52,24 +62,87 @@ class Worklist:
         """The steps that match, earliest start first, at most `limit`."""
         if query.impossible:
             return ()
-        condition, ordered_by = _conditions(query, self._connection.dialect.name)
-        statement = select(*_COLUMNS)
-        if query.station_ae_titles:
-            statement = statement.join(
-                worklist_station, worklist_station.c.step_pk == worklist_item.c.step_pk
-            )
-            if len(query.station_ae_titles) > 1 or is_wildcard(query.station_ae_titles[0]):
-                statement = statement.distinct().add_columns(worklist_item.c.start)
-        statement = statement.where(condition).order_by(*ordered_by).limit(limit)
-        return [
-            WorklistItem(
-                step_pk=row.step_pk,
-                encoded=row.encoded,
-                ascii_only=row.ascii_only,
-                any_station=row.any_station,
-            )
-            for row in self._connection.execute(statement).all()
+        rows = self._connection.execute(
+            _selection(query, self._connection.dialect.name, None if query.further else limit),
+            execution_options={"yield_per": _PIECE} if query.further else {},
+        )
+        further = query.further
+        with closing(rows):
+            matching = (row for row in rows if not (further and further.mismatches(row.encoded)))
+            return [
+                WorklistItem(
+                    step_pk=row.step_pk,
+                    encoded=row.encoded,
+                    ascii_only=row.ascii_only,
+                    any_station=row.any_station,
+                )
+                for row in islice(matching, limit)
+            ]
+
+    def examine(
+        self, query: WorklistQuery, step_pks: Collection[int]
+    ) -> dict[int, tuple[Mismatch, ...]]:
+        """Why each of these entries does not match; nothing for those that do.
+
+        Steps that have no entry are left out of the answer.
+        """
+        asked = criteria(query, self._connection.dialect.name)
+        columns = [
+            column.label(f"{name}{place}")
+            for place, each in enumerate(asked)
+            for name, column in (("holds", each.holds), ("held", each.held))
         ]
+        chosen = _ITEM.step_pk.in_(step_pks)
+        rows = self._connection.execute(
+            select(_ITEM.step_pk, _ITEM.encoded, *columns).where(chosen)
+        ).all()
+        titles = self._titles(step_pks)
+        return {row.step_pk: _mismatches(row, asked, titles, query) for row in rows}
+
+    def _titles(self, step_pks: Collection[int]) -> dict[int, str]:
+        """The stations of each step, joined by backslashes."""
+        station = worklist_station.c
+        rows = self._connection.execute(
+            select(station.step_pk, station.ae_title).where(station.step_pk.in_(step_pks))
+        )
+        found: dict[int, list[str]] = {}
+        for pk, title in rows:
+            found.setdefault(pk, []).append("any station" if title == ANY_STATION else title)
+        return {pk: "\\".join(names) for pk, names in found.items()}
+
+
+def _selection(query: WorklistQuery, dialect: str, limit: int | None) -> Select[Any]:
+    """Select the items of the entries that meet every criterion."""
+    statement = select(*_COLUMNS)
+    stations = query.stations
+    several = not stations
+    start = _ITEM.start
+    if stations:
+        statement = statement.join(
+            worklist_station, worklist_station.c.step_pk == worklist_item.c.step_pk
+        ).where(scheduled_for(stations, dialect))
+        several = len(stations.ae_titles) > 1 or is_wildcard(stations.ae_titles[0])
+        start = worklist_station.c.start
+        if several:
+            statement = statement.distinct().add_columns(_ITEM.start)
+    holds = [each.holds for each in criteria(query, dialect, start, joined=bool(stations))]
+    ordered_by = (_ITEM.start if several else start, _ITEM.step_pk)
+    return statement.where(and_(True, *holds)).order_by(*ordered_by).limit(limit)
+
+
+def _mismatches(
+    row: Any, asked: Sequence[Criterion], titles: dict[int, str], query: WorklistQuery
+) -> tuple[Mismatch, ...]:
+    found = []
+    if query.impossible:
+        found.append(Mismatch(Rule.IMPOSSIBLE, "", "", ""))
+    values = row._mapping
+    for place, each in enumerate(asked):
+        if not values[f"holds{place}"]:
+            by_station = each.key == "ScheduledStationAETitle"
+            held = titles.get(row.step_pk, "") if by_station else values[f"held{place}"]
+            found.append(Mismatch(each.rule, each.key, each.asked, str(held)))
+    return (*found, *(query.further.mismatches(row.encoded) if query.further else ()))
 
 
 def _row(entry: WorklistEntry, item: WorklistItem) -> dict[str, object]:
@@ -95,6 +168,8 @@ def _row(entry: WorklistEntry, item: WorklistItem) -> dict[str, object]:
         "station_name": step.attributes.get("ScheduledStationName", ""),
         "sps_location": step.attributes.get("ScheduledProcedureStepLocation", ""),
         "admission_id": order.attributes.get("AdmissionID", ""),
+        "worklist_label": _label(entry),
+        "patient_name_sound": sounds_of(attributes.get("PatientName", "")),
         "any_station": item.any_station,
         "ascii_only": item.ascii_only,
         "encoded": item.encoded,
@@ -108,67 +183,7 @@ def _stations(entry: WorklistEntry, item: WorklistItem) -> list[dict[str, object
     return [{"ae_title": title, "start": start, "step_pk": item.step_pk} for title in titles]
 
 
-def _conditions(
-    query: WorklistQuery, dialect: str
-) -> tuple[ColumnElement[bool], tuple[ColumnElement[Any], ...]]:
-    by_station = bool(query.station_ae_titles)
-    start = worklist_station.c.start if by_station else _ITEM.start
-    conditions = [
-        *_station(query.station_ae_titles, dialect),
-        *in_range(start, query.start),
-        *in_range(start, _whole_days(query.dates)),
-        *in_range(func.substr(start, 9, 6), query.times),
-        *in_range(_ITEM.patient_birth_date, query.patient_birth_date),
-        *matches_name(_ITEM.patient_name, query.patient_name, dialect),
-        *matches_name(_ITEM.performing_physician, query.performing_physician, dialect),
-        *any_of(_ITEM.study_instance_uid, query.study_instance_uids),
-        *any_of(_ITEM.status, query.sps_statuses),
-        *(any_text(_ITEM.modality, query.modalities, dialect)),
-        *_patient(query, dialect),
-    ]
-    for column, text in (
-        (_ITEM.patient_sex, query.patient_sex),
-        (_ITEM.accession_number, query.accession_number),
-        (_ITEM.requested_procedure_id, query.requested_procedure_id),
-        (_ITEM.sps_id, query.sps_id),
-        (_ITEM.station_name, query.station_name),
-        (_ITEM.sps_location, query.sps_location),
-        (_ITEM.admission_id, query.admission_id),
-    ):
-        conditions += any_text(column, (text,) if text else (), dialect)
-    several = len(query.station_ae_titles) > 1 or any(map(is_wildcard, query.station_ae_titles))
-    order = (_ITEM.start if several or not by_station else start, _ITEM.step_pk)
-    return and_(True, *conditions), order
-
-
-def _patient(query: WorklistQuery, dialect: str) -> list[ColumnElement[bool]]:
-    """Patient ID and issuer as the entry shows them, or those of whom they name otherwise."""
-    pairs = (
-        (_ITEM.patient_id, query.patient_id),
-        (_ITEM.issuer_of_patient_id, query.issuer_of_patient_id),
-    )
-    own = [
-        condition
-        for column, text in pairs
-        for condition in any_text(column, (text,) if text else (), dialect)
-    ]
-    if not query.shown_as:
-        return own
-    others = [
-        and_(_ITEM.patient_id == each.value, _ITEM.issuer_of_patient_id == each.authority.key)
-        for each in query.shown_as
-    ]
-    return [or_(and_(True, *own), *others)]
-
-
-def _station(titles: tuple[str, ...], dialect: str) -> list[ColumnElement[bool]]:
-    if not titles:
-        return []
-    column = worklist_station.c.ae_title
-    exact = tuple(t for t in titles if not is_wildcard(t))
-    wild = [like(column, t, dialect) for t in titles if is_wildcard(t)]
-    return [or_(column.in_((*exact, ANY_STATION)), *wild)]
-
-
-def _whole_days(dates: DateTimeRange) -> DateTimeRange:
-    return DateTimeRange(first=dates.first, last=dates.last and dates.last + "999999")
+def _label(entry: WorklistEntry) -> str:
+    """Worklist Label (0074,1202): what is said of the procedure, else of the order."""
+    said = entry.procedure.attributes, entry.order.attributes
+    return next((label for each in said if (label := each.get("WorklistLabel", ""))), "")

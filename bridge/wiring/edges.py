@@ -3,49 +3,97 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from concurrent.futures import Executor
+from dataclasses import asdict, replace
+from datetime import UTC, tzinfo
+from pathlib import Path
+from typing import Any
 
 from bridge.dicom.configuration import DicomConfiguration, Peer
 from bridge.dicom.server import DicomServer
 from bridge.domain.identifiers import Authority
+from bridge.domain.worklist_policy import EVERYTHING_SHOWN, Quirks, WorklistPolicy
 from bridge.hl7.intake import Intake
 from bridge.hl7.links import Limits
 from bridge.hl7.mllp import MllpListener
 from bridge.hl7.reading import CurrentSender
+from bridge.mapping.modality_quirks import QuirkProfile, chosen, load_quirk_profiles
 from bridge.mapping.source import Site
 from bridge.settings import Hl7Listener, Settings
 from bridge.settings.dicom import Dicom
+from bridge.settings.dicom import Peer as PeerSettings
+from bridge.settings.worklist import WorklistSettings
 from bridge.wiring.core import Core
 from bridge.wiring.hl7_answers import answer_policy, tls_context
 
 
-def dicom_configuration(settings: Dicom) -> DicomConfiguration:
-    """What the application entity is told of the settings."""
+def dicom_configuration(
+    settings: Dicom, *, zone: tzinfo = UTC, mappings: Path | None = None
+) -> DicomConfiguration:
+    """What the application entity is told of the settings; `mappings` is the site's own folder.
+
+    Raises ProfileError when a quirk profile cannot be used.
+    """
+    profiles = load_quirk_profiles(mappings)
     return DicomConfiguration(
         ae_title=settings.ae_title,
         host=settings.host,
         port=settings.port,
         accepts_unknown_peers=settings.unknown_peers == "accept",
-        peers=tuple(
-            Peer(
-                ae_title=peer.ae_title,
-                host=peer.host or "",
-                port=peer.port or 0,
-                specific_character_set=peer.specific_character_set or "",
-                aliases=peer.aliases,
-            )
-            for peer in settings.peers
-        ),
+        peers=tuple(dicom_peer(peer, settings, profiles) for peer in settings.peers),
         max_associations=settings.max_associations,
         worklist_limit=settings.worklist_limit,
         maximum_pdu=settings.max_pdu,
+        worklist=_policy(settings.worklist),
+        zone=zone,
     )
+
+
+def dicom_peer(peer: PeerSettings, settings: Dicom, profiles: Mapping[str, QuirkProfile]) -> Peer:
+    """What the application entity is told of one peer."""
+    return Peer(
+        ae_title=peer.ae_title,
+        host=peer.host or "",
+        port=peer.port or 0,
+        specific_character_set=peer.specific_character_set or "",
+        aliases=peer.aliases,
+        pools=peer.pools,
+        modalities=peer.modalities,
+        locations=peer.locations,
+        worklist_labels=peer.worklist_labels,
+        worklist=_policy(settings.worklist, peer.worklist),
+        quirks=_quirks(peer, profiles),
+    )
+
+
+def _policy(*said: WorklistSettings) -> WorklistPolicy:
+    """What is said, the last that says something."""
+    policy = EVERYTHING_SHOWN
+    for each in said:
+        policy = replace(policy, **_said(asdict(each)))
+    return policy
+
+
+def _said(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: each for name, each in values.items() if each is not None and each != ()}
+
+
+def _quirks(peer: PeerSettings, profiles: Mapping[str, QuirkProfile]) -> Quirks:
+    """Those of its profile, with what is said beside it."""
+    said = _said(asdict(peer.quirks))
+    said.pop("profile", None)
+    base = chosen(peer.quirks.profile or "", profiles, f"dicom.peers.{peer.ae_title}.quirks")
+    return replace(base, **said)
 
 
 def build_dicom(core: Core) -> DicomServer:
     """The application entity: verification, worklist, performed steps, storage."""
+    settings = core.settings
     return DicomServer(
-        dicom_configuration(core.settings.dicom),
+        dicom_configuration(
+            settings.dicom, zone=settings.site.timezone, mappings=settings.mappings
+        ),
         worklist=core.worklist,
         instances=core.instances,
         performed_steps=core.performed_steps,

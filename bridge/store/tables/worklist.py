@@ -28,6 +28,8 @@ worklist_item = Table(
     text_column("station_name"),
     text_column("sps_location"),
     text_column("admission_id"),
+    text_column("worklist_label"),
+    text_column("patient_name_sound"),
     Column("any_station", Boolean, nullable=False),
     Column("ascii_only", Boolean, nullable=False),
     Column("encoded", LargeBinary, nullable=False),

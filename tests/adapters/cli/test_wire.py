@@ -57,7 +57,6 @@ def test_given_nobody_listens_then_each_way_of_sending_says_so(
     for command in (
         ("send", "hl7", write_message(orm(new_order()))),
         ("send", "dicom"),
-        ("worklist", "query"),
     ):
         code, told = site.run(*command)
         assert code == 1, command
