@@ -11,19 +11,12 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from io import BytesIO
 from typing import Any
 
-from pydicom import dcmread
-from pydicom.dataset import Dataset
-from pydicom.filebase import DicomBytesIO
-from pydicom.filewriter import write_dataset
-
 from bridge.cli.opening import opened, print_row
-from bridge.dicom.elements import EXPLICIT_LITTLE
-from bridge.dicom.scu import worklist_keys
-from bridge.dicom.worklist import Asked, ask
+from bridge.dicom.worklist import Asked
 from bridge.dicom.worklist_caller import Caller
+from bridge.dicom.worklist_preview import ask_as, fields_of, text_of
 from bridge.domain.errors import BridgeError
 from bridge.domain.worklist import WorklistItem
 from bridge.services.explain_worklist import ExplainWorklist, Explanation
@@ -109,25 +102,14 @@ def _asked(settings: Settings, options: argparse.Namespace, matching: Mapping[st
         now=datetime.now(configuration.zone),
         fuzzy=options.fuzzy and peer.worklist.fuzzy_names,
     )
-    return ask(caller, _encoded(worklist_keys(matching)), EXPLICIT_LITTLE)
-
-
-def _encoded(dataset: Dataset) -> bytes:
-    buffer = DicomBytesIO()
-    buffer.is_little_endian, buffer.is_implicit_VR = True, False
-    write_dataset(buffer, dataset)
-    return bytes(buffer.getvalue())
+    return ask_as(caller, matching)
 
 
 def _print_answer(asked: Asked, items: Sequence[WorklistItem], *, dump: bool) -> None:
     limit = asked.caller.limit
     for item in items[:limit]:
-        answer = dcmread(BytesIO(asked.form.write(item)), force=True)
-        if dump:
-            print(f"{answer}\n")
-            continue
-        step = next(iter(answer.get("ScheduledProcedureStepSequence") or ()), Dataset())
-        print("\t".join(str(step.get(key, answer.get(key, ""))) for key in _KEYS))
+        answer = asked.form.write(item)
+        print(text_of(answer) + "\n" if dump else "\t".join(fields_of(answer, *_KEYS)))
     final = asked.final(len(items))
     shown = f"{min(len(items), limit)} scheduled procedure steps"
     if final is not None:

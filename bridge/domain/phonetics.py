@@ -63,7 +63,7 @@ def sounds_sought(key: str) -> tuple[str, ...]:
     words = fold(key.replace("^", " ").replace("=", " ")).split()
     if any(_has_inner_wildcard(word) for word in words):
         return ()
-    return tuple(_sought(word) for word in words if word.strip("*"))
+    return tuple(sought for word in words for sought in _sought(word))
 
 
 def sounds_like(key: str, name: str) -> bool:
@@ -76,9 +76,13 @@ def _has_inner_wildcard(word: str) -> bool:
     return "?" in word or "*" in word.rstrip("*")
 
 
-def _sought(word: str) -> str:
-    sounds = " ".join(_sound(part) for part in _WORD.findall(word)) or word
-    return f" {sounds}" if word.endswith("*") else f" {sounds} "
+def _sought(word: str) -> list[str]:
+    """What is looked for: each part of a word whole, the last as a beginning before a `*`."""
+    parts = [_sound(part) for part in _WORD.findall(word)]
+    ends = [" "] * len(parts)
+    if parts and word.endswith("*"):
+        ends[-1] = ""
+    return [f" {part}{end}" for part, end in zip(parts, ends, strict=True)]
 
 
 @lru_cache(maxsize=8192)

@@ -36,6 +36,12 @@ class Quirks:
     always_ff00: bool = False
     truncate_success: bool = False
 
+    @property
+    def keywords(self) -> tuple[str, ...]:
+        """Every attribute that is named."""
+        named = (self.only_sequences or (), self.leave_out, self.return_extra, self.ignore_keys)
+        return tuple(keyword for each in named for keyword in each)
+
 
 NO_QUIRKS = Quirks()
 

@@ -82,9 +82,10 @@ def criteria(
     return asked
 
 
-def scheduled_for(stations: Stations, dialect: str) -> ColumnElement[bool]:
-    """Whether a row of `worklist_station`, with its item, is of one of these stations."""
-    column = worklist_station.c.ae_title
+def scheduled_for(
+    stations: Stations, dialect: str, column: ColumnElement[Any] = worklist_station.c.ae_title
+) -> ColumnElement[bool]:
+    """Whether the title in a row of `worklist_station`, with its item, is one of these stations."""
     exact = tuple(t for t in stations.ae_titles if not is_wildcard(t))
     wild = [like(column, t, dialect) for t in stations.ae_titles if is_wildcard(t)]
     if not stations.takes:
@@ -110,9 +111,9 @@ def _holds_value(column: ColumnElement[Any], value: str) -> ColumnElement[bool]:
 
 
 def _station(rule: Rule, stations: Stations, dialect: str) -> Criterion:
-    there = exists().where(
-        worklist_station.c.step_pk == _ITEM.step_pk, scheduled_for(stations, dialect)
-    )
+    row = worklist_station.alias()  # another than the one that may be joined
+    wanted = scheduled_for(stations, dialect, row.c.ae_title)
+    there = exists().where(row.c.step_pk == _ITEM.step_pk, wanted).correlate(worklist_item)
     return Criterion(rule, _STATION, "\\".join(stations.ae_titles), there, _ITEM.any_station)
 
 

@@ -12,12 +12,14 @@ from typing import Any
 
 from bridge.dicom.configuration import DicomConfiguration, Peer
 from bridge.dicom.server import DicomServer
+from bridge.dicom.worklist_keys import tag_of
 from bridge.domain.identifiers import Authority
 from bridge.domain.worklist_policy import EVERYTHING_SHOWN, Quirks, WorklistPolicy
 from bridge.hl7.intake import Intake
 from bridge.hl7.links import Limits
 from bridge.hl7.mllp import MllpListener
 from bridge.hl7.reading import CurrentSender
+from bridge.mapping.errors import ProfileError
 from bridge.mapping.modality_quirks import QuirkProfile, chosen, load_quirk_profiles
 from bridge.mapping.source import Site
 from bridge.settings import Hl7Listener, Settings
@@ -83,8 +85,15 @@ def _quirks(peer: PeerSettings, profiles: Mapping[str, QuirkProfile]) -> Quirks:
     """Those of its profile, with what is said beside it."""
     said = _said(asdict(peer.quirks))
     said.pop("profile", None)
-    base = chosen(peer.quirks.profile or "", profiles, f"dicom.peers.{peer.ae_title}.quirks")
-    return replace(base, **said)
+    key = f"dicom.peers.{peer.ae_title}.quirks"
+    quirks = replace(chosen(peer.quirks.profile or "", profiles, key), **said)
+    for keyword in quirks.keywords:
+        try:
+            tag_of(keyword)
+        except LookupError:
+            problem = f"{keyword!r} is not a keyword of DICOM"
+            raise ProfileError(key, 1, problem, "write it as PS3.6 does") from None
+    return quirks
 
 
 def build_dicom(core: Core) -> DicomServer:

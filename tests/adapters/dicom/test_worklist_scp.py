@@ -9,9 +9,10 @@ from typing import overload
 
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, evt
 from pynetdicom.dimse_primitives import C_FIND
+from pynetdicom.pdu_primitives import SOPClassExtendedNegotiation
 from pynetdicom.presentation import build_context
 
 from bridge.dicom.configuration import DicomConfiguration, Peer
@@ -19,7 +20,8 @@ from bridge.dicom.scu import RequestFailed, associated, find_worklist, worklist_
 from bridge.dicom.sop_classes import MODALITY_WORKLIST
 from bridge.dicom.worklist_codec import WorklistCodec
 from bridge.domain.errors import ResourceBusy
-from bridge.domain.worklist import DateTimeRange, WorklistItem
+from bridge.domain.worklist import DateTimeRange, WorklistItem, WorklistQuery
+from bridge.domain.worklist_policy import Quirks, WorklistPolicy
 from tests.adapters.dicom.services import RunningBridge, running
 from tests.peers.dcmtk import STEP, Modality
 from tests.unit.dicom.entries import full_entry
@@ -186,3 +188,96 @@ def test_given_only_some_keys_then_the_answer_has_no_others(bridge: RunningBridg
         (_, item), _ = association.send_c_find(keys, MODALITY_WORKLIST)
     assert item is not None
     assert [element.keyword for element in item] == ["PatientID"]
+
+
+# --- who asks
+
+
+def negotiating(bridge: RunningBridge, offered: bytes) -> tuple[bytes | None, WorklistQuery]:
+    """What the bridge answers an extended negotiation, and the query that it then understands."""
+    item = SOPClassExtendedNegotiation()
+    item.sop_class_uid = MODALITY_WORKLIST
+    item.service_class_application_information = offered
+    with associated(bridge.remote, [build_context(MODALITY_WORKLIST)], [item]) as association:
+        list(association.send_c_find(worklist_keys({"PatientName": "X"}), MODALITY_WORKLIST))
+        agreed = association.acceptor.sop_class_extended
+    return agreed.get(UID(MODALITY_WORKLIST)), bridge.worklist.queries[-1]
+
+
+def test_given_fuzzy_names_are_offered_then_they_are_agreed_on_where_they_are_enabled(
+    bridge: RunningBridge,
+) -> None:
+    answer, query = negotiating(bridge, b"\1\1\1")
+    assert (answer, query.fuzzy) == (b"\1\1\0", False)
+    enabled = Peer(ae_title="CT01", worklist=WorklistPolicy(fuzzy_names=True))
+    with running(DicomConfiguration(peers=(enabled,))) as willing:
+        answer, query = negotiating(willing, b"\1\1\1\1")
+        assert (answer, query.fuzzy) == (b"\1\1\1\0", True)
+        list(find_worklist(willing.called_by("CT01"), {}))
+        assert not willing.worklist.queries[-1].fuzzy
+
+
+def test_given_a_key_that_is_not_supported_then_each_answer_warns_unless_the_device_fails_on_it(
+    bridge: RunningBridge,
+) -> None:
+    keys = worklist_keys({"PatientAge": ""})
+    quiet = Peer(ae_title="CT01", quirks=Quirks(always_ff00=True))
+    with running(DicomConfiguration(peers=(quiet,))) as silent:
+        for asked, status in ((bridge, 0xFF01), (silent, 0xFF00)):
+            asked.worklist.hold(full_entry())
+            with associated(asked.remote, [build_context(MODALITY_WORKLIST)]) as association:
+                answers = list(association.send_c_find(keys, MODALITY_WORKLIST))
+            assert [answer.Status for answer, _ in answers] == [status, 0x0000]
+
+
+def test_given_a_device_that_fails_on_a_cut_answer_then_it_ends_with_success() -> None:
+    easy = Peer(
+        ae_title="CT01", quirks=Quirks(truncate_success=True), worklist=WorklistPolicy(limit=2)
+    )
+    with running(DicomConfiguration(peers=(easy,))) as bridge:
+        bridge.worklist.hold(*(full_entry(number) for number in range(1, 6)))
+        assert len(list(find_worklist(bridge.remote, {}))) == 2
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+def test_given_quirks_then_texts_are_shaped_and_identifiers_are_not(syntax: str) -> None:
+    short = Quirks(ascii_only=True, upper_case=True, longest_text=12, name_groups=1)
+    device = Peer(ae_title="CT01", quirks=replace(short, own_station=True))
+    entry = full_entry(name="NGUYỄN^ÁNH^VĂN=阮")
+    long_id = replace(entry.patient.identifiers[0], value="p" * 20)
+    entry = replace(entry, patient=replace(entry.patient, identifiers=(long_id,)))
+    with running(DicomConfiguration(peers=(device,))) as bridge:
+        bridge.worklist.hold(entry)
+        context = build_context(MODALITY_WORKLIST, syntax)
+        with associated(bridge.remote, [context]) as association:
+            (_, item), _ = association.send_c_find(worklist_keys({}), MODALITY_WORKLIST)
+    assert item is not None
+    assert "SpecificCharacterSet" not in item
+    assert str(item.PatientName) == "NGUYEN^ANH^V"
+    assert item.PatientID == "p" * 20
+    assert item.RequestedProcedureDescription == "CT ABDOMEN W"
+    assert item.ScheduledProcedureStepSequence[0].ScheduledStationAETitle == "CT01"
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+def test_given_step_keys_at_the_root_then_they_are_answered_there_where_it_is_wanted(
+    syntax: str,
+) -> None:
+    device = Peer(ae_title="CT01", quirks=Quirks(root_sps_keys="mirror"))
+    keys = Dataset()
+    keys.Modality, keys.PatientID, keys.ScheduledProcedureStepStartDate = "CT", "", ""
+    with running(DicomConfiguration(peers=(device,))) as bridge:
+        bridge.worklist.hold(full_entry())
+        context = build_context(MODALITY_WORKLIST, syntax)
+        with associated(bridge.remote, [context]) as association:
+            (_, item), _ = association.send_c_find(keys, MODALITY_WORKLIST)
+        assert bridge.worklist.queries[-1].modalities == ("CT",)
+    assert item is not None
+    assert [element.keyword for element in item] == [
+        "Modality",
+        "PatientID",
+        "ScheduledProcedureStepStartDate",
+        "ScheduledProcedureStepSequence",
+    ]
+    assert (item.Modality, item.ScheduledProcedureStepStartDate) == ("CT", "20261124")
+    assert item.ScheduledProcedureStepSequence[0].Modality == "CT"

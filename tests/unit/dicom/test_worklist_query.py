@@ -8,7 +8,8 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
 from bridge.dicom.elements import read
-from bridge.dicom.worklist_query import STEPS, Identifier, read_identifier
+from bridge.dicom.worklist_keys import STEPS
+from bridge.dicom.worklist_query import Identifier, read_identifier
 from bridge.domain.errors import DataTypeError
 from bridge.domain.worklist import DateTimeRange, WorklistQuery
 from tests.unit.dicom.test_elements import EXPLICIT, IMPLICIT, encode
