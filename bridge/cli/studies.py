@@ -12,12 +12,14 @@ from bridge.cli.opening import opened, print_row, utc_time
 from bridge.cli.waiting import listed
 from bridge.domain.errors import UnknownKey
 from bridge.domain.identifiers import Identifier
-from bridge.domain.matching import MatchDecision
+from bridge.domain.matching import MatchDecision, Verdict
 from bridge.settings import load
 from bridge.store.repositories import SqlStore, SqlTransaction
 
 if TYPE_CHECKING:  # loaded only by the commands that decide something: it takes long
     from bridge.services.resolve_study import ResolveStudy
+
+_SIGNS = {Verdict.AGREES: "=", Verdict.DIFFERS: "≠", Verdict.UNKNOWN: "?"}
 
 
 def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -78,9 +80,13 @@ def _described(tx: SqlTransaction, uid: str) -> Iterator[tuple[object, ...]]:
     yield ("study", uid, study.state.value, f"{len(study.instance_uids)} instances")
     for decision, at in tx.studies.decisions(study.pk):
         yield ("decision", utc_time(at), *_outcome(decision))
-        for each in decision.evidence:
-            sign = "=" if each.agrees else "≠"
-            yield ("evidence", each.field, each.study or "-", sign, each.order or "-")
+        for candidate in decision.candidates:
+            keys = ", ".join(candidate.keys) or "suggested"
+            named = (candidate.number or "-", f"score {candidate.score}")
+            yield ("candidate", *named, f"patient {candidate.agreement.value}", keys)
+            for each in candidate.evidence:
+                sign = _SIGNS[each.verdict]
+                yield ("evidence", each.field, each.study or "-", sign, each.order or "-")
     for resolution, undone_by in tx.resolutions.of_study(study.pk):
         told = (resolution.action.value, resolution.who, resolution.reason)
         undone = f"taken back by {undone_by}" if undone_by else ""

@@ -90,7 +90,8 @@ class Study:
     """A study as received, with the identity its images carry.
 
     `further_patient_ids` are those that later images carry instead of `patient_id`. `updated_at`
-    is when its newest instance arrived (unix time). `announced` are images of it that others hold.
+    is when its newest instance arrived (unix time). `announced` are images of it that others hold,
+    `sources` the AE titles that its own came from.
     """
 
     pk: int
@@ -106,6 +107,7 @@ class Study:
     further_patient_ids: tuple[Identifier, ...] = ()
     updated_at: float = 0.0
     announced: AnnouncedImages | None = None
+    sources: frozenset[str] = frozenset()
 
     @property
     def instance_uids(self) -> frozenset[str]:

@@ -7,6 +7,7 @@ the same for the same identifier, and what comes back with it is about the origi
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 from bridge.domain.identifiers import Identifier
 
@@ -36,6 +37,16 @@ def may_be_surrogate(value: str) -> bool:
         and value.startswith(_MARK)
         and all(letter in _LETTERS for letter in value[len(_MARK) :])
     )
+
+
+def as_carried(values: Iterable[str]) -> list[str]:
+    """The identifiers as images may carry them: themselves, or the surrogate they were shown."""
+    found = []
+    for value in values:
+        found.append(value)
+        if len(value) > LONGEST_SH:
+            found.append(surrogate_of(value))
+    return found
 
 
 def sought(value: str, longest: int) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+from bridge.domain.decision import decide
 from bridge.domain.delivery import EventKind
 from bridge.domain.identifiers import Identifier
-from bridge.domain.matching import Candidate, Key, MatchDecision, Outcome, decide
+from bridge.domain.matching import Candidate, Key, MatchDecision, Outcome, keys_brought
+from bridge.domain.matching_rules import MatchingRules
 from bridge.domain.order import Order, Procedure
 from bridge.domain.patient import Patient
 from bridge.domain.performed_step import PerformedStep
@@ -15,19 +17,26 @@ from bridge.domain.study import RequestAttributes, Study, StudyState
 from bridge.services.performed_orders import is_of
 from bridge.services.present_study import presentation
 from bridge.services.publish_study import PublishStudy
-from bridge.services.surrogates import as_carried, of_study
+from bridge.services.surrogates import of_study
 from bridge.services.transaction import Transaction
 
 
 class Reconcile:
     """Matches studies to orders, whichever of the two came first.
 
-    With `presents_orders` a matched study is found under what its order says of it, else always
-    under what its images say.
+    `rules` gives the site's table as it stands now. With `presents_orders` a matched study is
+    found under what its order says of it, else always under what its images say.
     """
 
-    def __init__(self, publish: PublishStudy, *, presents_orders: bool = True) -> None:
+    def __init__(
+        self,
+        publish: PublishStudy,
+        rules: Callable[[], MatchingRules],
+        *,
+        presents_orders: bool = True,
+    ) -> None:
         self._publish = publish
+        self._rules = rules
         self._presents_orders = presents_orders
 
     def study(self, tx: Transaction, study_instance_uid: str, now: float) -> MatchDecision | None:
@@ -45,11 +54,13 @@ class Reconcile:
         decision = (resolution and resolved(resolution)) or decide(
             study,
             allowed(candidates(tx, study), resolution),
+            self._rules(),
             patient_is_known=known,
             wrong_entry=_is_of_wrong_entry(tx, study),
             performed_together=_performed_together(tx, study) or _announced_together(tx, study),
+            several_patients=_names_several_patients(tx, study),
         )
-        tx.studies.decide(study.pk, decision, StudyState.AVAILABLE, now)
+        tx.studies.decide(study, decision, StudyState.AVAILABLE, now)
         self._present(tx, study_instance_uid)
         if decision.outcome is Outcome.MATCHED:
             kind = EventKind.STUDY_CHANGED if before else EventKind.STUDY_AVAILABLE
@@ -66,13 +77,7 @@ class Reconcile:
 
         Returns the Study Instance UIDs of those that are matched now.
         """
-        uids = (p.study_instance_uid for order in orders for p in order.procedures)
-        accessions = (order.numbers.accession for order in orders)
-        concerned = tx.studies.waiting(
-            [uid for uid in uids if uid],
-            as_carried(accession.value for accession in accessions if accession),
-            as_carried(each.value for each in (*patient.identifiers, *patient.aliases)),
-        )
+        concerned = tx.studies.waiting(keys_brought(orders, patient))
         decisions = {uid: self.study(tx, uid, now) for uid in concerned}
         return frozenset(
             uid for uid, each in decisions.items() if each and each.outcome is Outcome.MATCHED
@@ -129,6 +134,15 @@ def _linked(tx: Transaction, patient_pk: int) -> tuple[Identifier, ...]:
     """Every identifier of the records that are linked to a patient's."""
     patients = [tx.patients.get(pk) for pk in tx.merges.linked_to(patient_pk)]
     return tuple(each for p in patients for each in (*p.identifiers, *p.aliases))
+
+
+def _names_several_patients(tx: Transaction, study: Study) -> bool:
+    """Whether images of one study name patients who are not one record."""
+    if study.patient_id is None or not study.further_patient_ids:
+        return False
+    named = (study.patient_id, *study.further_patient_ids)
+    holders = [{each.pk for each in tx.patients.called(i.value)} for i in named]
+    return not set.intersection(*holders)
 
 
 class _Patients:

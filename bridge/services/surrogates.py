@@ -32,16 +32,6 @@ def as_shown(tx: Transaction, entry: WorklistEntry) -> WorklistEntry:
     )
 
 
-def as_carried(values: Iterable[str]) -> list[str]:
-    """The identifiers as images may carry them: themselves, or the surrogate they were shown."""
-    found = []
-    for value in values:
-        found.append(value)
-        if len(value) > LONGEST_SH:
-            found.append(surrogate_of(value))
-    return found
-
-
 def of_study(tx: Transaction, study: Study) -> Study:
     """The study with the originals of the surrogates that its images carry."""
     requested = study.request_attributes

@@ -8,7 +8,7 @@ from bridge.settings.addresses import HOST, LISTEN_PORT, PORT
 from bridge.settings.destinations import LOOPBACK
 from bridge.settings.schema import Items, Section, Value, Values, described
 from bridge.settings.standard_terms import AE_TITLE, LABEL, SPECIFIC_CHARACTER_SET
-from bridge.settings.terms import choice, integer, number
+from bridge.settings.terms import NAME, choice, integer, number
 from bridge.settings.worklist import QuirkSettings, WorklistSettings
 
 _SECONDS = number(0, 86_400, "seconds")
@@ -122,6 +122,14 @@ class Dicom:
             "Whether images are found and retrieved with patient, accession number and request as"
             " their order has them, what they said before kept in Original Attributes Sequence."
             " The stored files stay as they came.",
+        ),
+    )
+    reconciliation: str = field(
+        default="reconciliation",
+        metadata=described(
+            NAME,
+            "The decision table by which studies find their orders: a file of `mappings`. One of"
+            " the site's own begins with `extends: reconciliation` and says only what differs.",
         ),
     )
     worklist: WorklistSettings = field(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from bridge.domain.identifiers import Authority, Identifier
-from bridge.domain.matching import Evidence
+from bridge.domain.matching import Evidence, Key, PatientAgreement, RankedCandidate, Verdict
 from bridge.domain.order import CodedConcept, OrderNumbers
 from bridge.domain.performed_step import ScheduledReference
 from bridge.domain.step_history import History
@@ -152,11 +152,49 @@ def load_scheduled(document: Document) -> tuple[ScheduledReference, ...]:
     )
 
 
-def dump_evidence(evidence: Iterable[Evidence]) -> Document:
-    """Evidence of a match, field by field."""
-    return [[e.field, e.study, e.order, e.agrees] for e in evidence]
+def dump_candidates(candidates: Iterable[RankedCandidate]) -> Document:
+    """Candidates of a match, each with its evidence, field by field."""
+    return [
+        [
+            each.procedure_pk,
+            each.number,
+            [key.value for key in each.keys],
+            each.agreement.value,
+            each.score,
+            [[e.field, e.study, e.order, e.verdict.value] for e in each.evidence],
+        ]
+        for each in candidates
+    ]
 
 
-def load_evidence(document: Document) -> tuple[Evidence, ...]:
-    """The inverse of `dump_evidence`."""
-    return tuple(Evidence(*each) for each in document)
+def load_candidates(document: Document) -> tuple[RankedCandidate, ...]:
+    """The inverse of `dump_candidates`."""
+    return tuple(
+        RankedCandidate(
+            procedure_pk=pk,
+            number=number,
+            keys=tuple(Key(key) for key in keys),
+            agreement=PatientAgreement(agreement),
+            score=score,
+            evidence=tuple(Evidence(f, ours, theirs, Verdict(v)) for f, ours, theirs, v in fields),
+        )
+        for pk, number, keys, agreement, score, fields in document
+    )
+
+
+def load_former_evidence(document: Document) -> tuple[RankedCandidate, ...]:
+    """Evidence as decisions kept it before candidates were ranked: of which order is not known."""
+    if not document:
+        return ()
+    verdicts = {True: Verdict.AGREES, False: Verdict.DIFFERS}
+    evidence = tuple(Evidence(f, ours, theirs, verdicts[v]) for f, ours, theirs, v in document)
+    return (
+        RankedCandidate(
+            procedure_pk=0,
+            number="",
+            keys=(),
+            agreement=PatientAgreement.UNKNOWN,
+            score=0,
+            evidence=evidence,
+        ),
+    )

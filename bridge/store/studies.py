@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, literal_column, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.domain.announced_study import StudyAnnounced
 from bridge.domain.coercion import Coercion
-from bridge.domain.matching import MatchDecision, Outcome
+from bridge.domain.matching import MatchDecision, Outcome, waiting_keys
 from bridge.domain.study import (
     Arrival,
     Held,
@@ -33,6 +33,7 @@ from bridge.store.tables import (
     study,
     study_key,
     study_procedure,
+    waiting_key,
 )
 
 _STUDY_BY_UID = select(study).where(study.c.study_instance_uid == bindparam("uid"))
@@ -64,24 +65,14 @@ _TOUCH = Statement(
     .values(state=literal_column(f"'{StudyState.RECEIVING.value}'"), updated_at=bindparam("now"))
 )
 # Asked with every order: the statement has a fixed number of places, so that it is built only once.
-_WIDTH = 4
+_WIDTH = 12
 _MOST_IN_ONE = 500  # SQLite takes 32,766 parameters; a study may have more instances
-_WAITING_KEYS = {
-    "uid": study.c.study_instance_uid,
-    "accession": study.c.accession_number,
-    "patient": study.c.patient_id,
-}
 _WAITING = Statement(
-    select(study.c.pk, study.c.study_instance_uid).where(
+    select(study.c.pk, study.c.study_instance_uid)
+    .join(waiting_key)
+    .where(
+        waiting_key.c.key.in_([bindparam(f"key{place}") for place in range(_WIDTH)]),
         study.c.state == StudyState.AVAILABLE.value,
-        or_(*(study.c.outcome == o.value for o in Outcome if o.waits)),
-        or_(
-            *(
-                column == bindparam(f"{name}{place}")
-                for name, column in _WAITING_KEYS.items()
-                for place in range(_WIDTH)
-            )
-        ),
     )
 )
 _LAST_DECISION = (
@@ -89,7 +80,7 @@ _LAST_DECISION = (
         match_decision.c.outcome,
         match_decision.c.reason,
         match_decision.c.procedure_pks,
-        match_decision.c.evidence,
+        match_decision.c.candidates,
         match_decision.c.decided_by,
     )
     .where(match_decision.c.study_pk == bindparam("study_pk"))
@@ -210,21 +201,15 @@ class Studies:
         text = self._connection.execute(select(study.c.outcome).where(study.c.pk == pk)).scalar()
         return Outcome(text) if text else None
 
-    def waiting(
-        self, uids: Iterable[str], accession_numbers: Iterable[str], patient_ids: Iterable[str]
-    ) -> tuple[str, ...]:
-        """Study Instance UIDs of decided, unmatched studies that carry one of these values.
+    def waiting(self, keys: Iterable[str]) -> tuple[str, ...]:
+        """Study Instance UIDs of decided, unmatched studies that wait for one of these keys.
 
         Not of those that are being received: they are decided when they have settled.
         """
         found: dict[int, str] = {}
-        columns = (list(uids), list(accession_numbers), list(patient_ids))
-        for start in range(0, max(map(len, columns)), _WIDTH):
-            parameters = {
-                f"{name}{place}": values[start + place] if start + place < len(values) else None
-                for name, values in zip(_WAITING_KEYS, columns, strict=True)
-                for place in range(_WIDTH)
-            }
+        for batch in batched(sorted(keys), _WIDTH):
+            places = [*batch, *[None] * (_WIDTH - len(batch))]
+            parameters = {f"key{place}": key for place, key in enumerate(places)}
             found.update(_WAITING.rows(self._connection, parameters))
         return tuple(found[pk] for pk in sorted(found))
 
@@ -248,19 +233,22 @@ class Studies:
         )
         return tuple(self._connection.execute(query).scalars())
 
-    def decide(self, study_pk: int, decision: MatchDecision, state: StudyState, now: float) -> None:
+    def decide(
+        self, decided: Study, decision: MatchDecision, state: StudyState, now: float
+    ) -> None:
         """Record a decision, unless the last one was the same, and link the study as it says."""
         row: dict[str, Any] = {
             "outcome": decision.outcome.value,
             "reason": decision.reason,
             "procedure_pks": list(decision.procedure_pks),
-            "evidence": documents.dump_evidence(decision.evidence),
+            "candidates": documents.dump_candidates(decision.candidates),
             "decided_by": decision.decided_by,
         }
         last = self._connection.execute(_LAST_DECISION, {"study_pk": study_pk}).mappings().first()
         if last is None or dict(last) != row:
             self._connection.execute(
-                match_decision.insert(), {"study_pk": study_pk, "decided_at": now, **row}
+                match_decision.insert(),
+                {"study_pk": study_pk, "decided_at": now, "evidence": [], **row},
             )
         self._connection.execute(
             update(study)
@@ -286,8 +274,17 @@ class Studies:
                 MatchDecision(
                     outcome=Outcome(row.outcome),
                     reason=row.reason,
+        self._let_wait(decided, decision)
+
+    def _let_wait(self, decided: Study, decision: MatchDecision) -> None:
+        """Let a study be found by what may decide it; one that is decided waits for nothing."""
+        self._connection.execute(delete(waiting_key).where(waiting_key.c.study_pk == decided.pk))
+        if decision.outcome.waits:
+            rows = [{"key": key, "study_pk": decided.pk} for key in sorted(waiting_keys(decided))]
+            self._connection.execute(waiting_key.insert(), rows)
                     procedure_pks=tuple(row.procedure_pks),
-                    evidence=documents.load_evidence(row.evidence),
+                    candidates=documents.load_candidates(row.candidates)
+                    or documents.load_former_evidence(row.evidence),
                     decided_by=row.decided_by,
                 ),
                 row.decided_at,
@@ -396,8 +393,10 @@ class Studies:
             accession=identity.accession,
             further_patient_ids=identity.further_patient_ids,
             attributes=row.attributes,
+        sources = set[str]()
             request_attributes=documents.load_request_attributes(row.request_attributes),
             performed_step_uids=tuple(row.performed_step_uids),
+            sources.add(each.peer.partition("@")[0])
             updated_at=row.updated_at,
             announced=load_announced(row.announced),
             series=tuple(
@@ -413,6 +412,7 @@ class Studies:
         )
 
 
+            sources=frozenset(sources),
 def batched(values: Iterable[str], most: int) -> Iterator[list[str]]:
     """The values in lists of at most `most`."""
     listed = list(values)

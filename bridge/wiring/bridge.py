@@ -84,7 +84,9 @@ class Bridge:
                 self._forwarding.wake,
             )
             self.core.wakers.timers.append(self._timekeeper.wake)
-            self._profile_watch = ProfileWatch(self.core.profiles, self.core.fhir_profiles)
+            self._profile_watch = ProfileWatch(
+                self.core.profiles, self.core.fhir_profiles, self.core.matching_rules.tables
+            )
             self._dicom: DicomServer = build_dicom(self.core)
             self._dicom_is_up = False
             self._listeners = AsyncListeners(self.core, bound, self._build_http)

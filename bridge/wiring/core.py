@@ -32,7 +32,7 @@ from bridge.store.database import Database
 from bridge.store.repositories import SqlStore
 from bridge.wiring.images import ImageObjects, open_images
 from bridge.wiring.presentation import build_presentation
-from bridge.wiring.profiles import fhir_profiles, hl7_profiles
+from bridge.wiring.profiles import CurrentRules, fhir_profiles, hl7_profiles, matching_rules
 
 
 class Wakers:
@@ -61,6 +61,7 @@ class Core:
     profiles: Profiles[Profile]
     fhir_profiles: Profiles[FhirProfile]
     database: Database
+    matching_rules: CurrentRules
     store: SqlStore
     objects: ImageObjects
     outbox: Outbox
@@ -86,9 +87,12 @@ def build_core(settings: Settings, destinations: Mapping[str, frozenset[EventKin
     )
     objects = open_images(settings)
     reconcile = Reconcile(
-        PublishStudy(destinations), presents_orders=settings.dicom.coercion == "on"
+        PublishStudy(destinations),
+        rules.current,
+        presents_orders=settings.dicom.coercion == "on",
     )
     worklist = ProjectWorklist(WorklistCodec())
+    rules = matching_rules(settings)
     complete = CompleteStudy(
         store=store, reconcile=reconcile, settle_seconds=settings.dicom.settle_seconds
     )
@@ -106,6 +110,7 @@ def build_core(settings: Settings, destinations: Mapping[str, frozenset[EventKin
         store=store,
         objects=objects,
         outbox=Outbox(store),
+        matching_rules=rules,
         wakers=wakers,
         messages=ReceiveMessage(
             store=store, handlers=handlers, default_start=_default_start(settings)

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bridge.domain.matching_rules import MatchingRules
 from bridge.mapping.fhir_profiles import LANGUAGE as FHIR
 from bridge.mapping.fhir_profiles import FhirProfile, load_fhir_profile
 from bridge.mapping.library import Profiles
 from bridge.mapping.profiles import LANGUAGE as HL7
 from bridge.mapping.profiles import Profile, load_profile
+from bridge.mapping.reconciliation import load_matching_rules
 from bridge.settings import FhirSource, Settings
 
 Load = Callable[[str, Path | None], Any]
@@ -48,6 +50,25 @@ def hl7_profiles(settings: Settings) -> Profiles[Profile]:
 def fhir_profiles(settings: Settings) -> Profiles[FhirProfile]:
     """Those of the FHIR server and of the sources. Raises ProfileError for one that cannot be."""
     return Profiles(load_fhir_profile, _names(settings, FHIR), directory=settings.mappings)
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentRules:
+    """The decision table of reconciliation, the newest that is sound."""
+
+    tables: Profiles[MatchingRules]
+    name: str
+
+    def current(self) -> MatchingRules:
+        """The table as it stands now."""
+        return self.tables.get(self.name)
+
+
+def matching_rules(settings: Settings) -> CurrentRules:
+    """That of the site. Raises ProfileError for one that cannot be used."""
+    name = settings.dicom.reconciliation
+    tables = Profiles(load_matching_rules, (name,), directory=settings.mappings)
+    return CurrentRules(tables, name)
 
 
 def _names(settings: Settings, language: str) -> set[str]:

@@ -14,6 +14,7 @@ from bridge.store.database import Database
 from bridge.store.repositories import SqlStore
 from bridge.wiring.destinations import build_destinations, subscriptions
 from bridge.wiring.forwarding import forward_kinds
+from bridge.wiring.profiles import matching_rules
 
 
 @contextmanager
@@ -23,6 +24,7 @@ def reconciling(settings: Settings) -> Iterator[Reconcile]:
     try:
         yield Reconcile(
             PublishStudy({**subscriptions(destinations), **forward_kinds(settings)}),
+            matching_rules(settings).current,
             presents_orders=settings.dicom.coercion == "on",
         )
     finally:

@@ -11,12 +11,25 @@ from bridge.mapping.shelf import Shelf
 from bridge.settings import Origin, Problem, Settings, Source
 from bridge.wiring.hl7_answers import tls_problems
 from bridge.wiring.images import is_bucket, open_bucket
-from bridge.wiring.profiles import LOADERS, named_profiles
+from bridge.wiring.profiles import LOADERS, matching_rules, named_profiles
 
 
 def unsound(settings: Settings) -> tuple[Problem, ...]:
     """Every such problem: profiles and certificates that cannot be used, options of a bucket."""
-    return (*_profiles(settings), *_bucket(settings), *tls_problems(settings))
+    return (
+        *_profiles(settings),
+        *_decision_table(settings),
+        *_bucket(settings),
+        *tls_problems(settings),
+    )
+
+
+def _decision_table(settings: Settings) -> Iterator[Problem]:
+    try:
+        matching_rules(settings)
+    except ProfileError as error:
+        key = "dicom.reconciliation"
+        yield _problem(error, settings.provenance.get(key), key)
 
 
 def _bucket(settings: Settings) -> Iterator[Problem]:

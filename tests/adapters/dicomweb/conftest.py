@@ -21,6 +21,7 @@ from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 from bridge.dicom.header import read_header
 from bridge.dicomweb.router import wado_router
 from bridge.dicomweb.store import stow_router
+from bridge.mapping.reconciliation import load_matching_rules
 from bridge.services.complete_study import CompleteStudy
 from bridge.services.publish_study import PublishStudy
 from bridge.services.read_images import ReadImages
@@ -81,7 +82,9 @@ class Archive:
         self.objects = LocalObjects(directory / "images")
         self.directory = directory / "images"
         complete = CompleteStudy(
-            store=store, reconcile=Reconcile(PublishStudy({})), settle_seconds=60
+            store=store,
+            reconcile=Reconcile(PublishStudy({}), load_matching_rules),
+            settle_seconds=60,
         )
         self.instances = ReceiveInstance(
             store=store, objects=self.objects, complete=complete, clock=time.time

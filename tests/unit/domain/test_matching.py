@@ -10,22 +10,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.domain.decision import decide as decide_by
 from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.matching import (
-    DECISIONS,
     Candidate,
+    Evidence,
     Key,
     MatchDecision,
     Outcome,
     PatientAgreement,
-    decide,
-    patient_agreement,
+    Verdict,
 )
+from bridge.domain.matching_rules import Finding, MatchingRules, NameStrictness, Situation
 from bridge.domain.order import Order, OrderNumbers, Procedure, Step
 from bridge.domain.patient import Patient
+from bridge.domain.patient_comparison import patient_agreement as agreement_by
 from bridge.domain.step_status import StepStatus
 from bridge.domain.study import RequestAttributes, Series, Study, StudyState
+from bridge.mapping.reconciliation import load_matching_rules
 
+RULES = load_matching_rules()
 HOSP = Authority("HOSP")
 UID, ACCESSION, REQUEST, PERFORMED = (
     Key.STUDY_INSTANCE_UID,
@@ -66,15 +70,17 @@ STUDY = Study(
 )
 
 
-def procedure(pk: int, modality: str = "CT") -> Procedure:
+def procedure(
+    pk: int, modality: str = "CT", status: StepStatus = StepStatus.SCHEDULED, start: str = ""
+) -> Procedure:
     step = Step(
         pk=pk,
         sps_id="SPS1",
-        status=StepStatus.SCHEDULED,
+        status=status,
         modality=modality,
         station_ae_titles=(),
-        start_date="",
-        start_time="",
+        start_date=start[:8],
+        start_time=start[8:],
         protocol_codes=(),
         attributes={},
     )
@@ -96,9 +102,11 @@ def candidate(
     modality: str = "CT",
     accession: str = "A1",
     former: tuple[Identifier, ...] = (),
+    status: StepStatus = StepStatus.SCHEDULED,
+    start: str = "",
     **more: Any,
 ) -> Candidate:
-    wanted = procedure(pk, modality)
+    wanted = procedure(pk, modality, status, start)
     order = Order(
         pk=order_pk or pk,
         patient_pk=patient.pk,
@@ -110,6 +118,18 @@ def candidate(
         former_patient_ids=former,
     )
     return Candidate(order=order, procedure=wanted, patient=patient, keys=frozenset(keys), **more)
+
+
+def decide(
+    study: Study, candidates: Iterable[Candidate], rules: MatchingRules = RULES, **said: Any
+) -> MatchDecision:
+    return decide_by(study, candidates, rules, **said)
+
+
+def patient_agreement(
+    study: Study, patient: Patient, rules: MatchingRules = RULES, **said: Any
+) -> PatientAgreement:
+    return agreement_by(study, patient, rules, **said)
 
 
 def decided(study: Study, *candidates: Candidate, known: bool = True) -> MatchDecision:
@@ -129,28 +149,113 @@ COLUMNS = {
 }
 
 
+# What a clinician expects of each cell, written down apart from the table that decides.
+M, C, X = Outcome.MATCHED, Outcome.CANDIDATES, Outcome.CONFLICT
+EXPECTED = {
+    #                             same alike unknown linked other
+    Finding.STUDY_INSTANCE_UID: (M, M, C, C, X),
+    Finding.REQUEST_ATTRIBUTES: (M, C, C, C, X),
+    Finding.ACCESSION_NUMBER: (M, C, C, C, X),
+    Finding.PERFORMED_STEP: (M, C, C, C, X),
+    Finding.ORDER_NUMBER: (M, C, C, C, X),
+    Finding.CONTRADICTION: (C, C, C, C, X),
+    Finding.SEVERAL: (C, C, C, C, X),
+    Finding.CANCELED: (M, C, C, C, X),
+}
+LINKED = (Identifier("P3", HOSP),)
+
+
+def found_as(finding: Finding) -> tuple[Candidate, ...]:
+    """Candidates that a study leads to, so that the table is asked in this row."""
+    if finding is Finding.CONTRADICTION:
+        by_uid = candidate(UID, linked=LINKED)
+        return (by_uid, candidate(ACCESSION, REQUEST, pk=2, linked=LINKED))
+    if finding is Finding.SEVERAL:
+        return tuple(candidate(ACCESSION, pk=pk, order_pk=1, linked=LINKED) for pk in (1, 2))
+    if finding is Finding.CANCELED:
+        return (candidate(UID, status=StepStatus.CANCELED, linked=LINKED),)
+    return (candidate(Key(finding.value), linked=LINKED),)
+
+
 @pytest.mark.parametrize("agreement", PatientAgreement)
-@pytest.mark.parametrize("key", Key)
-def test_each_cell_of_the_decision_table(key: Key, agreement: PatientAgreement) -> None:
+@pytest.mark.parametrize("finding", Finding)
+def test_each_cell_of_the_decision_table(finding: Finding, agreement: PatientAgreement) -> None:
     study, known = COLUMNS[agreement]
-    linked = (Identifier("P3", HOSP),)
-    assert patient_agreement(study, BINH, patient_is_known=known, linked=linked) is agreement
+    assert patient_agreement(study, BINH, patient_is_known=known, linked=LINKED) is agreement
+    found = found_as(finding)
 
-    decision = decided(study, candidate(key, linked=linked), known=known)
+    decision = decided(study, *found, known=known)
 
-    rule = DECISIONS[key, agreement]
-    assert (decision.outcome, decision.reason) == (rule.outcome, rule.reason)
-    assert decision.procedure_pks == (() if rule.outcome is Outcome.CONFLICT else (1,))
-    assert decision.evidence
+    expected = EXPECTED[finding][list(PatientAgreement).index(agreement)]
+    assert decision.outcome is expected
+    assert decision.reason == RULES.rule(finding, agreement).reason
+    named = () if expected is X else tuple(each.procedure.pk for each in found)
+    assert decision.procedure_pks == named
+    assert {each.procedure_pk for each in decision.candidates} == {c.procedure.pk for c in found}
+    assert all(each.agreement is agreement for each in decision.candidates)
 
 
-def test_the_table_has_every_cell() -> None:
-    assert set(DECISIONS) == {(key, each) for key in Key for each in PatientAgreement}
+def test_what_is_decided_without_comparing_the_patient() -> None:
+    outcomes = {situation: rule.outcome for situation, rule in RULES.situations.items()}
+    assert outcomes == {
+        Situation.NOTHING: Outcome.UNSCHEDULED,
+        Situation.SEVERAL_PATIENTS: Outcome.CONFLICT,
+        Situation.WRONG_ENTRY: Outcome.CONFLICT,
+    }
 
 
-@pytest.mark.parametrize("key", Key)
-def test_a_match_across_a_link_is_suggested_and_never_made(key: Key) -> None:
-    assert DECISIONS[key, PatientAgreement.LINKED].outcome is Outcome.CANDIDATES
+def test_a_site_may_leave_to_a_person_what_the_table_matches() -> None:
+    cell = (Finding.STUDY_INSTANCE_UID, PatientAgreement.ALIKE)
+    careful = replace(RULES.cells[cell], outcome=Outcome.CANDIDATES)
+    rules = replace(RULES, cells={**RULES.cells, cell: careful})
+    study, known = COLUMNS[PatientAgreement.ALIKE]
+    decision = decide(study, [candidate(UID)], rules, patient_is_known=known)
+    assert decision.outcome is Outcome.CANDIDATES
+
+
+def test_a_site_may_say_how_many_differences_make_another_patient() -> None:
+    rules = replace(RULES, differences=1)
+    study = replace(STUDY, patient_name="LE^LAN")
+    assert patient_agreement(study, BINH, patient_is_known=True) is PatientAgreement.SAME
+    agreement = patient_agreement(study, BINH, rules, patient_is_known=True)
+    assert agreement is PatientAgreement.OTHER
+
+
+@pytest.mark.parametrize(
+    ("names", "same"),
+    [
+        (NameStrictness.WORDS, True),
+        (NameStrictness.COMPONENTS, False),
+        (NameStrictness.EXACT, False),
+    ],
+)
+def test_a_site_may_say_how_strictly_names_are_compared(names: NameStrictness, same: bool) -> None:
+    rules = replace(RULES, names=names)
+    study = replace(STUDY, patient_id=None, patient_name="TRAN BINH")
+    agreement = patient_agreement(study, BINH, rules, patient_is_known=False)
+    assert agreement is (PatientAgreement.ALIKE if same else PatientAgreement.UNKNOWN)
+
+
+def test_candidates_are_ranked_with_their_evidence() -> None:
+    fitting = candidate(ACCESSION, pk=2, order_pk=1, start="20260105093000")
+    other = candidate(ACCESSION, pk=1, order_pk=1, start="20260301093000")
+    when = {**STUDY.attributes, "StudyDate": "20260105", "StudyTime": "101500"}
+    study = replace(STUDY, attributes=when, sources=frozenset({"CT01"}))
+    first, second = decided(study, other, fitting).candidates
+    assert (first.procedure_pk, second.procedure_pk) == (2, 1)
+    assert first.score - second.score == 2 * 20
+    evidence = {each.field: each for each in first.evidence}
+    assert evidence["AccessionNumber"] == Evidence("AccessionNumber", "A1", "A1", Verdict.AGREES)
+    near = ("2026-01-05 10:15", "2026-01-05 09:30", Verdict.AGREES)
+    assert evidence["StudyDateTime"] == Evidence("StudyDateTime", *near)
+    assert evidence["StationAETitle"].verdict is Verdict.UNKNOWN  # any station may do it
+    assert evidence["StudyInstanceUID"].verdict is Verdict.DIFFERS
+
+
+def test_images_of_two_patients_are_a_conflict_without_any_order() -> None:
+    mixed = replace(STUDY, further_patient_ids=(Identifier("P2", HOSP),))
+    decision = decide(mixed, [], patient_is_known=True, several_patients=True)
+    assert decision.outcome is Outcome.CONFLICT
 
 
 JOHN_DOE = {"PatientName": "DOE^JOHN", "PatientBirthDate": "19000101", "PatientSex": "O"}
@@ -177,13 +282,6 @@ def test_images_of_an_order_that_was_moved_name_whom_it_was_made_for() -> None:
     assert decided(study, candidate(UID)).outcome is Outcome.CONFLICT
     several = replace(study, further_patient_ids=(Identifier("P1", HOSP),))
     assert decided(several, moved).outcome is Outcome.MATCHED
-
-
-@pytest.mark.parametrize("key", Key)
-def test_another_patient_is_never_matched_and_the_same_one_always(key: Key) -> None:
-    assert DECISIONS[key, PatientAgreement.OTHER].outcome is Outcome.CONFLICT
-    assert DECISIONS[key, PatientAgreement.SAME].outcome is Outcome.MATCHED
-    assert DECISIONS[key, PatientAgreement.UNKNOWN].outcome is Outcome.CANDIDATES
 
 
 def test_no_candidate_is_unscheduled() -> None:

@@ -39,6 +39,7 @@ from bridge.domain.study import Receipt as Stored
 from bridge.domain.worklist import WorklistEntry, WorklistItem, WorklistQuery
 from bridge.mapping.order_control import load_order_control
 from bridge.services.complete_study import CompleteStudy
+from bridge.mapping.reconciliation import load_matching_rules
 from bridge.services.event_handlers import event_handlers
 from bridge.services.outbox import Outbox
 from bridge.services.project_worklist import ProjectWorklist
@@ -57,6 +58,7 @@ HOSP = Authority("HOSP")
 SETTLE_SECONDS = 30.0
 DESTINATIONS = {
     "ehr": frozenset(
+RULES = load_matching_rules()
         {EventKind.STUDY_AVAILABLE, EventKind.STUDY_CHANGED, EventKind.STUDY_WITHDRAWN}
     ),
     "pager": frozenset({EventKind.STUDY_AVAILABLE}),
@@ -270,7 +272,7 @@ class Core:
         self.database = database
         self.store = SqlStore(database)
         self.objects = MemoryObjects()
-        self.reconcile = Reconcile(PublishStudy(DESTINATIONS))
+        self.reconcile = Reconcile(PublishStudy(DESTINATIONS), lambda: RULES)
         projection = ProjectWorklist(PlainEncoder())
         self.complete = CompleteStudy(
             store=self.store, reconcile=self.reconcile, settle_seconds=SETTLE_SECONDS
@@ -401,9 +403,9 @@ class Core:
     def evidence(self) -> dict[str, tuple[str, str, bool]]:
         """Field → study, order, verdict of the last decision."""
         with self.database.read() as connection:
-            query = select(match_decision.c.evidence).order_by(match_decision.c.pk.desc())
-            rows = connection.execute(query.limit(1)).scalar_one()
-        return {name: (theirs, ours, agrees) for name, theirs, ours, agrees in rows}
+            query = select(match_decision.c.candidates).order_by(match_decision.c.pk.desc())
+            (*_, fields), *_ = connection.execute(query.limit(1)).scalar_one()
+        return {name: (theirs, ours, v == "agrees") for name, theirs, ours, v in fields}
 
     def reasons(self) -> list[str]:
         """The reason of every decision, oldest first."""

@@ -1,0 +1,80 @@
+"""How the patient of images compares with the patient of an order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bridge.domain.identifiers import Identifier, is_placeholder
+from bridge.domain.matching import Evidence, PatientAgreement, Verdict
+from bridge.domain.matching_rules import Field, MatchingRules, NameStrictness
+from bridge.domain.names import fold_name, same_name
+from bridge.domain.patient import Attributes, Patient
+from bridge.domain.study import Study
+
+
+def patient_agreement(
+    study: Study,
+    patient: Patient,
+    rules: MatchingRules,
+    *,
+    patient_is_known: bool,
+    formerly: Sequence[Attributes] = (),
+    linked: Sequence[Identifier] = (),
+) -> PatientAgreement:
+    """Compare by Patient ID and issuer, aliases of merges included; by name and birth date else.
+
+    Images under the number of a merged record (a John Doe) show what that record said: `formerly`.
+    `linked` are the identifiers of records that are linked to the patient's.
+    """
+    identifier = study.patient_id
+    if identifier is not None and patient.is_called(identifier):
+        records = (patient, *(replace(patient, attributes=each) for each in formerly))
+        differs = all(_differs(study, each, rules) for each in records)
+        return PatientAgreement.OTHER if differs else PatientAgreement.SAME
+    if identifier is not None and patient_is_known and not is_placeholder(identifier.value):
+        across = any(identifier.agrees_with(each) for each in linked)
+        return PatientAgreement.LINKED if across else PatientAgreement.OTHER
+    name, birth_date, _ = demographics(study, patient, rules)
+    return PatientAgreement.ALIKE if name.agrees and birth_date.agrees else PatientAgreement.UNKNOWN
+
+
+def demographics(
+    study: Study, patient: Patient, rules: MatchingRules
+) -> tuple[Evidence, Evidence, Evidence]:
+    """Name, birth date and sex, compared."""
+    name = patient.attributes.get("PatientName", "")
+
+    def told(field: Field) -> Evidence:
+        return compared(field, study.attributes.get(field, ""), patient.attributes.get(field, ""))
+
+    return (
+        _compared(Field.PATIENT_NAME, study.patient_name, name, _same(rules.names, study, name)),
+        told(Field.PATIENT_BIRTH_DATE),
+        told(Field.PATIENT_SEX),
+    )
+
+
+def compared(field: Field, study: str, order: str) -> Evidence:
+    """Two texts that agree when they are the same."""
+    return _compared(field, study, order, study == order)
+
+
+def _compared(field: Field, study: str, order: str, same: bool) -> Evidence:
+    if not study or not order:
+        return Evidence(field.value, study, order, Verdict.UNKNOWN)
+    return Evidence(field.value, study, order, Verdict.AGREES if same else Verdict.DIFFERS)
+
+
+def _same(strictness: NameStrictness, study: Study, name: str) -> bool:
+    if strictness is NameStrictness.WORDS:
+        return same_name(study.patient_name, name)
+    if strictness is NameStrictness.COMPONENTS:
+        return fold_name(study.patient_name) == fold_name(name)
+    return study.patient_name.rstrip("^= ") == name.rstrip("^= ")
+
+
+def _differs(study: Study, patient: Patient, rules: MatchingRules) -> bool:
+    """Whether so many of name, birth date and sex are others that it is another person."""
+    told = demographics(study, patient, rules)
+    return sum(each.verdict is Verdict.DIFFERS for each in told) >= rules.differences
