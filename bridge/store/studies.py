@@ -249,6 +249,7 @@ class Studies:
             self._connection.execute(
                 match_decision.insert(),
                 {"study_pk": study_pk, "decided_at": now, "evidence": [], **row},
+        study_pk = decided.pk
             )
         self._connection.execute(
             update(study)
@@ -273,7 +274,6 @@ class Studies:
             (
                 MatchDecision(
                     outcome=Outcome(row.outcome),
-                    reason=row.reason,
         self._let_wait(decided, decision)
 
     def _let_wait(self, decided: Study, decision: MatchDecision) -> None:
@@ -282,6 +282,7 @@ class Studies:
         if decision.outcome.waits:
             rows = [{"key": key, "study_pk": decided.pk} for key in sorted(waiting_keys(decided))]
             self._connection.execute(waiting_key.insert(), rows)
+                    reason=row.reason,
                     procedure_pks=tuple(row.procedure_pks),
                     candidates=documents.load_candidates(row.candidates)
                     or documents.load_former_evidence(row.evidence),
