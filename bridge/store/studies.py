@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bridge.domain.announced_study import StudyAnnounced
+from bridge.domain.announced_study import AnnouncedImages, StudyAnnounced
 from bridge.domain.coercion import Coercion
 from bridge.domain.matching import MatchDecision, Outcome, waiting_keys
 from bridge.domain.study import (
@@ -21,7 +21,7 @@ from bridge.domain.study import (
     StudyState,
 )
 from bridge.store import documents, event_documents
-from bridge.store.announced import announced_study, load_announced
+from bridge.store.announced import announced_study, identity_is_changed, load_announced
 from bridge.store.statement import Statement, insert
 from bridge.store.study_identity import StudyIdentity, dump_identity, load_identity
 from bridge.store.study_keys import add_keys, change_keys, present_keys
@@ -181,16 +181,28 @@ class Studies:
         """The study of this row."""
         return self._load(self._connection.execute(select(study).where(study.c.pk == pk)).one())
 
-    def announce(self, event: StudyAnnounced, now: float) -> None:
-        """Keep what somebody says of a study whose images are elsewhere, all or some of them."""
+    def announce(self, event: StudyAnnounced, images: AnnouncedImages, now: float) -> bool:
+        """Keep what is said of a study whose images are elsewhere, all or some of them.
+
+        Tells whether anything is new; a study that may grow is then being received.
+        """
         row = self._locked(event.study_instance_uid)
-        announced = {"announced": event_documents.dump(event.images)}
+        announced = {"announced": event_documents.dump(images)}
+        state = StudyState.RECEIVING if event.may_grow else StudyState.AVAILABLE
         if row is None:
+            values = announced | announced_study(event, None) | {"state": state.value}
             times = {"created_at": now, "updated_at": now}
-            self._connection.execute(study.insert(), announced | announced_study(event) | times)
-            return
-        values = announced if self._has_images(row.pk) else announced | announced_study(event)
-        self._connection.execute(update(study).where(study.c.pk == row.pk).values(values))
+            self._connection.execute(study.insert(), values | times)
+            return True
+        values = {} if self._has_images(row.pk) else announced_study(event, row)
+        held = load_announced(row.announced)
+        is_news = held is None or not held.tells_the_same_as(images)
+        is_news = is_news or identity_is_changed(row, values)
+        if is_news and event.may_grow:
+            values |= {"state": state.value, "updated_at": now}
+        changes = update(study).where(study.c.pk == row.pk).values(announced | values)
+        self._connection.execute(changes)
+        return is_news
 
     def _has_images(self, study_pk: int) -> bool:
         query = select(study_key.c.study_pk).where(study_key.c.study_pk == study_pk)
@@ -237,6 +249,7 @@ class Studies:
         self, decided: Study, decision: MatchDecision, state: StudyState, now: float
     ) -> None:
         """Record a decision, unless the last one was the same, and link the study as it says."""
+        study_pk = decided.pk
         row: dict[str, Any] = {
             "outcome": decision.outcome.value,
             "reason": decision.reason,
@@ -249,7 +262,6 @@ class Studies:
             self._connection.execute(
                 match_decision.insert(),
                 {"study_pk": study_pk, "decided_at": now, "evidence": [], **row},
-        study_pk = decided.pk
             )
         self._connection.execute(
             update(study)
@@ -262,6 +274,14 @@ class Studies:
         if decision.outcome is Outcome.MATCHED:
             rows = [{"study_pk": study_pk, "procedure_pk": pk} for pk in decision.procedure_pks]
             self._connection.execute(study_procedure.insert(), rows)
+        self._let_wait(decided, decision)
+
+    def _let_wait(self, decided: Study, decision: MatchDecision) -> None:
+        """Let a study be found by what may decide it; one that is decided waits for nothing."""
+        self._connection.execute(delete(waiting_key).where(waiting_key.c.study_pk == decided.pk))
+        if decision.outcome.waits:
+            rows = [{"key": key, "study_pk": decided.pk} for key in sorted(waiting_keys(decided))]
+            self._connection.execute(waiting_key.insert(), rows)
 
     def decisions(self, study_pk: int) -> tuple[tuple[MatchDecision, float], ...]:
         """Everything that was decided of a study, the newest first, each with when (unix time)."""
@@ -274,14 +294,6 @@ class Studies:
             (
                 MatchDecision(
                     outcome=Outcome(row.outcome),
-        self._let_wait(decided, decision)
-
-    def _let_wait(self, decided: Study, decision: MatchDecision) -> None:
-        """Let a study be found by what may decide it; one that is decided waits for nothing."""
-        self._connection.execute(delete(waiting_key).where(waiting_key.c.study_pk == decided.pk))
-        if decision.outcome.waits:
-            rows = [{"key": key, "study_pk": decided.pk} for key in sorted(waiting_keys(decided))]
-            self._connection.execute(waiting_key.insert(), rows)
                     reason=row.reason,
                     procedure_pks=tuple(row.procedure_pks),
                     candidates=documents.load_candidates(row.candidates)
@@ -381,8 +393,10 @@ class Studies:
     def _load(self, row: Row[Any]) -> Study:
         parameters = {"study_pk": row.pk}
         instances: dict[int, list[Instance]] = {}
+        sources = set[str]()
         for each in self._connection.execute(_INSTANCES_OF_STUDY, parameters).all():
             instances.setdefault(each.series_pk, []).append(_instance(each))
+            sources.add(each.peer.partition("@")[0])
         all_series = self._connection.execute(_SERIES_OF_STUDY, parameters).all()
         identity = load_identity(row.identity)
         return Study(
@@ -394,12 +408,11 @@ class Studies:
             accession=identity.accession,
             further_patient_ids=identity.further_patient_ids,
             attributes=row.attributes,
-        sources = set[str]()
             request_attributes=documents.load_request_attributes(row.request_attributes),
             performed_step_uids=tuple(row.performed_step_uids),
-            sources.add(each.peer.partition("@")[0])
             updated_at=row.updated_at,
             announced=load_announced(row.announced),
+            sources=frozenset(sources),
             series=tuple(
                 Series(
                     series_instance_uid=each.series_instance_uid,
@@ -413,7 +426,6 @@ class Studies:
         )
 
 
-            sources=frozenset(sources),
 def batched(values: Iterable[str], most: int) -> Iterator[list[str]]:
     """The values in lists of at most `most`."""
     listed = list(values)
