@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from bridge.domain.delivery import EventKind, Sent
+from bridge.domain.delivery import ORDER_KINDS, EventKind, Sent
 from bridge.domain.events import Event
 from bridge.domain.identifiers import NO_AUTHORITY, Authority, Identifier
 from bridge.domain.journal import Disposition
@@ -36,10 +36,12 @@ from bridge.domain.publication import PublishedStudy
 from bridge.domain.sender_options import NO_OPTIONS, SenderOptions
 from bridge.domain.study import InstanceHeader, RequestAttributes
 from bridge.domain.study import Receipt as Stored
+from bridge.domain.subscription import Subscription
 from bridge.domain.worklist import WorklistEntry, WorklistItem, WorklistQuery
 from bridge.mapping.order_control import load_order_control
-from bridge.services.complete_study import CompleteStudy
 from bridge.mapping.reconciliation import load_matching_rules
+from bridge.services.complete_study import CompleteStudy
+from bridge.services.content import Content, Memory
 from bridge.services.event_handlers import event_handlers
 from bridge.services.outbox import Outbox
 from bridge.services.project_worklist import ProjectWorklist
@@ -49,19 +51,24 @@ from bridge.services.receive_instance import ReceiveInstance
 from bridge.services.receive_message import InboundMessage, Receipt, ReceiveMessage
 from bridge.services.reconcile import Reconcile
 from bridge.services.record_performed_step import RecordPerformedStep
+from bridge.services.tell_of_orders import TellOfOrders
 from bridge.services.undo_merge import UndoMerge
 from bridge.store.database import Database
 from bridge.store.repositories import SqlStore
 from bridge.store.tables import match_decision, message, study
 
 HOSP = Authority("HOSP")
+RULES = load_matching_rules()
 SETTLE_SECONDS = 30.0
 DESTINATIONS = {
-    "ehr": frozenset(
-RULES = load_matching_rules()
-        {EventKind.STUDY_AVAILABLE, EventKind.STUDY_CHANGED, EventKind.STUDY_WITHDRAWN}
+    "ehr": Subscription(
+        kinds=frozenset(
+            {EventKind.STUDY_AVAILABLE, EventKind.STUDY_CHANGED, EventKind.STUDY_WITHDRAWN}
+        )
     ),
-    "pager": frozenset({EventKind.STUDY_AVAILABLE}),
+    "pager": Subscription(kinds=frozenset({EventKind.STUDY_AVAILABLE})),
+    "ris": Subscription(kinds=frozenset(ORDER_KINDS), told_by="RIS"),
+    "his": Subscription(kinds=frozenset(ORDER_KINDS), told_by="KIS"),
 }
 SENT = Sent(request=b"POST", response=b"201")
 CT_IMAGE, EXPLICIT = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.1"
@@ -243,11 +250,11 @@ class MemoryObjects:
 
     held: dict[str, bytes] = field(default_factory=dict)
 
-    def put(self, key: str, content: bytes) -> None:
-        self.held[key] = content
+    def put(self, key: str, content: Content) -> None:
+        self.held[key] = content.whole()
 
-    def get(self, key: str) -> bytes:
-        return self.held[key]
+    def open(self, key: str) -> Memory:
+        return Memory(self.held[key])
 
 
 @dataclass(frozen=True)
@@ -270,7 +277,8 @@ class Core:
         self.now = 1000.0
         self.mode = mode
         self.database = database
-        self.store = SqlStore(database)
+        told = TellOfOrders(DESTINATIONS, self.clock)
+        self.store = SqlStore(database, orders_changed=told)
         self.objects = MemoryObjects()
         self.reconcile = Reconcile(PublishStudy(DESTINATIONS), lambda: RULES)
         projection = ProjectWorklist(PlainEncoder())
@@ -297,7 +305,7 @@ class Core:
         self.undo_merge = UndoMerge(
             store=self.store, worklist=projection, reconcile=self.reconcile, clock=self.clock
         )
-        self.outbox = Outbox(self.store)
+        self.outbox = Outbox(self.store, DESTINATIONS)
         self.queries = QueryWorklist(self.store)
         self._numbers = count(1)
 
