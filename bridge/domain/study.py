@@ -149,7 +149,7 @@ def _joined(ours: Series, announced: AnnouncedSeries) -> Series:
         if uid not in known
     )
     instances = (*ours.instances, *others)
-    unlisted = max(announced.number_of_instances - len(instances), 0)
+    unlisted = max(announced.count - len(instances), 0)
     return replace(ours, instances=instances, elsewhere=unlisted)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
-from bridge.domain.announced_study import StudyAnnounced
+from bridge.domain.announced_study import AnnouncedImages, StudyAnnounced
 from bridge.domain.appointment import Appointment, AppointmentAction
 from bridge.domain.coercion import Coercion
 from bridge.domain.commitment import CommitmentRequest
@@ -23,6 +23,7 @@ from bridge.domain.order import (
     Step,
     StepDetails,
 )
+from bridge.domain.order_news import OrderNotice
 from bridge.domain.parked import ParkedEvent, ParkedState, WaitingEvent
 from bridge.domain.patient import Attributes, Patient, PatientDetails
 from bridge.domain.patient_merge import MergeNote, PatientMerge
@@ -59,8 +60,8 @@ class Patients(Protocol):
     ) -> None: ...
     def remove(self, pk: int) -> None: ...
     def formerly(self, pk: int) -> tuple[Attributes, ...]: ...
-    def shown_as(self, value: str, issuer: str) -> tuple[Identifier, ...]: ...
     def called(self, value: str) -> tuple[Patient, ...]: ...
+    def shown_as(self, value: str, issuer: str) -> tuple[Identifier, ...]: ...
 
 
 class PatientMerges(Protocol):
@@ -130,6 +131,13 @@ class Orders(Protocol):
     ) -> None: ...
     def step_was_performed(self, step_pk: int) -> bool: ...
     def remove_step(self, step_pk: int) -> None: ...
+
+
+class OrderNotices(Protocol):
+    """How orders stood when destinations were told of them."""
+
+    def of(self, order_pk: int) -> OrderNotice | None: ...
+    def keep(self, order_pk: int, notice: OrderNotice) -> None: ...
 
 
 class Worklist(Protocol):
@@ -311,7 +319,12 @@ class Sources(Protocol):
 
 
 class Transaction(Protocol):
-    """All repositories of one transaction: what they write is kept together or not at all."""
+    """All repositories of one transaction: what they write is kept together or not at all.
+
+    `cause` is the application whose message brings the changes about (`KIS|HAUS`).
+    """
+
+    cause: str
 
     @property
     def patients(self) -> Patients: ...
@@ -321,6 +334,8 @@ class Transaction(Protocol):
     def visits(self) -> Visits: ...
     @property
     def orders(self) -> Orders: ...
+    @property
+    def order_notices(self) -> OrderNotices: ...
     @property
     def worklist(self) -> Worklist: ...
     @property

@@ -9,8 +9,8 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bridge.dicom.worklist_codec import WorklistCodec
-from bridge.domain.delivery import EventKind
 from bridge.domain.identifiers import Authority
+from bridge.domain.subscription import Subscription
 from bridge.mapping.fhir_profiles import FhirProfile
 from bridge.mapping.library import Profiles
 from bridge.mapping.order_control import load_order_control
@@ -27,6 +27,7 @@ from bridge.services.receive_instance import ReceiveInstance
 from bridge.services.receive_message import ReceiveMessage
 from bridge.services.reconcile import Reconcile
 from bridge.services.record_performed_step import RecordPerformedStep
+from bridge.services.tell_of_orders import TellOfOrders
 from bridge.settings import Settings
 from bridge.store.database import Database
 from bridge.store.repositories import SqlStore
@@ -60,8 +61,8 @@ class Core:
     settings: Settings
     profiles: Profiles[Profile]
     fhir_profiles: Profiles[FhirProfile]
-    database: Database
     matching_rules: CurrentRules
+    database: Database
     store: SqlStore
     objects: ImageObjects
     outbox: Outbox
@@ -75,24 +76,27 @@ class Core:
     complete: CompleteStudy
 
 
-def build_core(settings: Settings, destinations: Mapping[str, frozenset[EventKind]]) -> Core:
-    """Build the use cases; `destinations` maps names to the kinds of event they are told of.
+def build_core(settings: Settings, destinations: Mapping[str, Subscription]) -> Core:
+    """Build the use cases; `destinations` maps names to what they want to know.
 
     Raises BucketRefuses when images are to go to a bucket whose options make no sense.
     """
     wakers = Wakers()
     database = Database(str(settings.database))
     store = SqlStore(
-        database, deliveries_queued=wakers.deliveries_queued, timer_set=wakers.timer_set
+        database,
+        deliveries_queued=wakers.deliveries_queued,
+        timer_set=wakers.timer_set,
+        orders_changed=TellOfOrders(destinations, time.time),
     )
     objects = open_images(settings)
+    rules = matching_rules(settings)
     reconcile = Reconcile(
         PublishStudy(destinations),
         rules.current,
         presents_orders=settings.dicom.coercion == "on",
     )
     worklist = ProjectWorklist(WorklistCodec())
-    rules = matching_rules(settings)
     complete = CompleteStudy(
         store=store, reconcile=reconcile, settle_seconds=settings.dicom.settle_seconds
     )
@@ -106,11 +110,11 @@ def build_core(settings: Settings, destinations: Mapping[str, frozenset[EventKin
         settings=settings,
         profiles=hl7_profiles(settings),
         fhir_profiles=fhir_profiles(settings),
+        matching_rules=rules,
         database=database,
         store=store,
         objects=objects,
-        outbox=Outbox(store),
-        matching_rules=rules,
+        outbox=Outbox(store, destinations),
         wakers=wakers,
         messages=ReceiveMessage(
             store=store, handlers=handlers, default_start=_default_start(settings)
