@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bridge.dicom.elements import DataSet, dictionary_vr
@@ -17,7 +17,7 @@ from bridge.dicom.matching_keys import (
     value_of,
     values_of,
 )
-from bridge.dicom.worklist_keys import BY_TAG, STEP_TAGS, STEPS, Matching, tag_of
+from bridge.dicom.worklist_keys import BY_TAG, STEP_TAGS, STEPS, tag_of
 from bridge.dicom.worklist_matching import read_terms
 from bridge.domain.attribute_matching import is_wildcard
 from bridge.domain.worklist import WorklistQuery
@@ -43,9 +43,8 @@ _log = logging.getLogger(__name__)
 class Identifier:
     """A query as read: what must match, and the attributes to return in order of their tags.
 
-    `unsupported` says that a key is neither matched nor ever returned, or that its value was not
-    matched (FF01). `mirrored` are the keys of the step that stand at the root and want an answer
-    there.
+    `unsupported` says that a key is neither matched nor ever returned (FF01). `mirrored` are the
+    keys of the step that stand at the root and want an answer there.
     """
 
     query: WorklistQuery
@@ -65,7 +64,7 @@ def read_identifier(identifier: DataSet, quirks: Quirks = NO_QUIRKS) -> Identifi
     step = items[0] if items else identifier.only(())
     misplaced = {tag: key for tag, key in keys.items() if tag in _STEP_LEVEL}
     taken = bool(misplaced) and quirks.root_sps_keys != "ignore"
-    unsupported = _is_unsupported(identifier, keys, items)
+    unsupported = _is_unsupported(keys)
     if taken:
         _log.info("worklist query with step keys at the root", extra={"keys": len(misplaced)})
         keys = _moved(keys, misplaced)
@@ -116,20 +115,10 @@ def _reduced(
     }
 
 
-def _is_unsupported(root: DataSet, keys: Mapping[int, Key], items: Iterable[DataSet]) -> bool:
-    """Whether a key is none of the model's, or has a value that is not matched."""
-    levels = [(root, keys)]
-    levels += [(step, keys[STEPS].items) for step in tuple(items)[:1]]
-    return any(
-        tag != STEPS and (tag not in BY_TAG or _is_unmatched(level, tag))
-        for level, asked in levels
-        for tag in asked
-    )
-
-
-def _is_unmatched(level: DataSet, tag: int) -> bool:
-    key = BY_TAG[tag]
-    return key.matching is Matching.NONE and level.vr(tag) != "SQ" and bool(level.text(tag))
+def _is_unsupported(keys: Mapping[int, Key]) -> bool:
+    """Whether a key is none of the model's, so that it cannot be returned (STANDARDS 4.2)."""
+    step = keys[STEPS].items if STEPS in keys else {}
+    return any(tag != STEPS and tag not in BY_TAG for tag in (*keys, *step))
 
 
 def _moved(keys: dict[int, Key], misplaced: dict[int, Key]) -> dict[int, Key]:

@@ -168,7 +168,7 @@ def _row(entry: WorklistEntry, item: WorklistItem) -> dict[str, object]:
         "station_name": step.attributes.get("ScheduledStationName", ""),
         "sps_location": step.attributes.get("ScheduledProcedureStepLocation", ""),
         "admission_id": order.attributes.get("AdmissionID", ""),
-        "worklist_label": _label(entry),
+        "worklist_label": procedure.attributes.get("WorklistLabel", ""),
         "patient_name_sound": sounds_of(attributes.get("PatientName", "")),
         "any_station": item.any_station,
         "ascii_only": item.ascii_only,
@@ -181,9 +181,3 @@ def _stations(entry: WorklistEntry, item: WorklistItem) -> list[dict[str, object
     start = step.start_date + (step.start_time + "000000")[:6]
     titles = (ANY_STATION,) if item.any_station else tuple(dict.fromkeys(step.station_ae_titles))
     return [{"ae_title": title, "start": start, "step_pk": item.step_pk} for title in titles]
-
-
-def _label(entry: WorklistEntry) -> str:
-    """Worklist Label (0074,1202): what is said of the procedure, else of the order."""
-    said = entry.procedure.attributes, entry.order.attributes
-    return next((label for each in said if (label := each.get("WorklistLabel", ""))), "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import count
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge.domain.names import fold_name
+from bridge.domain.order import ProcedureDetails
 from bridge.domain.worklist import (
     DateTimeRange,
     OpenSteps,
@@ -160,6 +162,10 @@ def by_the_book(query: WorklistQuery, entry: dict[str, Any]) -> bool:
     )
 
 
+def labelled(part: ProcedureDetails, label: str) -> ProcedureDetails:
+    return replace(part, attributes={"WorklistLabel": label})
+
+
 def place(core: Core, number: int, entry: dict[str, Any]) -> None:
     planned = step(
         "S1",
@@ -170,8 +176,8 @@ def place(core: Core, number: int, entry: dict[str, Any]) -> None:
         attributes={"ScheduledProcedureStepLocation": entry["location"]},
     )
     who, accession = patient(f"P{number}", PatientName=entry["name"]), f"A{number}"
-    part, label = procedure(f"1.2.{number}", "R1", planned), {"WorklistLabel": entry["label"]}
-    core.place(order("NW", part, who=who, accession=accession, **label))
+    part = labelled(procedure(f"1.2.{number}", "R1", planned), entry["label"])
+    core.place(order("NW", part, who=who, accession=accession))
     if entry["held"]:
         core.place(order("HD", part, who=who, accession=accession))
 
@@ -253,7 +259,7 @@ def test_given_keys_that_do_not_match_then_each_says_what_was_asked_and_what_is_
 
 
 def test_given_a_station_that_may_not_see_an_entry_then_the_rule_is_named(core: Core) -> None:
-    core.place(order(WorklistLabel="WARD"))
+    core.place(order("NW", labelled(procedure(), "WARD")))
     visible = Visibility(
         stations=Stations(("MR01",)),
         modalities=("MR",),

@@ -187,7 +187,7 @@ def test_given_sequences_it_cannot_read_then_it_is_not_sent_them() -> None:
     ("root", "unsupported"),
     [
         (of(PatientName="A*", RequestedProcedurePriority="STAT", PregnancyStatus=None), False),
-        (of(PregnancyStatus=3), True),
+        (of(PregnancyStatus=3), False),
         (of(PatientAge=""), True),
         (of(ReferencedStudySequence=[]), False),
     ],
