@@ -63,6 +63,8 @@ _INSTEAD: Final = {
 }
 UNREPRESENTABLE: Final = b"NOT REPRESENTABLE"
 _CHARACTER_SET = attribute("SpecificCharacterSet")
+_CODE_VALUE, _LONG_CODE_VALUE = attribute("CodeValue").tag, attribute("LongCodeValue").tag
+_LONG_CODE = _path("LongCodeValue")
 
 
 # Texts that identify: never cut, never changed in their letters (STANDARDS 2.3).
@@ -92,7 +94,7 @@ _OF_PARAGRAPHS = frozenset({b"LT", b"ST", b"UT"})
 class _Level:
     """The requested attributes of one level, each with the empty element it has when unknown."""
 
-    __slots__ = ("empty", "items")
+    __slots__ = ("empty", "items", "long")
 
     def __init__(self, keys: Mapping[int, Key], implicit: bool) -> None:
         tags = {_TAG(key.tag >> 16, key.tag & 0xFFFF): key for key in keys.values()}
@@ -100,6 +102,19 @@ class _Level:
             tag: _element(tag, key.vr.encode(), b"", implicit) for tag, key in tags.items()
         }
         self.items = {tag: _Level(key.items, implicit) for tag, key in tags.items() if key.items}
+        self.long = _for_long_codes(keys, implicit)
+
+
+def _for_long_codes(keys: Mapping[int, Key], implicit: bool) -> _Level | None:
+    """What is answered of a code that is too long for the Code Value asked for: Long Code Value.
+
+    Code Value is of type 1C: empty it would be wrong (PS3.3 8.8.1).
+    """
+    if _CODE_VALUE not in keys or _LONG_CODE_VALUE in keys:
+        return None
+    others = {tag: key for tag, key in keys.items() if tag != _CODE_VALUE}
+    instead = {_LONG_CODE_VALUE: Key(_LONG_CODE_VALUE, "UC")}
+    return _Level(dict(sorted((others | instead).items())), implicit)
 
 
 class _Text:
@@ -246,7 +261,10 @@ class AnswerForm:
         while position < end:
             (length,) = _LONG.unpack_from(data, position + 4)
             start = position + _ITEM_HEAD
-            content = self._level(data, start, start + length, level, texts)
+            wanted = level
+            if level and level.long and _find(data[start : start + length], _LONG_CODE):
+                wanted = level.long
+            content = self._level(data, start, start + length, wanted, texts)
             items += [_ITEM_TAG, _LONG.pack(len(content)), content]
             position = start + length
         return b"".join(items)

@@ -114,7 +114,8 @@ class Worklist:
 def _selection(query: WorklistQuery, dialect: str, limit: int | None) -> Select[Any]:
     """Select the items of the entries that meet every criterion."""
     statement = select(*_COLUMNS)
-    stations = query.stations
+    # Those asked for, else the peer's own: either way their index finds the entries.
+    stations = query.stations or query.visible.stations
     several = not stations
     start = _ITEM.start
     if stations:
@@ -125,7 +126,7 @@ def _selection(query: WorklistQuery, dialect: str, limit: int | None) -> Select[
         start = worklist_station.c.start
         if several:
             statement = statement.distinct().add_columns(_ITEM.start)
-    holds = [each.holds for each in criteria(query, dialect, start, joined=bool(stations))]
+    holds = [each.holds for each in criteria(query, dialect, start, joined=stations)]
     ordered_by = (_ITEM.start if several else start, _ITEM.step_pk)
     return statement.where(and_(True, *holds)).order_by(*ordered_by).limit(limit)
 

@@ -70,15 +70,16 @@ def criteria(
     dialect: str,
     start: ColumnElement[Any] = _ITEM.start,
     *,
-    joined: bool = False,
+    joined: Stations | None = None,
 ) -> list[Criterion]:
-    """Everything a query asks; `joined` leaves out the stations asked for, which a join finds.
+    """Everything a query asks; `joined` leaves out these stations, which a join finds.
 
     `start` is the column of the start: that of the stations, where their index is used.
     """
-    asked = [*_keys(query, dialect, start), *_visible(query, dialect, start)]
-    if query.stations and not joined:
-        asked.append(_station(Rule.KEY, query.stations, dialect))
+    asked = [*_keys(query, dialect, start), *_visible(query, start)]
+    for rule, stations in ((Rule.STATION, query.visible.stations), (Rule.KEY, query.stations)):
+        if stations and stations != joined:
+            asked.append(_station(rule, stations, dialect))
     return asked
 
 
@@ -202,10 +203,8 @@ def _patient(query: WorklistQuery, dialect: str) -> Iterator[Criterion]:
             yield Criterion(Rule.KEY, key, text, or_(own, *others), column)
 
 
-def _visible(query: WorklistQuery, dialect: str, start: ColumnElement[Any]) -> Iterator[Criterion]:
+def _visible(query: WorklistQuery, start: ColumnElement[Any]) -> Iterator[Criterion]:
     visible = query.visible
-    if visible.stations:
-        yield _station(Rule.STATION, visible.stations, dialect)
     if visible.modalities:
         yield Criterion(
             Rule.MODALITY,

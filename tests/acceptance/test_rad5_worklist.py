@@ -239,3 +239,45 @@ def test_given_only_known_peers_then_a_stranger_gets_no_association(
     assert hospital.entry(order).PatientID == order.patient.id
     assert not hospital.modality("STRANGER").echo()
     assert hospital.modality("STRANGER").find().items == []
+
+
+def test_given_pools_locations_and_quirks_then_each_station_sees_its_part_in_its_way(
+    new_hospital: NewHospital,
+) -> None:
+    shown = {"filter_by_calling_ae": True}
+    peers = [
+        {"ae_title": "CT01", "pools": ["CTPOOL"], "modalities": ["CT"], "worklist": shown},
+        {
+            "ae_title": "CT02",
+            "pools": ["CTPOOL"],
+            "modalities": ["CT"],
+            "worklist": shown,
+            "quirks": {"profile": "ascii-short", "own_station": True},
+        },
+        {"ae_title": "MR01", "modalities": ["MR"], "worklist": shown | {"days_ahead": 0}},
+    ]
+    hospital = new_hospital(dicom={"peers": peers})
+    patient = new_patient(family="NGUYỄN", given="PHƯỢNG", middle="THỊ ĐẶNG")
+
+    def place(station: str, modality: str, date: str) -> str:
+        order = new_order(patient)
+        step = Step(id=order.step.id, modality=modality, station=station)
+        hospital.place(omi(replace(order, date=date, steps=(step,))))
+        return order.accession
+
+    pooled = place("CTPOOL", "CT", day(0))
+    second = place("CT02", "CT", day(0))
+    anywhere = place("", "MR", day(0))
+    later = place("MR01", "MR", day(3))
+
+    def seen(title: str, **keys: str) -> set[str]:
+        return {item.AccessionNumber for item in hospital.modality(title).find(keys).items}
+
+    assert seen("CT01") == seen("CT02") == {pooled, second}
+    assert seen("CT01", **{STATION: "CT01"}) == {pooled, second}
+    assert seen("MR01") == {anywhere}
+    assert seen("MR01", **{DATE: day(3)}) == seen("MR01", AccessionNumber=later) == {later}
+    assert seen("OTHER") == {pooled, second, anywhere, later}
+    (item,) = hospital.modality("CT02").find({"AccessionNumber": pooled}).items
+    assert str(item.PatientName) == "NGUYEN^PHUONG^TH"
+    assert item.ScheduledProcedureStepSequence[0].ScheduledStationAETitle == "CT02"

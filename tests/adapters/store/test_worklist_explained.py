@@ -269,11 +269,11 @@ def test_given_a_station_that_may_not_see_an_entry_then_the_rule_is_named(core: 
     )
     (one,) = explained(core, "A1", visible=visible).steps
     assert [each.rule for each in one.mismatches] == [
-        Rule.STATION,
         Rule.MODALITY,
         Rule.LABEL,
         Rule.STATUS,
         Rule.WINDOW,
+        Rule.STATION,
     ]
 
 

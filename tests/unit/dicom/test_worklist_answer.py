@@ -12,6 +12,7 @@ from bridge.dicom.elements import read
 from bridge.dicom.worklist_answer import AnswerForm
 from bridge.dicom.worklist_codec import WorklistCodec
 from bridge.dicom.worklist_query import read_identifier
+from bridge.domain.order import CodedConcept
 from bridge.domain.worklist import WorklistEntry
 from tests.unit.dicom.entries import full_entry
 from tests.unit.dicom.test_elements import EXPLICIT, IMPLICIT, encode
@@ -215,3 +216,21 @@ def test_given_text_that_grows_when_folded_then_it_keeps_to_the_length_of_its_vr
 
     assert len(found.RequestedProcedureDescription) == 64
     assert len(str(found.PatientName)) == 64
+
+
+@pytest.mark.parametrize("implicit", [False, True])
+def test_given_a_code_that_is_too_long_for_code_value_then_it_comes_as_long_code_value(
+    implicit: bool,
+) -> None:
+    entry = plain_entry()
+    long = replace(entry.step, protocol_codes=(CodedConcept("A" * 20, "99HOSP", "abdomen"),))
+    step = of(ScheduledProtocolCodeSequence=[of(CodeValue="", CodeMeaning="")])
+    requested = of(RequestedProcedureCodeSequence=[of(CodeValue="")])
+    requested.ScheduledProcedureStepSequence = [step]
+    found = decoded(
+        answer(requested, replace(entry, step=long), implicit=implicit), implicit=implicit
+    )
+    (code,) = found.ScheduledProcedureStepSequence[0].ScheduledProtocolCodeSequence
+    assert [element.keyword for element in code] == ["CodeMeaning", "LongCodeValue"]
+    assert code.LongCodeValue == "A" * 20
+    assert found.RequestedProcedureCodeSequence[0].CodeValue == "CTABD"
