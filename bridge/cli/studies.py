@@ -40,6 +40,7 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
         ("link", "link a study to the orders of these numbers", _link),
         ("unlink", "take a study away from the orders it is matched to", _unlink),
         ("reject", "show a study to nobody any more", _reject),
+        ("restore", "show again what rejection notes hide of a study", _restore),
         ("undo", "take the last such decision back", _undo),
     ):
         acting = group.add_parser(name, parents=[common], help=text)
@@ -116,6 +117,10 @@ def _unlink(resolve: ResolveStudy, options: argparse.Namespace, who: str) -> Mat
 
 def _reject(resolve: ResolveStudy, options: argparse.Namespace, who: str) -> MatchDecision:
     return resolve.reject(options.uid, who, options.reason)
+
+
+def _restore(resolve: ResolveStudy, options: argparse.Namespace, who: str) -> MatchDecision:
+    return resolve.restore(options.uid, who, options.reason)
 
 
 def _undo(resolve: ResolveStudy, options: argparse.Namespace, who: str) -> MatchDecision:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from pydicom.datadict import tag_for_keyword
 
 from bridge.dicom.elements import DataSet, read
+from bridge.dicom.rejection import read_rejection
 from bridge.domain.errors import RequiredFieldMissing
 from bridge.domain.identifiers import Authority, Identifier
+from bridge.domain.rejection import KEY_OBJECT_SELECTION
 from bridge.domain.study import InstanceHeader, RequestAttributes
 
 # Told on, as they stand, by keyword.
@@ -118,6 +120,9 @@ def read_header(data: bytes, transfer_syntax_uid: str) -> InstanceHeader:
         request_attributes=tuple(_request(item) for item in found.items(_REQUESTS)),
         performed_step_uids=_performed_steps(found),
         attributes={keyword: text for keyword, text in told_on.items() if text},
+        rejection=read_rejection(data, transfer_syntax_uid)
+        if uids["SOPClassUID"] == KEY_OBJECT_SELECTION
+        else None,
     )
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from bridge.domain.announced_study import AnnouncedImages, AnnouncedSeries
 from bridge.domain.identifiers import Identifier
+from bridge.domain.rejection import RejectionNote
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class InstanceHeader:
 
     `patient_id` is None when the instance carries none. `attributes` are further values by DICOM
     keyword (StudyDate, BodyPartExamined …) of patient, study, series and instance level.
+    `rejection` is what it rejects, when it is a rejection note.
     """
 
     sop_class_uid: str
@@ -40,6 +42,7 @@ class InstanceHeader:
     request_attributes: tuple[RequestAttributes, ...] = ()
     performed_step_uids: tuple[str, ...] = ()
     attributes: Mapping[str, str] = field(default_factory=dict)
+    rejection: RejectionNote | None = None
 
 
 class Receipt(StrEnum):

@@ -6,6 +6,8 @@ taken from associations or the order of C-STOREs (PS3.4 B.4).
 
 from __future__ import annotations
 
+from collections import Counter
+
 from bridge.domain.performed_step import PerformedStep, PerformedStepStatus
 from bridge.domain.study import Study
 from bridge.services.reconcile import Reconcile
@@ -42,6 +44,10 @@ class CompleteStudy:
             tx.studies.lock(study_instance_uid)  # in the sequence of `_look`: no deadlock
             tx.timers.set(SETTLE, study_instance_uid, now)
 
+    def look_soon(self, tx: Transaction, study_instance_uid: str, now: float) -> None:
+        """Look when it is settled, which it may be already: something else of it is new."""
+        self.step_ended(tx, study_instance_uid, now)
+
     def look(self, fired: FiredTimer, now: float) -> None:
         """A timer fired: reconcile a study that is complete or has settled, else wait on."""
         self._store.transact(lambda tx: self._look(tx, fired, now))
@@ -66,7 +72,15 @@ def _all_ended(performed: tuple[PerformedStep, ...]) -> bool:
 
 
 def _is_complete(study: Study, performed: tuple[PerformedStep, ...]) -> bool:
-    """Every performed step ended, and every instance they list is held."""
+    """Every performed step ended, and every instance they list is held, here or elsewhere."""
     if not _all_ended(performed):
         return False
-    return all(each.instances.keys() <= study.instance_uids for each in performed)
+    whole = {each.series_instance_uid: each for each in study.whole_series}
+    listed = {i.sop_instance_uid for each in whole.values() for i in each.instances}
+    missing = Counter(
+        series_uid
+        for each in performed
+        for uid, series_uid in each.instances.items()
+        if uid not in listed
+    )
+    return all(uid in whole and count <= whole[uid].elsewhere for uid, count in missing.items())

@@ -61,7 +61,7 @@ class ForwardOutbox(Claims):
         uid = delivery.subject.removeprefix(subject_of(""))
         there = self._store.read(lambda tx: tx.forwarded.of(delivery.destination, uid))
         rule = self._rules[delivery.destination]
-        found = self._images.instances(ImageQuery(study_instance_uids=(uid,)))
+        found = self._images.instances(ImageQuery(study_instance_uids=(uid,), with_notes=True))
         missing = tuple(
             each for each in found if each.sop_instance_uid not in there and rule.covers(each)
         )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from bridge.domain.delivery import EventKind
 from bridge.domain.publication import PublishedStudy, Request
+from bridge.domain.study import Study
+from bridge.domain.subscription import Subscription
 from bridge.services.transaction import Transaction
 
 _SUBJECT = "study:"
@@ -19,18 +22,18 @@ def subject_of(study_instance_uid: str) -> str:
 class PublishStudy:
     """Writes delivery rows for the destinations that want to know.
 
-    `destinations` maps the name of each to the kinds of event it is told of.
+    `destinations` maps the name of each to what it wants to know.
     """
 
-    def __init__(self, destinations: Mapping[str, frozenset[EventKind]]) -> None:
+    def __init__(self, destinations: Mapping[str, Subscription]) -> None:
         self._destinations = destinations
 
     def announce(
         self, tx: Transaction, study_instance_uid: str, kind: EventKind, now: float
     ) -> None:
         """Queue the news, in the transaction that made it."""
-        for name, kinds in self._destinations.items():
-            if kind in kinds:
+        for name, subscription in self._destinations.items():
+            if subscription.wants(kind):
                 subject = subject_of(study_instance_uid)
                 tx.deliveries.enqueue(name, subject, kind, study_instance_uid, now)
 
@@ -48,11 +51,24 @@ def gather(tx: Transaction, subject: str, last_content_hash: str) -> PublishedSt
         for procedure in order.procedures
         if procedure.pk in linked
     )
-    if not requests:
+    shown = _shown(study, tx.rejections.of_study(study.study_instance_uid))
+    if not requests or shown is None:
         return None
     return PublishedStudy(
-        study=study,
+        study=shown,
         patient=tx.patients.get(requests[0].order.patient_pk),
         requests=requests,
         last_content_hash=last_content_hash,
     )
+
+
+def _shown(study: Study, hidden: frozenset[str]) -> Study | None:
+    """The study without what was rejected; None when nothing is left of it."""
+    if not hidden:
+        return study
+    left = (
+        replace(s, instances=tuple(i for i in s.instances if i.sop_instance_uid not in hidden))
+        for s in study.series
+    )
+    shown = replace(study, series=tuple(each for each in left if each.instances))
+    return shown if shown.whole_series else None

@@ -11,6 +11,7 @@ from bridge.domain.identifiers import Identifier
 from bridge.domain.patient import Patient
 from bridge.domain.surrogate import LONGEST_LO, LONGEST_SH, shown, sought
 from bridge.domain.worklist import UNBOUNDED, DateTimeRange
+from bridge.services.content import Content, Source
 
 T = TypeVar("T")
 _WILDCARDS = frozenset("*?")
@@ -24,7 +25,8 @@ class ImageQuery:
     time as one continuous interval, `study_date` and `study_time` each on their own (C.2.2.2.5).
     `modalities_in_study` asks for studies with some series of these, `modality` for the series
     themselves. `limit` is the most to give, None for all; `offset` how many of the first to leave
-    out. `also_called` are the other identifiers of those whom `patient_id` names.
+    out. `with_notes` gives rejection notes too, which other archives have to
+    hear of. `also_called` are the other identifiers of those whom `patient_id` names.
     """
 
     patient_name: str = ""
@@ -50,6 +52,7 @@ class ImageQuery:
     instance_number: int | None = None
     limit: int | None = None
     offset: int = 0
+    with_notes: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,11 +143,11 @@ class ImageStore(Protocol):
 class ImageObjects(Protocol):
     """Where image objects are kept."""
 
-    def get(self, key: str) -> bytes:
-        """Give the object stored under `key`. Raises OSError."""
+    def open(self, key: str) -> Source:
+        """Give the object stored under `key` piece by piece. Raises OSError and BridgeError."""
 
 
-Present = Callable[[FoundInstance, bytes], bytes]
+Present = Callable[[FoundInstance, Content], Content]
 """Makes a stored file say what its order says."""
 
 
@@ -181,19 +184,45 @@ class ReadImages:
         """Instances that match, those of one series together."""
         return self._store.read(lambda tx: tx.images.instances(_resolved(tx, query)))
 
-    def content(self, instance: FoundInstance) -> bytes:
-        """The DICOM file (PS3.10), with what its order says of it. Raises ImageUnreadable."""
-        content = self.stored(instance)
+    def open(self, instance: FoundInstance) -> Content:
+        """The DICOM file (PS3.10) piece by piece, with what its order says of it.
+
+        Raises ImageUnreadable, here or when a piece cannot be had.
+        """
+        try:
+            content = Content(_Readable(self._objects.open(instance.path), instance))
+        except _UNREADABLE as error:
+            raise ImageUnreadable(_missing(instance)) from error
         return content if self._present is None else self._present(instance, content)
 
-    def stored(self, instance: FoundInstance) -> bytes:
-        """The DICOM file as it was received. Raises ImageUnreadable."""
+    def content(self, instance: FoundInstance) -> bytes:
+        """The DICOM file as `open` gives it, the whole of it. Raises ImageUnreadable."""
+        return self.open(instance).whole()
+
+
+_UNREADABLE = (OSError, EOFError, ResourceBusy)
+
+
+def _missing(instance: FoundInstance) -> str:
+    return f"instance {instance.sop_instance_uid} is indexed, but its file cannot be read"
+
+
+@dataclass(frozen=True, slots=True)
+class _Readable:
+    """An object whose pieces are those of an instance."""
+
+    source: Source
+    instance: FoundInstance
+
+    @property
+    def size(self) -> int:
+        return self.source.size
+
+    def read(self, start: int, length: int) -> bytes:
         try:
-            return self._objects.get(instance.path)
-        except (OSError, ResourceBusy) as error:
-            raise ImageUnreadable(
-                f"instance {instance.sop_instance_uid} is indexed, but its file cannot be read"
-            ) from error
+            return self.source.read(start, length)
+        except _UNREADABLE as error:
+            raise ImageUnreadable(_missing(self.instance)) from error
 
 
 def _resolved(tx: ImageTransaction, query: ImageQuery) -> ImageQuery:

@@ -6,8 +6,10 @@ import hashlib
 import re
 from typing import Protocol
 
+from bridge.domain.rejection import RejectionNote
 from bridge.domain.study import Arrival, InstanceHeader, Receipt
 from bridge.services.complete_study import CompleteStudy
+from bridge.services.content import Content, as_content
 from bridge.services.transaction import Clock, Store, Transaction
 
 _PLAIN_UID = re.compile(r"[0-9A-Za-z][0-9A-Za-z.\-]{0,63}")
@@ -16,7 +18,7 @@ _PLAIN_UID = re.compile(r"[0-9A-Za-z][0-9A-Za-z.\-]{0,63}")
 class Objects(Protocol):
     """Where image objects are kept."""
 
-    def put(self, key: str, content: bytes) -> None:
+    def put(self, key: str, content: Content) -> None:
         """Store an object; safe against power loss when it returns. Raises StorageFull."""
 
 
@@ -31,7 +33,9 @@ class ReceiveInstance:
         self._complete = complete
         self._clock = clock
 
-    def receive(self, header: InstanceHeader, content: bytes, digest: str, peer: str) -> Receipt:
+    def receive(
+        self, header: InstanceHeader, content: bytes | Content, digest: str, peer: str
+    ) -> Receipt:
         """Keep an instance durably; `digest` (SHA-256, hex) is of its dataset.
 
         The same dataset again is a no-op. Other bytes under a SOP Instance UID that is held are
@@ -40,13 +44,14 @@ class ReceiveInstance:
         held = self._store.read(lambda tx: tx.studies.held(header.sop_instance_uid))
         if held and (held.digest, held.study_instance_uid) == (digest, header.study_instance_uid):
             return Receipt.ALREADY_HELD
+        content = as_content(content)
         path = object_key(header, digest)
         self._objects.put(path, content)
         arrival = Arrival(
             header=header,
             path=path,
             digest=digest,
-            size=len(content),
+            size=content.size,
             peer=peer,
             now=self._clock(),
         )
@@ -58,6 +63,8 @@ class ReceiveInstance:
         if held is None:
             tx.studies.add_instance(arrival)
             self._complete.instance_arrived(tx, header.study_instance_uid, arrival.now)
+            if header.rejection is not None:
+                self._reject(tx, arrival, header.rejection)
             return Receipt.STORED
         same = (held.digest, held.study_instance_uid) == (
             arrival.digest,
@@ -67,6 +74,12 @@ class ReceiveInstance:
             return Receipt.ALREADY_HELD
         tx.studies.add_conflict(arrival)
         return Receipt.CONFLICT
+
+    def _reject(self, tx: Transaction, arrival: Arrival, note: RejectionNote) -> None:
+        """Hide what a rejection note rejects (IHE RAD IOCM); whoever was told of it hears so."""
+        tx.rejections.add(arrival.header, arrival.peer, arrival.now)
+        for uid in sorted({uid for uid, _ in note.references}):
+            self._complete.look_soon(tx, uid, arrival.now)
 
 
 def object_key(header: InstanceHeader, digest: str) -> str:

@@ -60,6 +60,28 @@ class ResolveStudy:
         action = ResolutionAction.REJECT
         return self._resolve(study_instance_uid, action, lambda _tx, _study: (), who, reason)
 
+    def restore(self, study_instance_uid: str, who: str, reason: str) -> MatchDecision:
+        """Show again what rejection notes hide of a study; the notes themselves are kept.
+
+        Raises InvalidTransition when none hides anything of it.
+        """
+        if not who.strip() or not reason.strip():
+            raise RequiredFieldMissing("who decides, and why, must be said")
+
+        def work(tx: Transaction) -> MatchDecision:
+            tx.orders.hold_still()
+            _locked(tx, study_instance_uid)
+            notes = tx.rejections.standing(study_instance_uid)
+            if not notes:
+                raise InvalidTransition("no rejection note hides anything of the study")
+            concerned = {study_instance_uid}
+            for pk in notes:
+                concerned |= tx.rejections.undo(pk, who.strip(), reason.strip(), self._clock())
+            decided = {uid: self._decided(tx, uid) for uid in sorted(concerned)}
+            return decided[study_instance_uid]
+
+        return self._store.transact(work)
+
     def undo(self, study_instance_uid: str, who: str) -> MatchDecision:
         """Take the newest decision of a person back; what was decided before counts again.
 

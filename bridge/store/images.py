@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, and_, func, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    exists,
+    func,
+    or_,
+    select,
+    true,
+)
 
 from bridge.domain.matching import Outcome
 from bridge.domain.worklist import DateTimeRange
@@ -18,7 +29,8 @@ from bridge.services.read_images import (
 )
 from bridge.store import documents
 from bridge.store.key_matching import Conditions, any_of, any_text, in_range, matches_name
-from bridge.store.tables import instance, series, study, study_key
+from bridge.store.rejections import is_shown, is_standing_note
+from bridge.store.tables import instance, rejected_instance, series, study, study_key
 
 _KEY = study_key.c
 _STUDIES = study.join(study_key)
@@ -48,7 +60,10 @@ class Images:
     def _studies_of(self, patient_id: str, issuer: str) -> tuple[FoundStudy, ...]:
         named = (_KEY.patient_id == patient_id, _KEY.issuer_of_patient_id == issuer)
         statement = (
-            select(study, _KEY.presented).select_from(_STUDIES).where(*named).order_by(study.c.pk)
+            select(study, _KEY.presented)
+            .select_from(_STUDIES)
+            .where(*named, study.c.outcome != Outcome.REJECTED.value, _is_study_shown())
+            .order_by(study.c.pk)
         )
         rows = self._connection.execute(statement).all()
         parts = self._parts([row.pk for row in rows])
@@ -64,7 +79,8 @@ class Images:
         )
         below = [*_series_conditions(query, dialect), *_instance_conditions(query)]
         if below:
-            inner = select(series.c.study_pk).select_from(series.outerjoin(instance)).where(*below)
+            joined = series.outerjoin(instance)
+            inner = select(series.c.study_pk).select_from(joined).where(*below, is_shown())
             statement = statement.where(study.c.pk.in_(inner))
         rows = self._connection.execute(_paged(statement.order_by(study.c.pk), query)).all()
         parts = self._parts([row.pk for row in rows])
@@ -75,7 +91,7 @@ class Images:
         counted = (
             select(func.count())
             .select_from(instance)
-            .where(instance.c.series_pk == series.c.pk)
+            .where(instance.c.series_pk == series.c.pk, is_shown())
             .scalar_subquery()
         )
         statement = select(
@@ -88,8 +104,9 @@ class Images:
         ).select_from(_STUDIES.join(series, series.c.study_pk == study.c.pk))
         if inside := _instance_conditions(query):
             statement = statement.where(
-                series.c.pk.in_(select(instance.c.series_pk).where(*inside))
+                series.c.pk.in_(select(instance.c.series_pk).where(*inside, is_shown()))
             )
+        statement = statement.where(_is_series_shown())
         dialect = self._connection.dialect.name
         statement = _matching(statement, query, dialect, instances=False).order_by(series.c.pk)
         rows = self._connection.execute(_paged(statement, query)).all()
@@ -125,7 +142,7 @@ class Images:
                 series.c.pk,
             )
             .select_from(series.outerjoin(instance))
-            .where(series.c.study_pk.in_(study_pks))
+            .where(series.c.study_pk.in_(study_pks), is_shown())
             .group_by(series.c.pk, series.c.study_pk, series.c.modality, instance.c.sop_class_uid)
             .order_by(series.c.pk)
         )
@@ -151,13 +168,38 @@ def _matching(
     return statement.where(
         *_study_conditions(query, dialect),
         *_series_conditions(query, dialect),
-        *(_instance_conditions(query) if instances else ()),
+        *((*_instance_conditions(query), _is_given(query)) if instances else ()),
+    )
+
+
+def _is_given(query: ImageQuery) -> ColumnElement[bool]:
+    return or_(is_shown(), is_standing_note()) if query.with_notes else is_shown()
+
+
+def _is_study_shown() -> ColumnElement[bool]:
+    """Whether a study has anything to show: few have anything rejected, so that is asked first."""
+    joined = series.join(instance)
+    shown = exists().select_from(joined).where(series.c.study_pk == study.c.pk, is_shown())
+    return or_(~_has_rejected(), shown.correlate(study))
+
+
+def _is_series_shown() -> ColumnElement[bool]:
+    """The same of a series."""
+    shown = exists().where(instance.c.series_pk == series.c.pk, is_shown())
+    return or_(~_has_rejected(), shown.correlate(series))
+
+
+def _has_rejected() -> ColumnElement[bool]:
+    return exists().where(
+        rejected_instance.c.study_instance_uid == study.c.study_instance_uid,
+        rejected_instance.c.stands == true(),
     )
 
 
 def _study_conditions(query: ImageQuery, dialect: str) -> Conditions:
     conditions = [
         study.c.outcome != Outcome.REJECTED.value,
+        *(() if query.with_notes else (_is_study_shown(),)),
         *any_of(study.c.study_instance_uid, query.study_instance_uids),
         *matches_name(_KEY.patient_name, query.patient_name, dialect),
         *matches_name(_KEY.referring_physician, query.referring_physician, dialect),

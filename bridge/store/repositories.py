@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TypeVar
@@ -19,6 +19,7 @@ from bridge.store.deliveries import Deliveries
 from bridge.store.forwarded import Forwarded
 from bridge.store.images import Images
 from bridge.store.journal import Journal
+from bridge.store.order_notices import OrderNotices
 from bridge.store.orders import Orders
 from bridge.store.overview import Overviews
 from bridge.store.parked import Parked
@@ -27,6 +28,7 @@ from bridge.store.patients import Patients
 from bridge.store.performed_steps import PerformedSteps
 from bridge.store.pipeline import pipeline_of
 from bridge.store.records import Records
+from bridge.store.rejections import Rejections
 from bridge.store.resolutions import Resolutions
 from bridge.store.resources import Resources
 from bridge.store.sources import Sources
@@ -41,11 +43,15 @@ T = TypeVar("T")
 _ROWS_TO_COME = Numbers(patients.INSERT, *orders.INSERTS)
 
 
+OrdersChanged = Callable[["SqlTransaction", Iterable[int], str], None]
+
+
 class SqlTransaction:
     """Implements `services.transaction.Transaction` on one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.cause = ""
 
     @cached_property
     def patients(self) -> Patients:
@@ -68,6 +74,11 @@ class SqlTransaction:
         return Orders(self._connection)
 
     @cached_property
+    def order_notices(self) -> OrderNotices:
+        """How orders stood when they were told of."""
+        return OrderNotices(self._connection)
+
+    @cached_property
     def worklist(self) -> Worklist:
         """The worklist projection."""
         return Worklist(self._connection)
@@ -81,6 +92,11 @@ class SqlTransaction:
     def resolutions(self) -> Resolutions:
         """What persons decided of studies."""
         return Resolutions(self._connection)
+
+    @cached_property
+    def rejections(self) -> Rejections:
+        """What rejection notes hide."""
+        return Rejections(self._connection)
 
     @cached_property
     def forwarded(self) -> Forwarded:
@@ -186,6 +202,7 @@ class SqlStore:
 
     `deliveries_queued` and `timer_set` are called after a commit that left work for them, so that
     it is done at once and not at the next look; the latter with the earliest time that was set.
+    `orders_changed` is called before the commit, with the orders that were and what caused it.
     """
 
     def __init__(
@@ -194,10 +211,12 @@ class SqlStore:
         *,
         deliveries_queued: Callable[[], None] = lambda: None,
         timer_set: Callable[[float], None] = lambda _due_at: None,
+        orders_changed: OrdersChanged = lambda _tx, _order_pks, _cause: None,
     ) -> None:
         self._database = database
         self._deliveries_queued = deliveries_queued
         self._timer_set = timer_set
+        self._orders_changed = orders_changed
 
     def transact(self, work: Callable[[SqlTransaction], T]) -> T:
         """Run `work` in one transaction and commit it. Raises what `work` raises, undone."""
@@ -206,7 +225,10 @@ class SqlStore:
         def run(connection: Connection) -> T:
             transaction = SqlTransaction(connection)
             used[:] = [transaction]
-            return work(transaction)
+            result = work(transaction)
+            if "orders" in transaction.__dict__ and (changed := transaction.orders.changed):
+                self._orders_changed(transaction, changed, transaction.cause)
+            return result
 
         result = self._database.transact(run)
         opened = used[0].__dict__
