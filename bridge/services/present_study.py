@@ -16,10 +16,14 @@ _MOST_REMEMBERED = 256
 
 @dataclass(frozen=True, slots=True)
 class Presentation:
-    """What a study's images are to say, and since when (unix time): when it was decided."""
+    """What a study's images are to say, and since when (unix time): when it was decided.
+
+    `sources` are the AE titles that the images came from.
+    """
 
     coercion: Coercion
     decided_at: float
+    sources: frozenset[str] = frozenset()
 
 
 def presentation(tx: Transaction, study_instance_uid: str) -> Presentation | None:
@@ -30,6 +34,7 @@ def presentation(tx: Transaction, study_instance_uid: str) -> Presentation | Non
     return Presentation(
         coercion=coercion_of(published.patient, published.requests),
         decided_at=tx.studies.decided_at(published.study.pk),
+        sources=published.study.sources,
     )
 
 

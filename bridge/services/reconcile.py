@@ -24,8 +24,8 @@ from bridge.services.transaction import Transaction
 class Reconcile:
     """Matches studies to orders, whichever of the two came first.
 
-    `rules` gives the site's table as it stands now. With `presents_orders` a matched study is
-    found under what its order says of it, else always under what its images say.
+    `rules` gives the site's table as it stands now. `presents_orders` tells whether images of
+    an AE title are found under what their order says, or always under what they say themselves.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Reconcile:
         publish: PublishStudy,
         rules: Callable[[], MatchingRules],
         *,
-        presents_orders: bool = True,
+        presents_orders: Callable[[str], bool] = lambda _ae_title: True,
     ) -> None:
         self._publish = publish
         self._rules = rules
@@ -107,7 +107,9 @@ class Reconcile:
                 self.study(tx, study_instance_uid, now)
 
     def _present(self, tx: Transaction, study_instance_uid: str) -> None:
-        presented = presentation(tx, study_instance_uid) if self._presents_orders else None
+        presented = presentation(tx, study_instance_uid)
+        if presented is not None and not any(map(self._presents_orders, presented.sources)):
+            presented = None
         tx.studies.present(study_instance_uid, presented.coercion if presented else None)
 
 

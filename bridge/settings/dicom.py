@@ -38,6 +38,14 @@ class Peer:
             " transliterated. Without it, answers follow the query's own set.",
         ),
     )
+    coercion: str | None = field(
+        default=None,
+        metadata=described(
+            Value(choice("on", "off"), optional=True),
+            "Whether images that came from this device are shown and forwarded as their order has"
+            " them. Without it, as `dicom.coercion` says.",
+        ),
+    )
     aliases: tuple[str, ...] = field(
         default=(),
         metadata=described(

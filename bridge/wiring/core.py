@@ -32,7 +32,7 @@ from bridge.settings import Settings
 from bridge.store.database import Database
 from bridge.store.repositories import SqlStore
 from bridge.wiring.images import ImageObjects, open_images
-from bridge.wiring.presentation import build_presentation
+from bridge.wiring.presentation import build_presentation, coerced_sources
 from bridge.wiring.profiles import CurrentRules, fhir_profiles, hl7_profiles, matching_rules
 
 
@@ -94,7 +94,7 @@ def build_core(settings: Settings, destinations: Mapping[str, Subscription]) -> 
     reconcile = Reconcile(
         PublishStudy(destinations),
         rules.current,
-        presents_orders=settings.dicom.coercion == "on",
+        presents_orders=coerced_sources(settings),
     )
     worklist = ProjectWorklist(WorklistCodec())
     complete = CompleteStudy(

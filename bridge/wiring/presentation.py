@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bridge.dicom.coercion import ImageCoercion
+from bridge.services.content import Content, as_content
 from bridge.services.present_study import Presentations
 from bridge.services.read_images import FoundInstance, Present
 from bridge.settings import Settings
@@ -16,21 +18,36 @@ from bridge.store.repositories import SqlStore
 log = logging.getLogger(__name__)
 
 
+def coerced_sources(settings: Settings) -> Callable[[str], bool]:
+    """Whether images of an AE title are shown as their order has them."""
+    said = {
+        title: peer.coercion == "on"
+        for peer in settings.dicom.peers
+        if peer.coercion is not None
+        for title in (peer.ae_title, *peer.aliases)
+    }
+    usual = settings.dicom.coercion == "on"
+    return lambda ae_title: said.get(ae_title, usual)
+
+
 def build_presentation(settings: Settings, store: SqlStore) -> Present | None:
     """How stored files are presented; None where the site wants them as they were received."""
-    if settings.dicom.coercion == "off":
+    if settings.dicom.coercion == "off" and not any(p.coercion for p in settings.dicom.peers):
         return None
+    is_coerced = coerced_sources(settings)
     presentations = Presentations(store, time.time)
     zone: ZoneInfo = settings.site.timezone
     coercion = ImageCoercion(f"BRIDGE {settings.site.name}")
 
-    def present(instance: FoundInstance, content: bytes) -> bytes:
+    def present(instance: FoundInstance, content: Content) -> Content:
+        if not is_coerced(instance.peer.partition("@")[0]):
+            return content
         known = presentations.of(instance.study_instance_uid)
         if known is None:
             return content
         try:
             decided_at = datetime.fromtimestamp(known.decided_at, zone)
-            return coercion.apply(content, known.coercion, decided_at)
+            return as_content(coercion.apply(content.whole(), known.coercion, decided_at))
         except Exception:  # what cannot be rewritten is better seen as it is than not at all
             log.exception("image.not_coerced", extra={"sop_class": instance.sop_class_uid})
             return content

@@ -14,6 +14,7 @@ from bridge.store.database import Database
 from bridge.store.repositories import SqlStore
 from bridge.wiring.destinations import build_destinations, subscriptions
 from bridge.wiring.forwarding import forward_kinds
+from bridge.wiring.presentation import coerced_sources
 from bridge.wiring.profiles import matching_rules
 
 
@@ -25,7 +26,7 @@ def reconciling(settings: Settings) -> Iterator[Reconcile]:
         yield Reconcile(
             PublishStudy({**subscriptions(destinations), **forward_kinds(settings)}),
             matching_rules(settings).current,
-            presents_orders=settings.dicom.coercion == "on",
+            presents_orders=coerced_sources(settings),
         )
     finally:
         for each in destinations:

@@ -11,7 +11,10 @@ from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.matching import Outcome
 from bridge.domain.order import OrderNumbers
 from bridge.domain.study import RequestAttributes
-from tests.unit.services.core import Core, merge, order, patient, procedure, scheduled, step
+from bridge.services.publish_study import PublishStudy
+from bridge.services.read_images import ImageQuery, ReadImages
+from bridge.services.reconcile import Reconcile
+from tests.unit.services.core import RULES, Core, merge, order, patient, procedure, scheduled, step
 
 OWN_UID = "9.9"
 ITEM = RequestAttributes(rp_id="R1", sps_id="S1")
@@ -266,3 +269,41 @@ def test_given_a_withdrawn_step_for_another_order_then_it_leads_nowhere(core: Co
     core.end_step("1.9.2", "COMPLETED")
     core.settle()
     assert core.matched_accessions() == ["A1", "A2"]
+
+
+def test_given_a_device_whose_images_stay_as_they_came_then_they_are_found_under_what_they_say(
+    core: Core,
+) -> None:
+    core.reconcile = Reconcile(
+        PublishStudy({}), lambda: RULES, presents_orders=lambda title: title != "CT01"
+    )
+    images = ReadImages(store=core.store, objects=core.objects)
+    core.place(order())
+    core.image(name="TRAN^X")
+    core.settle()
+    (usual,) = images.studies(ImageQuery())
+    assert usual.patient_name == "TRAN^P1"
+    core.store.transact(lambda tx: core.reconcile.study(tx, "1.2.1", core.now))
+    (as_it_came,) = images.studies(ImageQuery())
+    assert as_it_came.patient_name == "TRAN^X"
+
+
+def test_given_images_that_only_their_request_leads_on_when_the_order_comes_then_it_is_found(
+    core: Core,
+) -> None:
+    """Whatever leads to an order that is there leads to one that comes later, too."""
+    item = replace(ITEM, accession=Identifier("A1"))
+    core.image("9.9.1", OWN_UID, accession="", patient_id="", name="TRAN^P1", requests=[item])
+    core.settle()
+    assert core.outcome(OWN_UID) is Outcome.UNSCHEDULED
+    core.place(order())
+    assert core.outcome(OWN_UID) is Outcome.CANDIDATES
+
+
+def test_given_two_patients_under_one_study_uid_and_no_order_then_it_is_a_conflict(
+    core: Core,
+) -> None:
+    core.image("1.1", patient_id="X1")
+    core.image("1.2", patient_id="X2")
+    core.settle()
+    assert core.outcome() is Outcome.CONFLICT
