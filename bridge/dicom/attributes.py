@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from pydicom.datadict import dictionary_VM, dictionary_VR, tag_for_keyword
 
-from bridge.dicom.elements import LONG_VRS
+from bridge.dicom.encoding import LONG_VRS
 from bridge.domain.names import to_ascii
 
 Element = tuple[int, bytes]

@@ -16,7 +16,8 @@ from pynetdicom.events import Event
 from bridge.dicom.charsets import character_set
 from bridge.dicom.configuration import DicomConfiguration
 from bridge.dicom.connection import calling_ae_title, peer_of
-from bridge.dicom.elements import IMPLICIT_LITTLE, DataSet, read
+from bridge.dicom.elements import DataSet, read
+from bridge.dicom.encoding import IMPLICIT_LITTLE
 from bridge.dicom.responses import identifier_bytes, send_pending
 from bridge.dicom.scu import contexts_for, open_promptly
 from bridge.dicom.sop_classes import PATIENT_ROOT

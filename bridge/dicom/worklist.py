@@ -14,7 +14,8 @@ from pynetdicom.events import Event
 from bridge.dicom.charsets import DEFAULT, character_set
 from bridge.dicom.configuration import DicomConfiguration
 from bridge.dicom.connection import calling_ae_title, peer_of
-from bridge.dicom.elements import IMPLICIT_LITTLE, DataSet, read
+from bridge.dicom.elements import DataSet, read
+from bridge.dicom.encoding import IMPLICIT_LITTLE
 from bridge.dicom.pdata import PENDING, PENDING_WARNING
 from bridge.dicom.responses import identifier_bytes, send_pending
 from bridge.dicom.sop_classes import MODALITY_WORKLIST

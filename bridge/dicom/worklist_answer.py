@@ -13,7 +13,7 @@ from typing import Final
 
 from bridge.dicom.attributes import LIMITS, attribute, text
 from bridge.dicom.charsets import UTF8, CharacterSet
-from bridge.dicom.elements import LONG_VRS
+from bridge.dicom.encoding import LONG_VRS
 from bridge.dicom.matching_keys import Key
 from bridge.dicom.worklist_query import STATION_AE_TITLE
 from bridge.domain.names import to_ascii

@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 
-from bridge.dicom.elements import EXPLICIT_LITTLE
+from bridge.dicom.encoding import EXPLICIT_LITTLE
 from bridge.dicom.scu import worklist_keys
 from bridge.dicom.worklist import Asked, ask
 from bridge.dicom.worklist_caller import Caller

@@ -200,7 +200,7 @@ class ReadImages:
         return self.open(instance).whole()
 
 
-_UNREADABLE = (OSError, EOFError, ResourceBusy)
+_UNREADABLE = (OSError, ResourceBusy)
 
 
 def _missing(instance: FoundInstance) -> str:
@@ -220,9 +220,12 @@ class _Readable:
 
     def read(self, start: int, length: int) -> bytes:
         try:
-            return self.source.read(start, length)
+            piece = self.source.read(start, length)
         except _UNREADABLE as error:
             raise ImageUnreadable(_missing(self.instance)) from error
+        if not piece and start < self.size and length:  # shorter than it was: never passed on so
+            raise ImageUnreadable(_missing(self.instance))
+        return piece
 
 
 def _resolved(tx: ImageTransaction, query: ImageQuery) -> ImageQuery:

@@ -7,6 +7,7 @@ local directory does by syncing, the service does by contract.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from obstore import exceptions
 from obstore.store import from_url
 
 from bridge.domain.errors import BridgeError, ResourceBusy
+from bridge.services.content import Content, as_content
 
 T = TypeVar("T")
 
@@ -22,6 +24,11 @@ _TIMEOUT = timedelta(seconds=30)
 _RETRIES = 3
 _NOT_THERE = ".check"
 _LONGEST_RETRY = timedelta(seconds=20)
+# Beyond this an object goes up in parts (S3 takes parts of 5 MiB and more, 10,000 at most), a few
+# at a time: what is in memory is these few.
+_LARGE = 16 << 20
+_PART, _MOST_PARTS = 8 << 20, 10_000
+_PARTS_AT_ONCE = 3
 
 
 class BucketRefuses(BridgeError):
@@ -53,12 +60,26 @@ class BucketObjects:
             )
         )
 
-    def put(self, key: str, content: bytes) -> None:
+    def put(self, key: str, content: bytes | Content) -> None:
         """Store `content` under `key`; it is durable when this returns.
 
         Raises ResourceBusy when the service cannot be reached, BucketRefuses when it says no.
         """
-        self._answered(lambda: self._store.put(_checked(key), content))
+        content = as_content(content)
+        if content.size <= _LARGE:
+            whole = content.whole()
+            self._answered(lambda: self._store.put(_checked(key), whole))
+            return
+        part = max(_PART, -(-content.size // _MOST_PARTS))
+        self._answered(
+            lambda: self._store.put(
+                _checked(key),
+                iter(content),
+                use_multipart=True,
+                chunk_size=part,
+                max_concurrency=_PARTS_AT_ONCE,
+            )
+        )
 
     def get(self, key: str) -> bytes:
         """The content stored under `key`.
@@ -66,6 +87,17 @@ class BucketObjects:
         Raises FileNotFoundError; ResourceBusy and BucketRefuses as `put` does.
         """
         return self._answered(lambda: bytes(self._store.get(_checked(key)).bytes()))
+
+    def open(self, key: str) -> ObjectSource:
+        """The object stored under `key`, to be read piece by piece; raises as `get` does."""
+        head = self._answered(lambda: self._store.head(_checked(key)))
+        return ObjectSource(self, key, int(head["size"]))
+
+    def piece(self, key: str, start: int, length: int) -> bytes:
+        """A piece of an object; raises as `get` does."""
+        return self._answered(
+            lambda: bytes(self._store.get_range(_checked(key), start=start, length=length))
+        )
 
     def has(self, key: str) -> bool:
         """Whether an object is there. Raises as `put` does."""
@@ -100,6 +132,20 @@ class BucketObjects:
             raise BucketRefuses(f"{self._url} cannot be used: {_first_line(error)}") from error
         except (exceptions.BaseError, OSError) as error:
             raise ResourceBusy(f"{self._url} does not answer: {_first_line(error)}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectSource:
+    """An object of `size` bytes; each piece is a request of its own."""
+
+    bucket: BucketObjects
+    key: str
+    size: int
+
+    def read(self, start: int, length: int) -> bytes:
+        """Give `length` bytes from `start`, fewer only at the end; raises as `get` does."""
+        length = min(length, self.size - start)
+        return self.bucket.piece(self.key, start, length) if length > 0 else b""
 
 
 _REFUSALS = (

@@ -11,12 +11,15 @@ import errno
 import os
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from bridge.domain.errors import StorageFull
+from bridge.domain.errors import ResourceBusy, StorageFull
+from bridge.services.content import Content, as_content
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
+_BUSY = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 _TEMPORARY = ".incoming"
 _LEFTOVER_SECONDS = 3600.0
 _MOST_KNOWN = 10_000
@@ -41,27 +44,34 @@ class LocalObjects:
                 if each.stat().st_mtime < oldest:
                     each.unlink()
 
-    def put(self, key: str, content: bytes) -> None:
+    def put(self, key: str, content: bytes | Content) -> None:
         """Store `content` under `key`; it and its name are on disk when this returns.
 
-        Raises StorageFull when it cannot be written.
+        Raises StorageFull when it cannot be written, ResourceBusy when too much is open.
         """
         target = self._path(key)
         temporary = self._incoming / uuid4().hex
         try:
             self._make_durable(target.parent)
-            _write_synced(temporary, content)
+            _write_synced(temporary, as_content(content))
             os.replace(temporary, target)
             _sync_directory(target.parent)
         except OSError as error:
             temporary.unlink(missing_ok=True)
             if error.errno in _FULL:
                 raise StorageFull("the image store cannot be written: no space") from error
+            if error.errno in _BUSY:
+                raise ResourceBusy("the image store cannot be written: too much open") from error
             raise
 
     def get(self, key: str) -> bytes:
         """The content stored under `key`. Raises FileNotFoundError."""
         return self._path(key).read_bytes()
+
+    def open(self, key: str) -> FileSource:
+        """The object stored under `key`, to be read piece by piece. Raises FileNotFoundError."""
+        path = self._path(key)
+        return FileSource(path, path.stat().st_size)
 
     def has(self, key: str) -> bool:
         """Whether an object is there; it is whole then."""
@@ -95,12 +105,27 @@ class LocalObjects:
             self._known.update(chain)
 
 
-def _write_synced(path: Path, content: bytes) -> None:
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """A stored file of `size` bytes; nothing is held open between two pieces."""
+
+    path: Path
+    size: int
+
+    def read(self, start: int, length: int) -> bytes:
+        """Give `length` bytes from `start`, fewer only at the end. Raises OSError."""
+        with self.path.open("rb", buffering=0) as file:
+            file.seek(start)
+            return file.read(length)
+
+
+def _write_synced(path: Path, content: Content) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
     try:
-        view = memoryview(content)
-        while view:
-            view = view[os.write(descriptor, view) :]
+        for piece in content:
+            view = memoryview(piece)
+            while view:
+                view = view[os.write(descriptor, view) :]
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

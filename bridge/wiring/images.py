@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bridge.domain.errors import BridgeError
+from bridge.services.content import Content, Source
 from bridge.settings import Settings
 from bridge.store.bucket import BucketObjects
 from bridge.store.objects import LocalObjects
@@ -15,14 +16,14 @@ from bridge.store.objects import LocalObjects
 class ImageObjects(Protocol):
     """What both kinds can do."""
 
-    def put(self, key: str, content: bytes) -> None:
+    def put(self, key: str, content: Content) -> None:
         """Keep an object (services.receive_instance)."""
 
     def has(self, key: str) -> bool:
         """Tell whether an object is there (services.commit_storage)."""
 
-    def get(self, key: str) -> bytes:
-        """Give an object (services.read_images)."""
+    def open(self, key: str) -> Source:
+        """Give an object piece by piece (services.read_images)."""
 
 
 def is_bucket(settings: Settings) -> bool:

@@ -9,7 +9,8 @@ from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 
-from bridge.dicom.elements import DataSet, coding_of, dictionary_vr, read
+from bridge.dicom.elements import DataSet, dictionary_vr, read
+from bridge.dicom.encoding import coding_of
 from bridge.domain.errors import DataTypeError
 
 IMPLICIT, EXPLICIT, BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
@@ -116,7 +117,22 @@ def test_given_sequences_without_end_then_reading_refuses() -> None:
     opening = struct.pack("<HHL", 0x0040, 0xA730, 0xFFFFFFFF)
     opening += struct.pack("<HHL", 0xFFFE, 0xE000, 0xFFFFFFFF)
     with pytest.raises(DataTypeError, match="nested deeper"):
-        read(opening * 5000, IMPLICIT)
+        read(opening * 6000, IMPLICIT)
+
+
+def test_given_sequences_nested_deeper_than_python_recurses_then_what_follows_is_read() -> None:
+    opening = struct.pack("<HHL", 0x0008, 0x1140, 0xFFFFFFFF)
+    opening += struct.pack("<HHL", 0xFFFE, 0xE000, 0xFFFFFFFF)
+    closing = struct.pack("<HHLHHL", 0xFFFE, 0xE00D, 0, 0xFFFE, 0xE0DD, 0)
+    after = struct.pack("<HHL", 0x0010, 0x0020, 2) + b"P1"
+    assert read(opening * 4000 + closing * 4000 + after, IMPLICIT).text(PATIENT_ID) == "P1"
+
+
+def test_given_an_item_that_lacks_its_delimiter_then_that_of_its_sequence_ends_it() -> None:
+    opening = struct.pack("<HHLHHL", 0x0008, 0x1140, 0xFFFFFFFF, 0xFFFE, 0xE000, 0xFFFFFFFF)
+    closing = struct.pack("<HHL", 0xFFFE, 0xE0DD, 0)
+    after = struct.pack("<HHL", 0x0010, 0x0020, 2) + b"P1"
+    assert read(opening + closing + after, IMPLICIT).text(PATIENT_ID) == "P1"
 
 
 def test_given_no_item_where_one_must_be_then_reading_refuses() -> None:

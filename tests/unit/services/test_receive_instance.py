@@ -71,7 +71,7 @@ def test_given_a_crash_between_file_and_index_then_the_next_attempt_completes_it
     core: Core,
 ) -> None:
     key = object_key(header(), digest(b"pixels"))
-    core.objects.put(key, b"pixels")  # and then the power went
+    core.objects.held[key] = b"pixels"  # and then the power went
     assert core.image() is Receipt.STORED
     assert list(core.objects.held) == [key]
     assert instances(core) == {"1.2.1.1.1"}

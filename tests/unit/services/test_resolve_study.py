@@ -7,6 +7,7 @@ import pytest
 from bridge.domain.errors import InvalidTransition, RequiredFieldMissing, UnknownKey
 from bridge.domain.identifiers import Identifier
 from bridge.domain.matching import Outcome
+from bridge.services.content import Source
 from bridge.services.read_images import ImageQuery, ReadImages
 from bridge.services.resolve_study import ResolveStudy
 from tests.unit.services.core import Core, order, patient, procedure, step
@@ -132,5 +133,5 @@ def test_given_what_cannot_be_done_then_it_says_why_and_nothing_changes(stray: C
 
 
 class NoObjects:
-    def get(self, key: str) -> bytes:
+    def open(self, key: str) -> Source:
         raise FileNotFoundError(key)
