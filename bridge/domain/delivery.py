@@ -21,13 +21,18 @@ class DeliveryState(StrEnum):
 class EventKind(StrEnum):
     """What a delivery tells."""
 
+    STUDY_FIRST_IMAGE = "study.first_image"
     STUDY_AVAILABLE = "study.available"
     STUDY_CHANGED = "study.changed"
     STUDY_UNMATCHED = "study.unmatched"
     STUDY_WITHDRAWN = "study.withdrawn"
+    STUDY_REJECTED = "study.rejected"
+    MATCH_DECIDED = "match.decided"
+    ORDER_HELD = "order.held"
     ORDER_SCHEDULED = "order.scheduled"
     ORDER_CHANGED = "order.changed"
     ORDER_CANCELED = "order.canceled"
+    PATIENT_ARRIVED = "patient.arrived"
     STEP_STARTED = "step.started"
     STEP_COMPLETED = "step.completed"
     STEP_DISCONTINUED = "step.discontinued"
@@ -35,11 +40,36 @@ class EventKind(StrEnum):
     STORAGE_COMMITMENT = "storage commitment"
 
 
+ORDER_KINDS = (
+    EventKind.ORDER_HELD,
+    EventKind.ORDER_SCHEDULED,
+    EventKind.ORDER_CHANGED,
+    EventKind.PATIENT_ARRIVED,
+    EventKind.STEP_STARTED,
+    EventKind.STEP_COMPLETED,
+    EventKind.STEP_DISCONTINUED,
+    EventKind.ORDER_CANCELED,
+)
+"""What is told of an order, in the order in which it is told when it happened at once."""
+
+STUDY_KINDS = (
+    EventKind.STUDY_FIRST_IMAGE,
+    EventKind.MATCH_DECIDED,
+    EventKind.STUDY_UNMATCHED,
+    EventKind.STUDY_AVAILABLE,
+    EventKind.STUDY_CHANGED,
+    EventKind.STUDY_REJECTED,
+    EventKind.STUDY_WITHDRAWN,
+)
+"""What is told of a study."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """A claimed delivery. Its lane is (destination, subject): strict order inside, none across.
 
-    `owner` is who claimed it: only that one may say what became of it.
+    `owner` is who claimed it: only that one may say what became of it. `created_at` is the unix
+    time of the event.
     """
 
     pk: int
@@ -49,6 +79,7 @@ class Delivery:
     attempts: int
     correlation: str
     owner: str = ""
+    created_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

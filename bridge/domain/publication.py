@@ -18,13 +18,26 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StudyNews:
-    """What there is to tell one destination of a study.
+class News:
+    """What there is to tell one destination.
 
     `last_content_hash` is of what this destination confirmed last, empty when nothing was sent.
     """
 
     last_content_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderNews(News):
+    """An order as it stands, with its patient."""
+
+    order: Order
+    patient: Patient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyNews(News):
+    """What there is to tell of a study."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +54,13 @@ class WithdrawnStudy(StudyNews):
     """A study that was told of as somebody's and is not any more: matched by mistake, rejected."""
 
     study_instance_uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnmatchedStudy(StudyNews):
+    """A study that belongs to no order, or to none that is known yet."""
+
+    study: Study
 
 
 WITHDRAWN = "withdrawn"

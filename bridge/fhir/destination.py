@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from bridge.domain.delivery import Delivery, EventKind, RetryPolicy, Sent, TransportError
 from bridge.domain.identifiers import Identifier
-from bridge.domain.publication import WITHDRAWN, PublishedStudy, StudyNews, WithdrawnStudy
+from bridge.domain.publication import WITHDRAWN, News, PublishedStudy, WithdrawnStudy
 from bridge.domain.study import Study
 from bridge.fhir.bundle import Content, PatientPolicy, token_criteria
 from bridge.fhir.client import FhirClient, Server
@@ -98,7 +98,7 @@ class FhirDestination:
         """Studies that are available, changed, or withdrawn."""
         return kind in KINDS
 
-    def send(self, delivery: Delivery, study: StudyNews, /) -> Sent:
+    def send(self, delivery: Delivery, study: News, /) -> Sent:
         """Write a study's newest state, unless the server confirmed exactly that last time.
 
         One that is nobody's any more becomes entered-in-error (FHIR ImagingStudy.status).

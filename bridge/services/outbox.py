@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from bridge.domain.delivery import Delivery, EventKind, RetryDecision, Sent, TransportError
+from bridge.domain.delivery import (
+    ORDER_KINDS,
+    Delivery,
+    EventKind,
+    RetryDecision,
+    Sent,
+    TransportError,
+)
 from bridge.domain.journal import Direction, Disposition, JournalEntry, Mention
-from bridge.domain.publication import WITHDRAWN, StudyNews, WithdrawnStudy
+from bridge.domain.publication import WITHDRAWN, News, StudyNews, UnmatchedStudy, WithdrawnStudy
+from bridge.domain.subscription import Subscription
 from bridge.services.publish_study import gather, subject_of
+from bridge.services.tell_of_orders import gather_order, is_of_order
 from bridge.services.transaction import Store, Transaction
 
 _STUDY = Mention.STUDY_INSTANCE_UID
-_CORRELATED = {EventKind.ACKNOWLEDGEMENT: Mention.CONTROL_ID}
+_CORRELATED = {
+    EventKind.ACKNOWLEDGEMENT: Mention.CONTROL_ID,
+    **dict.fromkeys(ORDER_KINDS, Mention.ACCESSION_NUMBER),
+}
 """What the correlation of a delivery is, where it is no Study Instance UID."""
+_OF_ANY_STUDY = frozenset(
+    {
+        EventKind.STUDY_FIRST_IMAGE,
+        EventKind.STUDY_UNMATCHED,
+        EventKind.STUDY_REJECTED,
+        EventKind.MATCH_DECIDED,
+    }
+)
+"""What there is to tell of studies that are matched to nothing, too."""
 
 
 class Claims:
@@ -66,20 +87,40 @@ class Claims:
 
 
 class Outbox(Claims):
-    """The queue of what is told of studies."""
+    """The queue of what is told of orders and studies."""
 
-    def gather(self, delivery: Delivery) -> StudyNews | None:
-        """The newest state of the delivery's study; that it is nobody's, if it was told of."""
+    def __init__(self, store: Store, destinations: Mapping[str, Subscription]) -> None:
+        super().__init__(store)
+        self._destinations = destinations
 
-        def work(tx: Transaction) -> StudyNews | None:
+    def gather(self, delivery: Delivery) -> News | None:
+        """The newest state of the delivery's order or study, where the destination wants it.
+
+        That a study is nobody's is told where it was told to be somebody's.
+        """
+
+        def work(tx: Transaction) -> News | None:
             confirmed = tx.deliveries.confirmed(delivery.destination, delivery.subject)
-            published = gather(tx, delivery.subject, confirmed)
-            if published is not None or confirmed in ("", WITHDRAWN):
-                return published
-            uid = delivery.subject.removeprefix(subject_of(""))
-            return WithdrawnStudy(study_instance_uid=uid, last_content_hash=confirmed)
+            if is_of_order(delivery.subject):
+                return gather_order(tx, delivery.subject, confirmed)
+            return _study(tx, delivery, confirmed)
 
-        return self._store.read(work)
+        news = self._store.read(work)
+        wanted = self._destinations.get(delivery.destination)
+        return news if news is None or wanted is None or wanted.covers(news) else None
+
+
+def _study(tx: Transaction, delivery: Delivery, confirmed: str) -> StudyNews | None:
+    published = gather(tx, delivery.subject, confirmed)
+    if published is not None:
+        return published
+    uid = delivery.subject.removeprefix(subject_of(""))
+    if delivery.kind in _OF_ANY_STUDY:
+        study = tx.studies.find(uid)
+        return UnmatchedStudy(study=study, last_content_hash=confirmed) if study else None
+    if confirmed in ("", WITHDRAWN):
+        return None
+    return WithdrawnStudy(study_instance_uid=uid, last_content_hash=confirmed)
 
 
 def _entry(

@@ -158,6 +158,7 @@ class ReceiveMessage:
         """
         if any(not isinstance(event, Noted) for event in events):
             tx.orders.begin_change()
+        tx.cause = message.source
         warnings = [] if warnings is None else warnings
         events = within_reach(events, message.received_at, warnings)
         origin = self._origin(message, warnings)

@@ -67,7 +67,16 @@ _DUE = and_(
     _OPEN, _D.not_before <= bindparam("now"), _D.lease_until <= bindparam("now"), ~_HELD_BACK
 )
 _CLAIMABLE = Statement(
-    select(_D.pk, _D.destination, _D.subject, _D.kind, _D.attempts, _D.correlation, _D.state)
+    select(
+        _D.pk,
+        _D.destination,
+        _D.subject,
+        _D.kind,
+        _D.attempts,
+        _D.correlation,
+        _D.created_at,
+        _D.state,
+    )
     .where(_DUE)
     .order_by(_D.pk)
     .limit(bindparam("most", type_=Integer))
@@ -163,7 +172,7 @@ class Deliveries:
         claimed = []
         for row in _CLAIMABLE.rows(self._connection, parameters):
             *values, state = row
-            delivery_of_lane = _delivery(*values, owner=owner)
+            delivery_of_lane = _delivery(values, owner)
             if state == _SENDING:  # whoever held it is gone, and may have sent it: be in doubt
                 self._forget(delivery_of_lane)
             claimed.append(delivery_of_lane)
@@ -285,16 +294,9 @@ class Deliveries:
         _ATTEMPT.run(self._connection, row)
 
 
-def _delivery(
-    pk: int,
-    destination: str,
-    subject: str,
-    kind: str,
-    attempts: int,
-    correlation: str,
-    *,
-    owner: str,
-) -> Delivery:
+def _delivery(values: Sequence[Any], owner: str) -> Delivery:
+    """Of the columns of `_CLAIMABLE`, but the last."""
+    pk, destination, subject, kind, attempts, correlation, created_at = values
     return Delivery(
         pk=pk,
         destination=destination,
@@ -302,5 +304,6 @@ def _delivery(
         kind=EventKind(kind),
         attempts=attempts,
         correlation=correlation,
+        created_at=created_at,
         owner=owner,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -129,6 +129,12 @@ class Orders:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._one: list[str] = []
+        self._changed: dict[int, None] = {}
+
+    @property
+    def changed(self) -> Collection[int]:
+        """The orders that this transaction created or changed, in that order."""
+        return self._changed
 
     def begin_change(self) -> None:
         """Say that this transaction changes orders or patients."""
@@ -222,7 +228,9 @@ class Orders:
             "updated_at": now,
             **_number_columns(event.numbers),
         }
-        return _INSERT_ORDER.add(self._connection, row)
+        pk = _INSERT_ORDER.add(self._connection, row)
+        self._changed[pk] = None
+        return pk
 
     def add_procedure(
         self, order_pk: int, details: ProcedureDetails, occurred_at: str = ""
@@ -286,6 +294,7 @@ class Orders:
 
     def change(self, order: Order, now: float) -> None:
         """Write an order's own values (not its procedures)."""
+        self._changed[order.pk] = None
         self._connection.execute(
             update(_ORDER)
             .where(_ORDER.c.pk == order.pk)

@@ -7,7 +7,8 @@ from typing import Protocol
 from urllib.parse import quote
 
 from bridge.domain.delivery import EventKind, RetryPolicy
-from bridge.domain.publication import StudyNews
+from bridge.domain.publication import News
+from bridge.domain.subscription import Subscription
 from bridge.fhir.bundle import PatientPolicy
 from bridge.fhir.client import Server
 from bridge.fhir.destination import FhirDestination, FhirDestinationConfiguration
@@ -22,7 +23,7 @@ from bridge.settings import FhirDestination as FhirSettings
 _FOREVER = 10**9
 
 
-class Adapter(Destination[StudyNews], Protocol):
+class Adapter(Destination[News], Protocol):
     """A destination that holds something open, and can say whether anybody is there."""
 
     def check(self) -> str:
@@ -47,10 +48,10 @@ def not_delivered(settings: Settings) -> tuple[DestinationSettings, ...]:
     return tuple(each for each in settings.destinations if each.kind not in delivered)
 
 
-def subscriptions(destinations: Iterable[Adapter]) -> Mapping[str, frozenset[EventKind]]:
-    """Which kinds of event each destination is told of."""
+def subscriptions(destinations: Iterable[Adapter]) -> Mapping[str, Subscription]:
+    """What each destination wants to know."""
     return {
-        each.name: frozenset(kind for kind in EventKind if each.accepts(kind))
+        each.name: Subscription(kinds=frozenset(kind for kind in EventKind if each.accepts(kind)))
         for each in destinations
     }
 

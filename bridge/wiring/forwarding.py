@@ -9,7 +9,7 @@ from bridge.delivery.dispatcher import Dispatcher
 from bridge.delivery.worker import Pace
 from bridge.dicom.forwarding import StoreDestination
 from bridge.dicom.scu import Remote
-from bridge.domain.delivery import EventKind
+from bridge.domain.subscription import Subscription
 from bridge.services.forward_images import ForwardOutbox, ForwardRule
 from bridge.settings import DicomStoreDestination, Settings
 from bridge.wiring.core import Core
@@ -19,9 +19,9 @@ from bridge.wiring.destinations import retry_policy
 _PACE = Pace(lanes=2, lease=1800.0)
 
 
-def forward_kinds(settings: Settings) -> Mapping[str, frozenset[EventKind]]:
-    """Which kinds of event each such destination is told of."""
-    return {each.name: _rule(each).kinds for each in _forwards(settings)}
+def forward_kinds(settings: Settings) -> Mapping[str, Subscription]:
+    """What each such destination is told of."""
+    return {each.name: Subscription(kinds=_rule(each).kinds) for each in _forwards(settings)}
 
 
 def build_forwarding(core: Core, owner: str) -> Dispatcher:

@@ -22,6 +22,7 @@ from bridge.domain.identifiers import Identifier
 from bridge.domain.order import OrderNumbers, OrderReceived, ProcedureDetails, StepDetails
 from bridge.domain.patient import PatientDetails
 from bridge.domain.study import InstanceHeader
+from bridge.domain.subscription import Subscription
 from bridge.services.complete_study import SETTLE
 from bridge.services.overview import ReadOverview
 from bridge.services.receive_message import InboundMessage
@@ -101,7 +102,9 @@ def hospital(tmp_path: Path) -> Iterator[Hospital]:
         f"{{database: 'sqlite:///{tmp_path}/bridge.db', images: '{tmp_path}/images'}}",
         encoding="utf-8",
     )
-    core = build_core(load(file, {}), {"ehr": frozenset({EventKind.STUDY_AVAILABLE})})
+    core = build_core(
+        load(file, {}), {"ehr": Subscription(kinds=frozenset({EventKind.STUDY_AVAILABLE}))}
+    )
     schema.upgrade(core.database)
     hospital = Hospital(core)
     hospital.checks["database"] = lambda: schema_problem(core.database)

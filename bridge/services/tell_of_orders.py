@@ -1,0 +1,71 @@
+"""Tell of orders: one look at what a transaction changed, before it is committed.
+
+So no use case has to remember to tell, and what is told is what is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from bridge.domain.delivery import ORDER_KINDS
+from bridge.domain.order_news import news, notice
+from bridge.domain.publication import OrderNews
+from bridge.domain.subscription import Subscription
+from bridge.services.transaction import Clock, Transaction
+
+_SUBJECT = "order:"
+
+
+def subject_of(order_pk: int) -> str:
+    """The subject under which deliveries about an order are ordered."""
+    return f"{_SUBJECT}{order_pk}"
+
+
+def is_of_order(subject: str) -> bool:
+    """Whether a delivery is about an order."""
+    return subject.startswith(_SUBJECT)
+
+
+class TellOfOrders:
+    """Compares each changed order with how it stood when it was told of, and queues the news.
+
+    Costs nothing where no destination wants to know of orders.
+    """
+
+    def __init__(self, destinations: Mapping[str, Subscription], clock: Clock) -> None:
+        self._destinations = {
+            name: each for name, each in destinations.items() if each.kinds & {*ORDER_KINDS}
+        }
+        self._clock = clock
+
+    def __call__(self, tx: Transaction, order_pks: Iterable[int], cause: str) -> None:
+        """Queue the news of these orders, in the transaction that changed them.
+
+        `cause` is the application whose message it was (`KIS|HAUS`), empty when it was none.
+        """
+        if not self._destinations:
+            return
+        for pk in order_pks:
+            order = tx.orders.get(pk)
+            before, now = tx.order_notices.of(pk), notice(order)
+            if before == now:
+                continue
+            tx.order_notices.keep(pk, now)
+            accession = order.numbers.accession
+            for kind in news(before, now):
+                for name, subscription in self._destinations.items():
+                    if subscription.wants(kind, cause):
+                        tx.deliveries.enqueue(
+                            name,
+                            subject_of(pk),
+                            kind,
+                            accession.value if accession else "",
+                            self._clock(),
+                        )
+
+
+def gather_order(tx: Transaction, subject: str, last_content_hash: str) -> OrderNews:
+    """An order as it stands, with its patient."""
+    order = tx.orders.get(int(subject.removeprefix(_SUBJECT)))
+    patient = tx.patients.get(order.patient_pk)
+    return OrderNews(order=order, patient=patient, last_content_hash=last_content_hash)
