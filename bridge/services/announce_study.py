@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from bridge.domain.announced_study import AnnouncedStatus, StudyAnnounced
+from bridge.domain.announced_study import AnnouncedStatus, StudyAnnounced, announce
 from bridge.domain.errors import DuplicateKey, UnknownKey
 from bridge.domain.journal import Disposition
 from bridge.domain.order import Order, OrderNumbers, Procedure
 from bridge.domain.patient import Patient
 from bridge.domain.scheduling import held_reason
 from bridge.domain.study import StudyState
+from bridge.services.complete_study import SETTLE
 from bridge.services.origin import Origin
 from bridge.services.parking import park
 from bridge.services.performed_orders import catch_up, is_of
@@ -50,7 +51,7 @@ class AnnounceStudy:
         orders = _orders_of(tx, event)
         if not orders:
             return park(tx, event, origin, f"{event.location}.basedOn")
-        if _was_announced(tx, event):
+        if _was_announced(tx, event, origin):
             return Disposition.STALE
         changed = False
         for order in orders:
@@ -80,13 +81,24 @@ class AnnounceStudy:
         return True
 
     def _take(self, tx: Transaction, event: StudyAnnounced, origin: Origin) -> Disposition:
-        """Images elsewhere: kept as a study, and reconciled unless some are arriving just now."""
-        if _was_announced(tx, event):
+        """Images elsewhere: kept as a study, and reconciled unless some are arriving just now.
+
+        One that may grow settles first, like images that arrive.
+        """
+        if _was_announced(tx, event, origin):
             return Disposition.STALE
-        tx.studies.announce(event, origin.received_at)
-        study = tx.studies.lock(event.study_instance_uid)
-        if study is not None and study.state is StudyState.AVAILABLE:
-            self._reconcile.study(tx, event.study_instance_uid, origin.received_at)
+        uid, now = event.study_instance_uid, origin.received_at
+        held = tx.studies.lock(uid)
+        images = announce(held.announced if held else None, event, origin.source)
+        if not images.available and (held is None or held.announced is None):
+            return Disposition.NOTED  # what is gone was never told of
+        if not tx.studies.announce(event, images, now):
+            return Disposition.NOTED
+        study = tx.studies.lock(uid)
+        if study is None or study.state is StudyState.AVAILABLE:
+            self._reconcile.study(tx, uid, now)
+        elif event.may_grow:
+            tx.timers.set(SETTLE, uid, now)
         return Disposition.APPLIED
 
     def _withdraw(self, tx: Transaction, event: StudyAnnounced, origin: Origin) -> Disposition:
@@ -94,24 +106,25 @@ class AnnounceStudy:
 
         The UID of an order stays: modalities may have it.
         """
-        if _was_announced(tx, event):
+        if _was_announced(tx, event, origin):
             return Disposition.STALE
         study = tx.studies.lock(event.study_instance_uid)
         if study is None or study.announced is None:
             return Disposition.NOTED
-        gone = replace(event, series=(), retrieve_url="", orders=study.announced.orders)
-        if not study.series:
-            gone = replace(gone, accession=event.accession or study.accession)
-        tx.studies.announce(gone, origin.received_at)
+        gone = replace(event, attributes={}, series=(), may_grow=False)
+        images = announce(study.announced, gone, origin.source)
+        if not tx.studies.announce(gone, images, origin.received_at):
+            return Disposition.NOTED
         if study.state is StudyState.AVAILABLE:
             self._reconcile.study(tx, event.study_instance_uid, origin.received_at)
         return Disposition.APPLIED
 
 
-def _was_announced(tx: Transaction, event: StudyAnnounced) -> bool:
-    """Whether a newer announcement of the study was applied already."""
+def _was_announced(tx: Transaction, event: StudyAnnounced, origin: Origin) -> bool:
+    """Whether a newer announcement of the study was applied already, of the same announcer."""
     study = tx.studies.find(event.study_instance_uid)
-    newest = study.announced.occurred_at if study and study.announced else ""
+    announced = study.announced if study else None
+    newest = announced.newest_word_of(origin.source) if announced else ""
     return bool(event.occurred_at) and event.occurred_at < newest
 
 

@@ -234,5 +234,11 @@ def test_given_what_was_announced_then_it_is_kept_whole(core: Core) -> None:
     core.place(event)
     study = core.store.read(lambda tx: tx.studies.find(UID))
     assert study is not None
-    assert study.announced == event.images
+    assert study.announced is not None
+    (archive,) = study.announced.archives
+    assert (archive.series, archive.retrieve_url) == (event.series, event.retrieve_url)
+    assert (study.announced.orders, study.announced.occurred_at) == (
+        event.orders,
+        event.occurred_at,
+    )
     assert study.patient_id == replace(event.patient.identifiers[0])
