@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "serve": "serve",
     "demo": "demo",
     "config": "configuration",
+    "conformance": "conformance",
     "doctor": "doctor",
     "message": "records",
     "delivery": "records",

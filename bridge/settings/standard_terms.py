@@ -17,7 +17,8 @@ _PARTS = ("100", "101", "109", "110", "144", "127", "126", "138", "148", "203", 
 _WITHOUT_EXTENSIONS = tuple(f"ISO_IR {part}" for part in ("6", *_PARTS))
 _WITH_EXTENSIONS = tuple(f"ISO 2022 IR {part}" for part in ("6", *_PARTS, "87", "159", "149", "58"))
 _ALONE = ("ISO_IR 192", "GB18030", "GBK")
-_SINGLE = (*_WITHOUT_EXTENSIONS, *_ALONE, *_WITH_EXTENSIONS)
+CHARACTER_SETS = (*_WITHOUT_EXTENSIONS, *_ALONE, *_WITH_EXTENSIONS)
+"""Every single value of Specific Character Set."""
 _NICKNAMES = {
     "utf8": "ISO_IR 192",
     "unicode": "ISO_IR 192",
@@ -82,7 +83,7 @@ def _parse_specific_character_set(text: str) -> str:
     values = [value.strip(" ") for value in text.split("\\")]
     if len(values) > 1:
         return _parse_code_extensions(text, values)
-    if values[0] in _SINGLE:
+    if values[0] in CHARACTER_SETS:
         return values[0]
     raise UnfitValueError(
         f"{quoted(text)} is not a value of Specific Character Set", _character_set_fix(values[0])
@@ -106,7 +107,7 @@ def _character_set_fix(wrong: str) -> str:
     if nickname:
         return f"did you mean {nickname}?"
     return instead(
-        wrong, _SINGLE, "use ISO_IR 192 (UTF-8), ISO_IR 100 (Latin-1) or ISO_IR 6 (ASCII)"
+        wrong, CHARACTER_SETS, "use ISO_IR 192 (UTF-8), ISO_IR 100 (Latin-1) or ISO_IR 6 (ASCII)"
     )
 
 

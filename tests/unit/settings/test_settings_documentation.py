@@ -10,7 +10,7 @@ from bridge.dicom.charsets import character_set as specific_character_set
 from bridge.hl7.characters import character_set
 from bridge.settings.reference import write_reference
 from bridge.settings.schema import Section, walk
-from bridge.settings.standard_terms import _SINGLE, HL7_CHARACTER_SETS
+from bridge.settings.standard_terms import CHARACTER_SETS, HL7_CHARACTER_SETS
 from bridge.settings.tree import Settings
 
 REPOSITORY = Path(__file__).parents[3]
@@ -43,7 +43,8 @@ def test_given_every_hl7_character_set_when_configured_then_the_decoder_knows_it
 def test_given_every_specific_character_set_when_configured_then_answers_can_be_written_in_it() -> (
     None
 ):
-    for terms in (*_SINGLE, r"\ISO 2022 IR 87\ISO 2022 IR 159", r"ISO 2022 IR 13\ISO 2022 IR 87"):
+    several = (r"\ISO 2022 IR 87\ISO 2022 IR 159", r"ISO 2022 IR 13\ISO 2022 IR 87")
+    for terms in (*CHARACTER_SETS, *several):
         chosen = specific_character_set(terms)
         assert chosen.encode("ASCII") == b"ASCII"
         assert (not chosen.terms) == (terms in {"ISO_IR 6", "ISO 2022 IR 6"}), terms

@@ -1,0 +1,51 @@
+"""DICOMweb (PS3.18) as it is served: the routes themselves, and what each takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+
+from bridge.conformance.markdown import code, section, table
+from bridge.conformance.vocabulary import attribute_name, attributes, first_sentence, tag_of
+from bridge.dicomweb.query import DEFAULT_RESULTS, MOST_RESULTS, InvalidQuery, image_query
+
+_SAMPLES = {"DA": "20261124", "TM": "1200", "IS": "7", "UI": "1.2.3"}
+
+
+def web_services(routers: Iterable[APIRouter]) -> str:
+    """Section 4.5: the resources, and the keys of QIDO-RS."""
+    rows = [
+        (code(f"/dicom-web{route.path}"), method, first_sentence(route.endpoint))
+        for router in routers
+        for route in router.routes
+        if isinstance(route, APIRoute)
+        for method in sorted(route.methods or ())
+    ]
+    return section(
+        3,
+        "4.5 DICOMweb (origin server, PS3.18)",
+        "HTTP/1.1 of the HTTP listener; `http.public_url` is written into what is published. No"
+        " authentication and no TLS of its own.",
+        table(("Resource", "Method", "What it does"), sorted(rows)),
+        "QIDO-RS matches these, by keyword or tag; texts may hold wildcards, dates and times"
+        " ranges. Any other key is refused with 400, for leaving it out would answer with images of"
+        f" others. `limit` is {DEFAULT_RESULTS}, at most {MOST_RESULTS}; `offset` goes on.",
+        table(("Attribute",), ([attribute_name(tag_of(keyword))] for keyword in _query_keys())),
+        "WADO-RS gives instances in their stored transfer syntax unless the table above says"
+        " otherwise; 406 names what can be had. STOW-RS answers 200 when all instances are kept,"
+        " 202 when some are, 409 when none is, 400 for a body that is no multipart, 413 for an"
+        " instance that is too long, 415 for another media type and 503 with Retry-After when there"
+        " is no room; what is not kept is named with its reason, as in 4.3.4.",
+    )
+
+
+def _query_keys() -> Iterable[str]:
+    """The keywords that QIDO-RS takes: those that its reader does not refuse."""
+    for keyword, vr in dict(sorted(attributes().items())).values():
+        try:
+            image_query([(keyword, _SAMPLES.get(vr, "Q"))])
+        except InvalidQuery:
+            continue
+        yield keyword
