@@ -87,7 +87,7 @@ def running(folder: Path) -> Iterator[Bridge]:
 
 def send_hl7(bridge: Bridge, path: Path) -> Outcome:
     """Send a file over MLLP as one frame, as an engine that reads a folder does."""
-    _empty(bridge)
+    empty(bridge)
     content = path.read_bytes().strip(_FRAME_START + _FRAME_END + b"\n") + b"\r"
     answer = _exchange(bridge.hl7_ports["his"], content)
     with bridge.core.database.engine.connect() as connection:
@@ -98,7 +98,7 @@ def send_hl7(bridge: Bridge, path: Path) -> Outcome:
 
 def send_fhir(bridge: Bridge, path: Path) -> Outcome:
     """POST a file to the FHIR server: a Bundle to its base, another resource to its type."""
-    _empty(bridge)
+    empty(bridge)
     content = path.read_bytes()
     release = "5.0" if path.name.startswith("r5_") else "4.0"
     url = f"{bridge.http_address}/fhir{_type_path(content)}"
@@ -116,7 +116,8 @@ def serves_fhir(bridge: Bridge) -> bool:
     return _get_status(f"{bridge.http_address}/fhir/metadata") == 200
 
 
-def _empty(bridge: Bridge) -> None:
+def empty(bridge: Bridge) -> None:
+    """Forget everything that was sent."""
     with bridge.core.database.engine.begin() as connection:
         for table in reversed(tables.metadata.sorted_tables):
             connection.execute(table.delete())

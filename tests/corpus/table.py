@@ -14,6 +14,7 @@ from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 from typing import Final
 
+from tests.corpus.dicom_outcomes import DICOM_FILES, send_dicom
 from tests.corpus.outcomes import (
     FHIR_FILES,
     HL7_FILES,
@@ -78,16 +79,26 @@ def render(rows: Sequence[Row]) -> str:
         "# What becomes of third-party files",
         "",
         "Each file of the corpus beside this checkout was sent to an empty bridge with the default"
-        " profile, in mode `his_only`: HL7 v2 over MLLP, FHIR R4 over HTTP. `make corpus` sends"
+        " profile, in mode `his_only`: HL7 v2 over MLLP, FHIR R4 over HTTP, DICOM by C-STORE"
+        " and by STOW-RS (its statuses in this order). `make corpus` sends"
         " them again and says what changed; `python -m tests.corpus.table --write` renews this"
         " page from a run. Only file names and the bridge's own words stand here.",
     ]
-    for title, suffix in (("HL7 v2", ".hl7"), ("FHIR", ".json")):
-        chosen = [row for row in rows if row.file.endswith(suffix)]
+    for title in _TITLES:
+        chosen = [row for row in rows if _title_of(row) == title]
         if chosen:
             lines += ["", f"## {title}: {len(chosen)} files", "", _counts(chosen), "", *_HEAD]
             lines += [_line(row) for row in chosen]
     return "\n".join(lines) + "\n"
+
+
+# By the ending of the file; DICOM files have this one or that, or none.
+_ENDINGS: Final = {".hl7": "HL7 v2", ".json": "FHIR"}
+_TITLES: Final = (*_ENDINGS.values(), "DICOM")
+
+
+def _title_of(row: Row) -> str:
+    return _ENDINGS.get(Path(row.file).suffix, "DICOM")
 
 
 _HEAD: Final = (
@@ -112,6 +123,7 @@ def run(folder: Path) -> list[Outcome]:
         outcomes = [send_hl7(bridge, path) for path in HL7_FILES]
         if serves_fhir(bridge):
             outcomes += [send_fhir(bridge, path) for path in FHIR_FILES]
+        outcomes += [send_dicom(bridge, path) for path in DICOM_FILES]
         return outcomes
 
 

@@ -6,27 +6,27 @@ The oracle is pydicom: what it reads of a file is what the header must say.
 from __future__ import annotations
 
 import unicodedata
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.filereader import _read_file_meta_info
-from pynetdicom import _config
 from pynetdicom.presentation import build_context
 
-from bridge.dicom.part10 import file_head
 from bridge.dicom.scu import associated
 from tests.adapters.dicom.services import RunningBridge, running
+from tests.corpus.dicom_outcomes import (
+    DICOM_FILES,
+    as_sent,
+    data_set_of,
+    data_sets_as_they_are,
+    read_as_told,
+    syntax_of,
+)
 
-CORPUS = Path(__file__).parents[3] / "shared" / "corpus" / "dicom"
-FILES = sorted(path for path in CORPUS.glob("*") if path.is_file())
 UIDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
-IMPLICIT, EXPLICIT, BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
 
-pytestmark = pytest.mark.skipif(not FILES, reason="the corpus is not beside this checkout")
+pytestmark = pytest.mark.skipif(not DICOM_FILES, reason="the corpus is not beside this checkout")
 
 
 @pytest.fixture(scope="module")
@@ -35,56 +35,23 @@ def bridge() -> Iterator[RunningBridge]:
         yield started
 
 
-def oracle(path: Path) -> Dataset:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        dataset = dcmread(path, force=True, stop_before_pixels=True)
-        dataset.decode()
-    return dataset
-
-
-def data_set_of(path: Path) -> bytes:
-    content = path.read_bytes()
-    if content[128:132] != b"DICM":
-        return content
-    with path.open("rb") as file:
-        file.seek(132)
-        _read_file_meta_info(file)
-        return content[file.tell() :]
-
-
-def syntax_of(dataset: Dataset) -> str:
-    declared = dataset.file_meta.get("TransferSyntaxUID")
-    if declared:
-        return str(declared)
-    implicit, little = dataset.original_encoding
-    return IMPLICIT if implicit else EXPLICIT if little else BIG
-
-
 def text(dataset: Dataset, keyword: str) -> str:
     value = dataset.get(keyword)
     plain = "" if value is None else str(value)
     return unicodedata.normalize("NFC", plain).strip(" \0").rstrip("=")
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", DICOM_FILES, ids=lambda path: path.name)
 def test_given_a_third_party_file_then_it_is_kept_whole_or_the_refusal_names_what_lacks(
-    bridge: RunningBridge, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bridge: RunningBridge, path: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(_config, "STORE_SEND_CHUNKED_DATASET", True)
     bridge.empty()
-    dataset, data = oracle(path), data_set_of(path)
+    dataset, data = read_as_told(path), data_set_of(path)
     sop_class = text(dataset, "SOPClassUID") or "1.2.840.10008.5.1.4.1.1.7"
-    head = file_head(
-        sop_class_uid=sop_class,
-        sop_instance_uid=text(dataset, "SOPInstanceUID") or "2.25.1",
-        transfer_syntax_uid=syntax_of(dataset),
-        source="",
-    )
     sent = tmp_path / "instance.dcm"
-    sent.write_bytes(head + data)
+    sent.write_bytes(as_sent(path, dataset))
     context = build_context(sop_class, syntax_of(dataset))
-    with associated(bridge.remote, [context]) as association:
+    with data_sets_as_they_are(), associated(bridge.remote, [context]) as association:
         answer = association.send_c_store(sent)
 
     lacking = [keyword for keyword in UIDS if not text(dataset, keyword)]

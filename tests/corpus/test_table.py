@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bridge.wiring.bridge import Bridge
+from tests.corpus.dicom_outcomes import DICOM_FILES, send_dicom
 from tests.corpus.outcomes import (
     FHIR_FILES,
     HL7_FILES,
@@ -58,6 +59,14 @@ def test_given_a_resource_then_its_outcome_is_the_expected_one(bridge: Bridge, p
 
     assert "(5" not in outcome.verdict
     compare(outcome)
+
+
+@needs_corpus
+@pytest.mark.parametrize("path", DICOM_FILES, ids=lambda path: path.name)
+def test_given_a_dicom_file_then_its_outcome_is_the_expected_one(
+    bridge: Bridge, path: Path
+) -> None:
+    compare(send_dicom(bridge, path))
 
 
 @pytest.mark.parametrize("row", EXPECTED.values(), ids=lambda row: row.file)
