@@ -21,13 +21,10 @@ class DeliveryState(StrEnum):
 class EventKind(StrEnum):
     """What a delivery tells."""
 
-    STUDY_FIRST_IMAGE = "study.first_image"
     STUDY_AVAILABLE = "study.available"
     STUDY_CHANGED = "study.changed"
     STUDY_UNMATCHED = "study.unmatched"
     STUDY_WITHDRAWN = "study.withdrawn"
-    STUDY_REJECTED = "study.rejected"
-    MATCH_DECIDED = "match.decided"
     ORDER_HELD = "order.held"
     ORDER_SCHEDULED = "order.scheduled"
     ORDER_CHANGED = "order.changed"
@@ -38,6 +35,7 @@ class EventKind(StrEnum):
     STEP_DISCONTINUED = "step.discontinued"
     ACKNOWLEDGEMENT = "acknowledgement"
     STORAGE_COMMITMENT = "storage commitment"
+    PERFORMED_STEP = "performed step"
 
 
 ORDER_KINDS = (
@@ -53,12 +51,9 @@ ORDER_KINDS = (
 """What is told of an order, in the order in which it is told when it happened at once."""
 
 STUDY_KINDS = (
-    EventKind.STUDY_FIRST_IMAGE,
-    EventKind.MATCH_DECIDED,
     EventKind.STUDY_UNMATCHED,
     EventKind.STUDY_AVAILABLE,
     EventKind.STUDY_CHANGED,
-    EventKind.STUDY_REJECTED,
     EventKind.STUDY_WITHDRAWN,
 )
 """What is told of a study."""

@@ -51,9 +51,13 @@ class PublishedStudy(StudyNews):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WithdrawnStudy(StudyNews):
-    """A study that was told of as somebody's and is not any more: matched by mistake, rejected."""
+    """A study that was told of as somebody's and is not any more: matched by mistake, rejected.
+
+    `study` is what is still held of it.
+    """
 
     study_instance_uid: str
+    study: Study | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,18 +23,10 @@ from bridge.services.transaction import Store, Transaction
 _STUDY = Mention.STUDY_INSTANCE_UID
 _CORRELATED = {
     EventKind.ACKNOWLEDGEMENT: Mention.CONTROL_ID,
+    EventKind.PERFORMED_STEP: Mention.CONTROL_ID,
     **dict.fromkeys(ORDER_KINDS, Mention.ACCESSION_NUMBER),
 }
 """What the correlation of a delivery is, where it is no Study Instance UID."""
-_OF_ANY_STUDY = frozenset(
-    {
-        EventKind.STUDY_FIRST_IMAGE,
-        EventKind.STUDY_UNMATCHED,
-        EventKind.STUDY_REJECTED,
-        EventKind.MATCH_DECIDED,
-    }
-)
-"""What there is to tell of studies that are matched to nothing, too."""
 
 
 class Claims:
@@ -115,12 +107,13 @@ def _study(tx: Transaction, delivery: Delivery, confirmed: str) -> StudyNews | N
     if published is not None:
         return published
     uid = delivery.subject.removeprefix(subject_of(""))
-    if delivery.kind in _OF_ANY_STUDY:
+    if delivery.kind is EventKind.STUDY_UNMATCHED:
         study = tx.studies.find(uid)
         return UnmatchedStudy(study=study, last_content_hash=confirmed) if study else None
     if confirmed in ("", WITHDRAWN):
         return None
-    return WithdrawnStudy(study_instance_uid=uid, last_content_hash=confirmed)
+    study = tx.studies.find(uid)
+    return WithdrawnStudy(study_instance_uid=uid, study=study, last_content_hash=confirmed)
 
 
 def _entry(

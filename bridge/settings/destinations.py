@@ -17,6 +17,20 @@ from bridge.settings.values import Secret
 
 LOOPBACK = "127.0.0.1"
 _TIMEOUT = number(0.1, 86_400, "seconds")
+_EVENT = choice(
+    "order.held",
+    "order.scheduled",
+    "order.changed",
+    "order.canceled",
+    "patient.arrived",
+    "step.started",
+    "step.completed",
+    "step.discontinued",
+    "study.unmatched",
+    "study.available",
+    "study.changed",
+    "study.withdrawn",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +177,10 @@ class WebhookDestination(Destination):
     secret: Secret | None = field(
         default=None,
         metadata=described(Value(SECRET, optional=True), "Key that signs each event (HMAC)."),
+    )
+    events: tuple[str, ...] = field(
+        default=(),
+        metadata=described(Values(_EVENT), "Only events of these kinds; none given: all."),
     )
 
 

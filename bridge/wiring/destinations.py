@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 from urllib.parse import quote
 
+from bridge.dicom.notification import AvailabilityDestination
+from bridge.dicom.scu import Remote
 from bridge.domain.delivery import EventKind, RetryPolicy
 from bridge.domain.publication import News
 from bridge.domain.subscription import Subscription
@@ -17,8 +19,10 @@ from bridge.fhir.identifiers import IdentifierSystems
 from bridge.fhir.releases import Release
 from bridge.services.deliver import Destination
 from bridge.settings import Destination as DestinationSettings
-from bridge.settings import DicomStoreDestination, FhirSource, Settings
+from bridge.settings import DicomStoreDestination, FhirSource, IanDestination, Settings
 from bridge.settings import FhirDestination as FhirSettings
+from bridge.settings import WebhookDestination as WebhookSettings
+from bridge.webhooks.destination import KINDS, WebhookDestination
 
 _FOREVER = 10**9
 
@@ -109,6 +113,43 @@ def _patient_policy(destination: FhirSettings) -> PatientPolicy:
     return PatientPolicy.UPDATE if destination.update_patient else PatientPolicy.CREATE
 
 
+def _ian(settings: Settings, destination: DestinationSettings) -> Adapter:
+    if not isinstance(destination, IanDestination):
+        raise TypeError("the table of builders is wrong")
+    return AvailabilityDestination(
+        name=destination.name,
+        remote=Remote(
+            ae_title=destination.ae_title,
+            host=destination.host,
+            port=destination.port,
+            calling_ae_title=settings.dicom.ae_title,
+        ),
+        retry=retry_policy(destination),
+        retrieve_ae_title=settings.dicom.ae_title,
+    )
+
+
+def _webhook(settings: Settings, destination: DestinationSettings) -> Adapter:
+    if not isinstance(destination, WebhookSettings):
+        raise TypeError("the table of builders is wrong")
+    return WebhookDestination(
+        name=destination.name,
+        url=destination.url,
+        secret=destination.secret.reveal() if destination.secret else "",
+        source=f"urn:bridge:{quote(settings.site.name, safe='')}",
+        timeout=destination.timeout_seconds,
+        retry=retry_policy(destination),
+        kinds=_kinds(destination.events, KINDS),
+    )
+
+
+def _kinds(events: Iterable[str], every: frozenset[EventKind]) -> frozenset[EventKind]:
+    """The kinds that are named; every one when none is."""
+    return frozenset(map(EventKind, events)) or every
+
+
 _BUILDERS: Mapping[str, Callable[[Settings, DestinationSettings], Adapter]] = {
     FhirSettings.kind: _fhir,
+    IanDestination.kind: _ian,
+    WebhookSettings.kind: _webhook,
 }

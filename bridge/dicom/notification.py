@@ -1,0 +1,161 @@
+"""Instance Availability Notification as SCU (PS3.4 Annex R; IHE RAD-49): tell a RIS of images.
+
+One notification for each study and each change: all its instances held here and that they are
+online, or unavailable once the study is nobody's or rejected. No patient data are said.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Final
+from uuid import UUID
+
+from pydicom.dataset import Dataset
+from pynetdicom.presentation import build_context
+
+from bridge.dicom.scu import Remote, associated, echo
+from bridge.dicom.sop_classes import INSTANCE_AVAILABILITY, PERFORMED_STEP
+from bridge.domain.delivery import Delivery, EventKind, RetryPolicy, Sent, TransportError
+from bridge.domain.errors import BridgeError
+from bridge.domain.publication import WITHDRAWN, News, PublishedStudy, WithdrawnStudy
+from bridge.domain.study import Study
+
+KINDS: Final = frozenset(
+    {EventKind.STUDY_AVAILABLE, EventKind.STUDY_CHANGED, EventKind.STUDY_WITHDRAWN}
+)
+ONLINE: Final = "ONLINE"
+UNAVAILABLE: Final = "UNAVAILABLE"
+_SUCCESS: Final = 0x0000
+_DUPLICATE: Final = 0x0111
+_WARNINGS: Final = frozenset({0x0107, 0x0116})
+# Processing failure and resource limitation pass; everything else is what we sent, or who we are.
+_PASSING: Final = frozenset({0x0110, 0x0213})
+
+
+class AvailabilityDestination:
+    """One application entity that is notified of instances."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        remote: Remote,
+        retry: RetryPolicy,
+        retrieve_ae_title: str,
+        kinds: frozenset[EventKind] = KINDS,
+    ) -> None:
+        """`retrieve_ae_title` is where the instances can be retrieved from: the bridge itself."""
+        self.name = name
+        self.retry = retry
+        self._remote = remote
+        self._retrieve = retrieve_ae_title
+        self._kinds = kinds & KINDS
+
+    def accepts(self, kind: EventKind) -> bool:
+        """Studies that are available, changed, or withdrawn."""
+        return kind in self._kinds
+
+    def check(self) -> str:
+        """Verify that the peer answers (C-ECHO). Raises TransportError."""
+        try:
+            echo(self._remote)
+        except BridgeError as error:
+            raise TransportError(error.message, permanent=False, unreachable=True) from error
+        return f"C-ECHO succeeded at {self._remote.host}:{self._remote.port}"
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def send(self, _delivery: Delivery, news: News, /) -> Sent:
+        """Notify of a study's instances as they are now, unless exactly that was confirmed last.
+
+        Raises:
+            TransportError: the peer did not confirm.
+        """
+        notification, digest = self._write(news)
+        if notification is None or digest == news.last_content_hash:
+            return Sent(content_hash=digest, unchanged=True)
+        # The same notification has the same UID: a peer that has it already says so.
+        uid = f"2.25.{UUID(digest[:32]).int}"
+        said = notification.to_json().encode()
+        status, comment = self._notify(notification, uid, said)
+        answer = f"{status:04X} {comment}".strip().encode()
+        if status not in {_SUCCESS, _DUPLICATE} | _WARNINGS:
+            raise TransportError(
+                f"the notification was answered with {answer.decode()}",
+                permanent=status not in _PASSING,
+                request=said,
+                response=answer,
+            )
+        kept = WITHDRAWN if isinstance(news, WithdrawnStudy) else digest
+        return Sent(request=said, response=answer, content_hash=kept)
+
+    def _write(self, news: News) -> tuple[Dataset | None, str]:
+        if isinstance(news, PublishedStudy):
+            notification = availability(news.study, ONLINE, self._retrieve)
+        elif isinstance(news, WithdrawnStudy) and news.study is not None:
+            notification = availability(news.study, UNAVAILABLE, self._retrieve)
+        elif isinstance(news, WithdrawnStudy):
+            return None, WITHDRAWN
+        else:
+            raise TypeError(f"{type(news).__name__} is no news of instances")
+        said = f"{self._remote.ae_title} {notification.to_json()}"
+        digest = hashlib.sha256(said.encode()).hexdigest()
+        return (notification if notification.ReferencedSeriesSequence else None), digest
+
+    def _notify(self, notification: Dataset, uid: str, said: bytes) -> tuple[int, str]:
+        try:
+            with associated(self._remote, [build_context(INSTANCE_AVAILABILITY)]) as association:
+                status, _ = association.send_n_create(notification, INSTANCE_AVAILABILITY, uid)
+        except BridgeError as error:
+            raise TransportError(
+                error.message, permanent=False, unreachable=True, request=said
+            ) from error
+        except (ValueError, RuntimeError) as error:  # no context was accepted, or it is lost
+            reason = str(error).splitlines()[0]
+            raise TransportError(reason, permanent=False, request=said) from error
+        if "Status" not in status:
+            raise TransportError("the peer did not answer", permanent=False, request=said)
+        return int(status.Status), str(status.get("ErrorComment", ""))
+
+
+def availability(study: Study, available: str, retrieve_ae_title: str) -> Dataset:
+    """The attributes of a notification (PS3.4 Table R.3.2-1), of the instances held here.
+
+    Series without any are left out: what others hold, they tell of.
+    """
+    notification = Dataset()
+    notification.ReferencedPerformedProcedureStepSequence = [
+        _performed_step(uid) for uid in sorted(study.performed_step_uids)
+    ]
+    notification.StudyInstanceUID = study.study_instance_uid
+    notification.ReferencedSeriesSequence = list(_series(study, available, retrieve_ae_title))
+    return notification
+
+
+def _performed_step(uid: str) -> Dataset:
+    step = Dataset()
+    step.ReferencedSOPClassUID = PERFORMED_STEP
+    step.ReferencedSOPInstanceUID = uid
+    step.PerformedWorkitemCodeSequence = []
+    return step
+
+
+def _series(study: Study, available: str, retrieve_ae_title: str) -> Iterable[Dataset]:
+    for each in sorted(study.series, key=lambda series: series.series_instance_uid):
+        references = []
+        for instance in sorted(each.instances, key=lambda held: held.sop_instance_uid):
+            if not instance.path:
+                continue
+            reference = Dataset()
+            reference.ReferencedSOPClassUID = instance.sop_class_uid
+            reference.ReferencedSOPInstanceUID = instance.sop_instance_uid
+            reference.InstanceAvailability = available
+            reference.RetrieveAETitle = retrieve_ae_title
+            references.append(reference)
+        if references:
+            series = Dataset()
+            series.SeriesInstanceUID = each.series_instance_uid
+            series.ReferencedSOPSequence = references
+            yield series
