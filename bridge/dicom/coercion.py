@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from copy import copy
 from datetime import datetime
-from io import BytesIO
 
-from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.filebase import DicomBytesIO
-from pydicom.filewriter import dcmwrite
 
 from bridge.dicom.charsets import character_set
+from bridge.dicom.rewriting import with_header
+from bridge.dicom.stored_file import StoredFile
 from bridge.domain.coercion import Coercion, RequestItem
 from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.order import CodedConcept
+from bridge.services.content import Content
 
 _UTF8 = "ISO_IR 192"
 _LONGEST_CODE_VALUE = 16
@@ -32,12 +31,15 @@ class ImageCoercion:
     def __init__(self, system: str) -> None:
         self._system = system
 
-    def apply(self, content: bytes, coercion: Coercion, at: datetime) -> bytes:
-        """Give the file with what differs replaced; the very bytes when nothing does.
+    def apply(self, content: Content, coercion: Coercion, at: datetime) -> Content:
+        """Give the file with what differs replaced; the very content when nothing does.
 
         `at` is the time of the change that is recorded, the same for the same change.
+
+        Raises UnreadableFile, and what reading the content does.
         """
-        dataset = dcmread(BytesIO(content), force=True)
+        stored = StoredFile(content)
+        dataset = stored.header
         _widen_character_set(dataset, coercion)
         replaced = Dataset()
         for keyword, value in _values(coercion).items():
@@ -49,7 +51,7 @@ class ImageCoercion:
             *dataset.get("OriginalAttributesSequence", ()),
             self._original(replaced, at),
         ]
-        return _written(dataset)
+        return with_header(stored, dataset)
 
     def _original(self, replaced: Dataset, at: datetime) -> Dataset:
         item = Dataset()
@@ -176,9 +178,3 @@ def _widen_character_set(dataset: Dataset, coercion: Coercion) -> None:
 def _terms(dataset: Dataset) -> list[str]:
     declared = dataset.get("SpecificCharacterSet") or ""
     return [declared] if isinstance(declared, str) else [str(each) for each in declared]
-
-
-def _written(dataset: Dataset) -> bytes:
-    target = DicomBytesIO()
-    dcmwrite(target, dataset, enforce_file_format=True)
-    return target.getvalue()

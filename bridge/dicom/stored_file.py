@@ -9,14 +9,15 @@ from __future__ import annotations
 import io
 import struct
 import tempfile
+import weakref
 import zlib
 from dataclasses import dataclass
 from typing import IO
 
 from pydicom import config
+from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.datadict import dictionary_VR
 from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
 from pydicom.uid import UID
@@ -30,7 +31,9 @@ LARGE = 262_144
 
 FLOAT_PIXELS, DOUBLE_PIXELS, PIXELS = 0x7FE00008, 0x7FE00009, 0x7FE00010
 _PIXEL_DATA = frozenset({FLOAT_PIXELS, DOUBLE_PIXELS, PIXELS})
-_BULK_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN", "FL", "FD", "SL", "SS", "UL", "US"})
+_BULK_VRS = frozenset(
+    {"OB", "OD", "OF", "OL", "OV", "OW", "UN", "FL", "FD", "SL", "SS", "UL", "US"}
+)
 _LONGEST_META = 1 << 20
 _LARGEST_HEADER = 256 << 20
 _MOST_INFLATED = 2 << 30
@@ -106,13 +109,16 @@ class StoredFile:
             self.meta = content.read(0, self.data_start)
             if self.is_deflated:
                 self.file, self.data_start = _inflated(self.file, self.data_start), 0
+                weakref.finalize(self, self.file.close)
             self.header = self._read_header()
             self.pixel_start = self.file.tell()
             self.pixel_tag, self.pixel_data = self._pixels()
         except BridgeError:
             raise
         except Exception as error:  # a parser's own words: whatever they are, it is not readable
-            raise UnreadableFile(f"the stored file cannot be read: {type(error).__name__}") from error
+            raise UnreadableFile(
+                f"the stored file cannot be read: {type(error).__name__}"
+            ) from error
 
     @property
     def is_deflated(self) -> bool:

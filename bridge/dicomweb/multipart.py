@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from uuid import uuid4
 
 DICOM = "application/dicom"
+
+
+@dataclass(frozen=True, slots=True)
+class OutPart:
+    """One part: its Content-Type, how long it is, and its pieces."""
+
+    content_type: str
+    size: int
+    pieces: Iterable[bytes]
+    location: str = ""
 
 
 def new_boundary() -> str:
@@ -13,20 +24,22 @@ def new_boundary() -> str:
     return uuid4().hex
 
 
-def content_type(boundary: str) -> str:
+def content_type(boundary: str, kind: str = DICOM) -> str:
     """The Content-Type of the whole body."""
-    return f'multipart/related; type="{DICOM}"; boundary={boundary}'
+    return f'multipart/related; type="{kind}"; boundary={boundary}'
 
 
-def parts(contents: Iterable[tuple[str, bytes]], boundary: str) -> Iterator[bytes]:
-    """Write each (transfer syntax, file) as a part, then the end."""
-    for transfer_syntax_uid, content in contents:
+def body(parts: Iterable[OutPart], boundary: str) -> Iterator[bytes]:
+    """Write each part, then the end."""
+    for part in parts:
+        location = f"Content-Location: {part.location}\r\n" if part.location else ""
         head = (
             f"--{boundary}\r\n"
-            f"Content-Type: {DICOM}; transfer-syntax={transfer_syntax_uid}\r\n"
-            f"Content-Length: {len(content)}\r\n\r\n"
+            f"Content-Type: {part.content_type}\r\n"
+            f"{location}"
+            f"Content-Length: {part.size}\r\n\r\n"
         )
         yield head.encode("ascii")
-        yield content
+        yield from part.pieces
         yield b"\r\n"
     yield f"--{boundary}--\r\n".encode("ascii")

@@ -60,6 +60,7 @@ class Bridge:
             told = {**subscriptions(destinations), **forward_kinds(settings)}
             self.core: Core = build_core(settings, told)
             taken.callback(self.core.database.close)
+            taken.callback(self.core.pixels.close)
             enabled = {each.name for each in settings.destinations if each.enabled}
             active = [each for each in destinations if each.name in enabled]
             self._dispatcher = Dispatcher(self.core.outbox, active, time.time, self._owner)

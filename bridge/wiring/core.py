@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from bridge.dicom.pixels.pool import PixelPool
 from bridge.dicom.worklist_codec import WorklistCodec
 from bridge.domain.identifiers import Authority
 from bridge.domain.subscription import Subscription
@@ -74,6 +75,7 @@ class Core:
     commitment: CommitStorage
     performed_steps: RecordPerformedStep
     complete: CompleteStudy
+    pixels: PixelPool
 
 
 def build_core(settings: Settings, destinations: Mapping[str, Subscription]) -> Core:
@@ -135,6 +137,7 @@ def build_core(settings: Settings, destinations: Mapping[str, Subscription]) -> 
             store=store, worklist=worklist, complete=complete, clock=time.time
         ),
         complete=complete,
+        pixels=PixelPool(),
     )
 
 

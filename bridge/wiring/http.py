@@ -37,6 +37,7 @@ def build_http(
         wado_router(
             core.images,
             base_url=dicom_web,
+            pool=core.pixels,
         ),
         prefix="/dicom-web",
     )

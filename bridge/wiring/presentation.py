@@ -9,7 +9,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bridge.dicom.coercion import ImageCoercion
-from bridge.services.content import Content, as_content
+from bridge.services.content import Content
 from bridge.services.present_study import Presentations
 from bridge.services.read_images import FoundInstance, Present
 from bridge.settings import Settings
@@ -47,7 +47,7 @@ def build_presentation(settings: Settings, store: SqlStore) -> Present | None:
             return content
         try:
             decided_at = datetime.fromtimestamp(known.decided_at, zone)
-            return as_content(coercion.apply(content.whole(), known.coercion, decided_at))
+            return coercion.apply(content, known.coercion, decided_at)
         except Exception:  # what cannot be rewritten is better seen as it is than not at all
             log.exception("image.not_coerced", extra={"sop_class": instance.sop_class_uid})
             return content

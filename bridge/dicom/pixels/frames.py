@@ -116,7 +116,10 @@ class Frames:
 
     def _offsets(self) -> tuple[bytes, bytes] | None:
         header = self.stored.header
-        offsets, lengths = header.get("ExtendedOffsetTable"), header.get("ExtendedOffsetTableLengths")
+        offsets, lengths = (
+            header.get("ExtendedOffsetTable"),
+            header.get("ExtendedOffsetTableLengths"),
+        )
         return (offsets, lengths) if offsets and lengths else None
 
     def description(self, number: int) -> Dataset:

@@ -18,7 +18,9 @@ class BrokenChannel(Exception):
     """The other side is gone, or says what cannot be."""
 
 
-def send(channel: IO[bytes], words: dict[str, Any], first: bytes = b"", second: bytes = b"") -> None:
+def send(
+    channel: IO[bytes], words: dict[str, Any], first: bytes = b"", second: bytes = b""
+) -> None:
     """Write one message. Raises OSError."""
     said = json.dumps(words).encode()
     channel.write(_HEAD.pack(len(said), len(first), len(second)) + said)

@@ -35,14 +35,16 @@ class Rendering:
     """How an image is to look (PS3.18 section 8.3.5).
 
     `window` is center, width and function; `region` x, y, width and height in fractions of the
-    image, mirrored where a size is negative; `size` the width and height it is to fit in;
-    `quality` 1 to 100; `texts` lines to write over it.
+    image, `source` the same in its pixels, mirrored where a size is negative and as far as it goes
+    where one is None; `size` the width and height it is to fit in; `quality` 1 to 100; `texts`
+    lines to write over it.
     """
 
     media_type: str = "image/jpeg"
     quality: int | None = None
     window: tuple[float, float, str] | None = None
     region: tuple[float, float, float, float] | None = None
+    source: tuple[float | None, ...] | None = None
     size: tuple[int, int] | None = None
     texts: tuple[str, ...] = ()
 

@@ -23,6 +23,8 @@ _WHITE = 255.0
 def render(samples: Samples, header: Dataset, wishes: dict[str, Any]) -> bytes:
     """Give the encoded image; `wishes` are those of `request.Rendering`."""
     image = Image.fromarray(_shown(samples, header, wishes))
+    if source := wishes.get("source"):
+        image = _cut(image, _in_fractions(image, source))
     if region := wishes.get("region"):
         image = _cut(image, region)
     if size := wishes.get("size"):
@@ -136,6 +138,20 @@ def _through(values: Samples, center: float, width: float, function: str) -> Sam
         shown = ((values - (center - 0.5)) / (width - 1.0) + 0.5) * _WHITE
     rounded: Samples = shown.round().clip(0, 255).astype(np.uint8)
     return rounded
+
+
+def _in_fractions(image: Image.Image, source: list[float | None]) -> list[float]:
+    """A region in pixels as one in fractions, inside the image."""
+    x, y, width, height = source
+    left, top = min(x or 0, image.width - 1), min(y or 0, image.height - 1)
+    wide = min(abs(width or image.width), image.width - left)
+    high = min(abs(height or image.height), image.height - top)
+    return [
+        (left + wide if (width or 0) < 0 else left) / image.width,
+        (top + high if (height or 0) < 0 else top) / image.height,
+        (-wide if (width or 0) < 0 else wide) / image.width,
+        (-high if (height or 0) < 0 else high) / image.height,
+    ]
 
 
 def _cut(image: Image.Image, region: list[float]) -> Image.Image:

@@ -19,6 +19,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
 from bridge.dicom.header import read_header
+from bridge.dicom.pixels.pool import PixelPool
 from bridge.dicomweb.router import wado_router
 from bridge.dicomweb.store import stow_router
 from bridge.mapping.reconciliation import load_matching_rules
@@ -124,8 +125,9 @@ def url(archive: Archive) -> Iterator[str]:
     app = FastAPI()
     base = f"{address}/dicom-web"
     app.include_router(stow_router(archive.instances, base, longest=100_000), prefix="/dicom-web")
-    app.include_router(wado_router(archive.images, base), prefix="/dicom-web")
-    app.include_router(wado_router(archive.images), prefix="/nameless")
+    pool = PixelPool(workers=1)
+    app.include_router(wado_router(archive.images, base, pool), prefix="/dicom-web")
+    app.include_router(wado_router(archive.images, pool=pool), prefix="/nameless")
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
@@ -134,3 +136,4 @@ def url(archive: Archive) -> Iterator[str]:
     yield f"{address}/dicom-web"
     server.should_exit = True
     thread.join()
+    pool.close()

@@ -22,6 +22,7 @@ from bridge.dicom.coercion import ImageCoercion
 from bridge.domain.coercion import Coercion, RequestItem
 from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.order import CodedConcept
+from bridge.services.content import as_content
 from tests.adapters.dicomweb.conftest import STUDY, file_of, image
 
 CORPUS = Path(__file__).parents[4] / "shared" / "corpus" / "dicom"
@@ -50,8 +51,12 @@ COERCION = Coercion(
 )
 
 
+def applied(content: bytes, coercion: Coercion = COERCION, system: str = "BRIDGE") -> bytes:
+    return ImageCoercion(system).apply(as_content(content), coercion, AT).whole()
+
+
 def coerced(content: bytes, coercion: Coercion = COERCION) -> Dataset:
-    return dcmread(BytesIO(ImageCoercion("BRIDGE").apply(content, coercion, AT)))
+    return dcmread(BytesIO(applied(content, coercion)))
 
 
 def test_given_another_identity_then_patient_accession_and_requests_are_those_of_the_order() -> (
@@ -97,17 +102,17 @@ def test_given_everything_else_then_it_stays_as_it_was() -> None:
 
 
 def test_given_the_image_says_it_already_then_its_bytes_are_untouched() -> None:
-    content = ImageCoercion("BRIDGE").apply(file_of(image(STUDY, 1, 1)), COERCION, AT)
+    content = as_content(applied(file_of(image(STUDY, 1, 1))))
     assert ImageCoercion("BRIDGE").apply(content, COERCION, AT) is content
 
 
 def test_given_the_same_change_twice_then_the_bytes_are_the_same() -> None:
     content = file_of(image(STUDY, 1, 1))
-    assert len({ImageCoercion("BRIDGE").apply(content, COERCION, AT) for _ in range(2)}) == 1
+    assert len({applied(content) for _ in range(2)}) == 1
 
 
 def test_given_it_was_changed_before_then_both_changes_are_kept() -> None:
-    content = ImageCoercion("MODALITY").apply(file_of(image(STUDY, 1, 1)), COERCION, AT)
+    content = applied(file_of(image(STUDY, 1, 1)), system="MODALITY")
     other = replace(COERCION, patient_id=Identifier("P10", HOSP))
     made = coerced(content, other)
     systems = [item.ModifyingSystem for item in made.OriginalAttributesSequence]
