@@ -18,6 +18,7 @@ from pynetdicom.events import Event
 from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.transport import ThreadedAssociationServer
 
+from bridge.dicom.availability import AvailabilityProvider
 from bridge.dicom.commitment import CommitmentProvider, CommitmentService
 from bridge.dicom.configuration import DicomConfiguration
 from bridge.dicom.connection import Limits, end_associations, open_connection
@@ -27,12 +28,14 @@ from bridge.dicom.query_retrieve import ImageSource, QueryRetrieveProvider
 from bridge.dicom.sop_classes import (
     FIND,
     GET,
+    INSTANCE_AVAILABILITY,
     MODALITY_WORKLIST,
     MOVE,
     PERFORMED_STEP,
     STORAGE_COMMITMENT,
     VERIFICATION,
 )
+from bridge.dicom.statuses import Status, status
 from bridge.dicom.storage import InstanceReceiver, StorageProvider
 from bridge.dicom.worklist import WorklistProvider, WorklistSource
 
@@ -50,6 +53,7 @@ _WITH_ROLES = (
     | MOVE
     | GET
     | {
+        INSTANCE_AVAILABILITY,
         PERFORMED_STEP,
         MODALITY_WORKLIST,
         STORAGE_COMMITMENT,
@@ -72,10 +76,12 @@ class DicomServer:
         performed_steps: PerformedStepRecorder,
         images: ImageSource,
         commitment: CommitmentService,
+        availability: AvailabilityProvider | None = None,
     ) -> None:
         self._configuration = configuration
         self._worklist = WorklistProvider(configuration, worklist)
         self._storage = StorageProvider(instances)
+        self._availability = availability
         self._commitment = CommitmentProvider(commitment)
         self._query_retrieve = QueryRetrieveProvider(configuration, images)
         self._performed_steps = PerformedStepProvider(performed_steps)
@@ -125,6 +131,14 @@ class DicomServer:
         provider = self._worklist if is_worklist else self._query_retrieve
         return provider.handle_find(event)
 
+    def _handle_create(self, event: Event) -> tuple[int | Dataset, Dataset | None]:
+        request: Any = event.request
+        if str(request.AffectedSOPClassUID) == INSTANCE_AVAILABILITY:
+            if self._availability is None:
+                return status(Status.PROCESSING_FAILURE, "notifications are not taken here"), None
+            return self._availability.handle_create(event)
+        return self._performed_steps.handle_create(event)
+
     def _handlers(self) -> list[evt.EventHandlerType]:
         limits = Limits(
             idle_timeout=self._configuration.idle_timeout,
@@ -138,7 +152,7 @@ class DicomServer:
             (evt.EVT_C_MOVE, self._query_retrieve.handle_move),
             (evt.EVT_C_GET, self._query_retrieve.handle_get),
             (evt.EVT_C_STORE, self._storage.handle_store),
-            (evt.EVT_N_CREATE, self._performed_steps.handle_create),
+            (evt.EVT_N_CREATE, self._handle_create),
             (evt.EVT_N_SET, self._performed_steps.handle_set),
             (evt.EVT_N_GET, refuse_get),
             (evt.EVT_N_ACTION, self._commitment.handle_action),
@@ -156,6 +170,7 @@ def application_entity(configuration: DicomConfiguration) -> AE:
     entity.add_supported_context(VERIFICATION, _PLAIN_SYNTAXES)
     entity.add_supported_context(MODALITY_WORKLIST, _WORKLIST_SYNTAXES)
     entity.add_supported_context(PERFORMED_STEP, _PLAIN_SYNTAXES)
+    entity.add_supported_context(INSTANCE_AVAILABILITY, _PLAIN_SYNTAXES)
     entity.add_supported_context(STORAGE_COMMITMENT, _PLAIN_SYNTAXES)
     for uid in sorted(FIND | MOVE | GET):
         entity.add_supported_context(uid, _WORKLIST_SYNTAXES)

@@ -16,6 +16,7 @@ from bridge.domain.errors import (
     ResourceBusy,
     StorageFull,
     UnsupportedMessage,
+    ValueMissing,
 )
 from bridge.domain.performed_step import (
     DuplicatePerformedStep,
@@ -86,6 +87,15 @@ PERFORMED_STEP: Table = {
 COMMITMENT: Table = {
     DuplicateTransaction: Status.DUPLICATE_TRANSACTION_UID,
     NobodyToTell: Status.PROCESSING_FAILURE,
+    RequiredFieldMissing: Status.MISSING_ATTRIBUTE,
+    DataTypeError: Status.INVALID_ATTRIBUTE_VALUE,
+    StorageFull: Status.RESOURCE_LIMITATION,
+    ResourceBusy: Status.RESOURCE_LIMITATION,
+    BridgeError: Status.PROCESSING_FAILURE,
+}
+
+AVAILABILITY: Table = {
+    ValueMissing: Status.MISSING_ATTRIBUTE_VALUE,
     RequiredFieldMissing: Status.MISSING_ATTRIBUTE,
     DataTypeError: Status.INVALID_ATTRIBUTE_VALUE,
     StorageFull: Status.RESOURCE_LIMITATION,

@@ -34,6 +34,10 @@ class RequiredFieldMissing(BridgeError):
     code = "101"
 
 
+class ValueMissing(RequiredFieldMissing):
+    """A value that the request cannot do without is there and empty (DICOM: 0121H)."""
+
+
 class DataTypeError(BridgeError):
     """A value has the wrong type or length (HL7 table 0357: 102)."""
 

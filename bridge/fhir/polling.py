@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from threading import Event, Lock
+from typing import Generic, Protocol, TypeVar
 
 from bridge.domain.errors import BridgeError, UnknownKey
 from bridge.domain.source_cursor import SourceCursor
@@ -174,10 +175,40 @@ class PolledSource:
         self._server.close()
 
 
-class Poller:
-    """Asks every source when its timer fires, each in a thread of its own."""
+class Polled(Protocol):
+    """Somebody who is asked by the clock."""
 
-    def __init__(self, sources: Sequence[PolledSource], *, store: Store, clock: Clock) -> None:
+    @property
+    def name(self) -> str:
+        """The subject of the timer."""
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two questions."""
+
+    def poll(self, hold: FiredTimer | None = None) -> None:
+        """Ask. Raises BridgeError."""
+
+    def hold(self, fired: FiredTimer) -> None:
+        """Keep a claimed timer while it is asked."""
+
+    def stop(self) -> None:
+        """Ask for nothing further."""
+
+    def close(self) -> None:
+        """Close the connections."""
+
+
+S = TypeVar("S", bound=Polled)
+
+
+class Poller(Generic[S]):
+    """Asks every source when its timer of `kind` fires, each in a thread of its own."""
+
+    def __init__(
+        self, sources: Sequence[S], *, store: Store, clock: Clock, kind: str = POLL
+    ) -> None:
+        self._kind = kind
         self._sources = {each.name: each for each in sources}
         self._store = store
         self._clock = clock
@@ -193,7 +224,7 @@ class Poller:
 
     def _ensure_timers(self, tx: Transaction) -> None:
         for name in self._sources:
-            tx.timers.ensure(POLL, name, self._clock())
+            tx.timers.ensure(self._kind, name, self._clock())
 
     def stop(self) -> None:
         """End after the pages in hand."""
@@ -203,7 +234,7 @@ class Poller:
         for each in self._sources.values():
             each.close()
 
-    def source(self, name: str) -> PolledSource:
+    def source(self, name: str) -> S:
         """A source by its name.
 
         Raises:
@@ -227,7 +258,7 @@ class Poller:
         if self._asked is not None:
             self._asked.result()
 
-    def _ask(self, source: PolledSource, fired: FiredTimer) -> None:
+    def _ask(self, source: S, fired: FiredTimer) -> None:
         try:
             source.poll(fired)
         except BridgeError as error:
@@ -240,14 +271,14 @@ class Poller:
         except BridgeError as error:  # its lease runs out, and it fires again
             log.warning("source.timer_not_set", extra={"reason": error.message})
 
-    def _set_again(self, source: PolledSource, fired: FiredTimer) -> None:
+    def _set_again(self, source: S, fired: FiredTimer) -> None:
         def work(tx: Transaction) -> None:
             cursors = [each for each in tx.sources.cursors() if each.source == source.name]
             failures = max((cursor.failures for cursor in cursors), default=0)
             longest = max(LONGEST_WAIT, source.interval)
             wait = min(source.interval * 2 ** min(failures, _MOST_DOUBLINGS), longest)
             if tx.timers.finish(fired):
-                tx.timers.set(POLL, source.name, self._clock() + wait)
+                tx.timers.set(self._kind, source.name, self._clock() + wait)
 
         self._store.transact(work)
 

@@ -14,6 +14,7 @@ from bridge.domain.patient import Patient
 from bridge.domain.performed_step import PerformedStep
 from bridge.domain.resolution import allowed, resolved
 from bridge.domain.study import RequestAttributes, Study, StudyState
+from bridge.services.identify_announced import identified
 from bridge.services.performed_orders import is_of
 from bridge.services.present_study import presentation
 from bridge.services.publish_study import PublishStudy
@@ -47,7 +48,7 @@ class Reconcile:
         study = tx.studies.lock(study_instance_uid)
         if study is None:
             return None
-        study = of_study(tx, study)
+        study = identified(tx, of_study(tx, study))
         before = tx.studies.procedures_of(study.pk)
         known = study.patient_id is not None and tx.patients.is_known(study.patient_id)
         resolution = tx.resolutions.current(study.pk)

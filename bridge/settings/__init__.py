@@ -20,7 +20,14 @@ from bridge.settings.inheritance import public_url
 from bridge.settings.listing import Row, rows
 from bridge.settings.loading import FILE_VARIABLE, check, load
 from bridge.settings.problems import ConfigurationError, Origin, Problem, Source, render
-from bridge.settings.sources import SOURCE_KINDS, FhirSource, OrderSource
+from bridge.settings.sources import (
+    SOURCE_KINDS,
+    ArchiveSource,
+    DicomQuerySource,
+    FhirSource,
+    OrderSource,
+    QidoSource,
+)
 from bridge.settings.tree import Http, Log, Settings, Site
 from bridge.settings.values import DatabaseUrl, Secret
 
@@ -28,10 +35,12 @@ __all__ = [
     "DESTINATION_KINDS",
     "FILE_VARIABLE",
     "SOURCE_KINDS",
+    "ArchiveSource",
     "ConfigurationError",
     "DatabaseUrl",
     "Destination",
     "Dicom",
+    "DicomQuerySource",
     "DicomStoreDestination",
     "FhirDestination",
     "FhirSource",
@@ -45,6 +54,7 @@ __all__ = [
     "Origin",
     "Peer",
     "Problem",
+    "QidoSource",
     "Retry",
     "Row",
     "Secret",

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from bridge.settings.addresses import BASE_URL
+from bridge.settings.addresses import BASE_URL, HOST, PORT
 from bridge.settings.hl7 import MODE
 from bridge.settings.schema import Value, Values, described
+from bridge.settings.standard_terms import AE_TITLE
 from bridge.settings.terms import BOOLEAN, NAME, SECRET, TEXT, choice, integer, number
 from bridge.settings.values import Secret
 
@@ -130,4 +131,99 @@ class FhirSource(OrderSource):
     )
 
 
-SOURCE_KINDS: Mapping[str, type[OrderSource]] = {"fhir": FhirSource}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveSource(OrderSource):
+    """A PACS beside which the bridge stands: it is asked which studies it holds."""
+
+    archive: str = field(
+        default="",
+        metadata=described(
+            Value(NAME, optional=True),
+            "What the PACS is called. Sources of one name tell of the same images.",
+        ),
+    )
+    modalities: tuple[str, ...] = field(
+        default=(),
+        metadata=described(Values(NAME), "Only studies of these modalities; none given: all."),
+    )
+    timeout_seconds: float = field(
+        default=30.0,
+        metadata=described(number(0.1, 86_400, "seconds"), "Longest wait for an answer."),
+    )
+    poll_seconds: float = field(
+        default=60.0,
+        metadata=described(
+            number(0.1, 86_400, "seconds"),
+            "Wait between two questions. While the PACS fails it grows to five minutes.",
+        ),
+    )
+    lookback_days: int = field(
+        default=7,
+        metadata=described(
+            integer(0, 36_500, "days"),
+            "How far back, by study date, the first question and each recheck go.",
+        ),
+    )
+    overlap_days: int = field(
+        default=1,
+        metadata=described(
+            integer(0, 36_500, "days"),
+            "How far back each question goes, for studies that are late, grow or go.",
+        ),
+    )
+    recheck_hours: float = field(
+        default=24.0,
+        metadata=described(
+            number(0, 8_760, "hours"), "Once in how long all of `lookback_days` is asked again."
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DicomQuerySource(ArchiveSource):
+    """A PACS that is asked by C-FIND, and may notify of studies (IAN) under its AE title."""
+
+    kind: ClassVar[str] = "dicom_query"
+
+    ae_title: str = field(metadata=described(AE_TITLE, "AE title of the PACS.", example="PACS"))
+    host: str = field(metadata=described(HOST, "Address of the PACS.", example="127.0.0.1"))
+    port: int = field(metadata=described(PORT, "Port of the PACS.", example="4242"))
+    retrieve_url: str = field(
+        default="",
+        metadata=described(
+            BASE_URL,
+            "Base address of its DICOMweb service, under which its studies are published.",
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QidoSource(ArchiveSource):
+    """A PACS that is asked over QIDO-RS."""
+
+    kind: ClassVar[str] = "qido"
+
+    url: str = field(
+        metadata=described(
+            BASE_URL,
+            "Base address of its DICOMweb service.",
+            example="http://127.0.0.1:8042/dicom-web",
+        )
+    )
+    token: Secret | None = field(
+        default=None,
+        metadata=described(Value(SECRET, optional=True), "Bearer token sent with each request."),
+    )
+    retrieve_url: str = field(
+        default="",
+        metadata=described(
+            BASE_URL, "Base address under which its studies are published.", derived="`url`"
+        ),
+    )
+
+
+SOURCE_KINDS: Mapping[str, type[OrderSource]] = {
+    "fhir": FhirSource,
+    "dicom_query": DicomQuerySource,
+    "qido": QidoSource,
+}

@@ -57,6 +57,26 @@ class Sources:
         }
         self._put(source_version, _VERSION_KEY, row)
 
+    def between(self, source: str, first: str, last: str) -> tuple[str, ...]:
+        """What was applied that came about between two moments, both included."""
+        query = (
+            select(source_version.c.reference)
+            .where(
+                source_version.c.source == source,
+                source_version.c.updated_at.between(first, last),
+            )
+            .order_by(source_version.c.reference)
+        )
+        return tuple(self._connection.execute(query).scalars())
+
+    def drop(self, source: str, reference: str) -> None:
+        """Forget one that is not there any more."""
+        self._connection.execute(
+            delete(source_version).where(
+                source_version.c.source == source, source_version.c.reference == reference
+            )
+        )
+
     def forget(self, source: str, before: str) -> None:
         """Drop versions that are older than any question goes back."""
         self._connection.execute(

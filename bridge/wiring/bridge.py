@@ -31,7 +31,14 @@ from bridge.wiring.hl7_answers import build_return_connections, return_pace
 from bridge.wiring.http import Checks, build_http
 from bridge.wiring.images import bucket_check
 from bridge.wiring.profile_watch import ProfileWatch
-from bridge.wiring.sources import build_poller, fhir_sources, notifiers
+from bridge.wiring.sources import (
+    POLL_ARCHIVE,
+    archive_sources,
+    build_archive_poller,
+    build_poller,
+    fhir_sources,
+    notifiers,
+)
 
 log = logging.getLogger(__name__)
 
@@ -72,11 +79,16 @@ class Bridge:
             self._commitment = build_commitment_dispatcher(self.core, self._owner)
             self._forwarding = build_forwarding(self.core, self._owner)
             self._poller = build_poller(self.core)
+            self._archives = build_archive_poller(self.core)
             self._timekeeper = Timekeeper(
                 store=self.core.store,
                 clock=time.time,
                 owner=self._owner,
-                actions={SETTLE: self.core.complete.look, POLL: self._poller.fire},
+                actions={
+                    SETTLE: self.core.complete.look,
+                    POLL: self._poller.fire,
+                    POLL_ARCHIVE: self._archives.fire,
+                },
             )
             self.core.wakers.deliveries += (
                 self._dispatcher.wake,
@@ -130,6 +142,7 @@ class Bridge:
             self._commitment.start()
             self._forwarding.start()
             self._start_dicom()
+            self._archives.start()
             self._listeners.start()
         except BaseException:
             self.stop()
@@ -162,6 +175,7 @@ class Bridge:
         self._profile_watch.stop()
         self._timekeeper.stop()
         self._poller.stop()
+        self._archives.stop()
         self._dispatcher.stop(STOP_GRACE_SECONDS)
         self._returns.stop(STOP_GRACE_SECONDS)
         self._commitment.stop(STOP_GRACE_SECONDS)
@@ -177,7 +191,7 @@ class Bridge:
         """What somebody should look at although the work goes on."""
         problems = {
             f"source {each.name}": partial(self._poller.problem, each.name)
-            for each in fhir_sources(self.settings)
+            for each in (*fhir_sources(self.settings), *archive_sources(self.settings))
         }
         return {"mappings": self._profile_watch.problem, **problems}
 

@@ -10,6 +10,7 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
 
+from bridge.dicom.availability import AvailabilityProvider
 from bridge.dicom.configuration import DicomConfiguration, Peer
 from bridge.dicom.server import DicomServer
 from bridge.dicom.worklist_keys import tag_of
@@ -28,6 +29,7 @@ from bridge.settings.dicom import Peer as PeerSettings
 from bridge.settings.worklist import WorklistSettings
 from bridge.wiring.core import Core
 from bridge.wiring.hl7_answers import answer_policy, tls_context
+from bridge.wiring.sources import known_archives
 
 
 def dicom_configuration(
@@ -108,6 +110,7 @@ def build_dicom(core: Core) -> DicomServer:
         performed_steps=core.performed_steps,
         images=core.images,
         commitment=core.commitment,
+        availability=AvailabilityProvider(core.messages, known_archives(core.settings), time.time),
     )
 
 

@@ -10,11 +10,17 @@ from dataclasses import replace
 from bridge.dicom.scu import Remote, echo
 from bridge.domain.errors import BridgeError
 from bridge.hl7.return_connection import ReturnConnection
-from bridge.settings import DicomStoreDestination, FhirSource, Settings
+from bridge.settings import (
+    ArchiveSource,
+    DicomQuerySource,
+    DicomStoreDestination,
+    FhirSource,
+    Settings,
+)
 from bridge.wiring.destinations import Adapter, build_destinations, not_delivered
 from bridge.wiring.examination import Finding
 from bridge.wiring.hl7_answers import build_return_connections
-from bridge.wiring.sources import fhir_sources, source_server
+from bridge.wiring.sources import archive_sources, fhir_sources, open_archive, source_server
 
 PATIENCE_SECONDS = 5.0
 """Longest wait for a neighbour: one who asks wants an answer, and a healthy one gives it soon."""
@@ -37,8 +43,8 @@ def examine_neighbours(settings: Settings) -> Iterator[Finding]:
         if isinstance(each, DicomStoreDestination):
             called = f"destination {each.name}"
             yield _application_entity(called, each.ae_title, each.host, each.port, settings)
-    for source in fhir_sources(settings):
-        yield _source(source)
+    yield from map(_source, fhir_sources(settings))
+    yield from (_archive(each, settings) for each in archive_sources(settings))
     for link in build_return_connections(settings):
         with closing(link):
             yield _return_connection(link)
@@ -74,6 +80,18 @@ def _source(source: FhirSource) -> Finding:
             return Finding(what, True, server.check())
         except BridgeError as error:
             return Finding(what, False, error.message)
+
+
+def _archive(source: ArchiveSource, settings: Settings) -> Finding:
+    if isinstance(source, DicomQuerySource):
+        called = f"source {source.name}"
+        return _application_entity(called, source.ae_title, source.host, source.port, settings)
+    patient = replace(source, timeout_seconds=min(source.timeout_seconds, PATIENCE_SECONDS))
+    with closing(open_archive(patient, settings.dicom.ae_title)) as archive:
+        try:
+            return Finding(f"source {source.name}", True, archive.check())
+        except BridgeError as error:
+            return Finding(f"source {source.name}", False, error.message)
 
 
 def _return_connection(link: ReturnConnection) -> Finding:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from urllib.parse import quote
 
+from bridge.dicom.archive import QueriedArchive
+from bridge.dicom.availability import Archive as NotifyingArchive
+from bridge.dicom.scu import Remote
+from bridge.dicomweb.archive import QidoArchive
 from bridge.domain.identifiers import Authority
 from bridge.fhir.client import FhirClient, Server
 from bridge.fhir.notifications import Notifier
@@ -17,8 +22,12 @@ from bridge.fhir.source_server import SourceServer
 from bridge.mapping.fhir_profiles import FhirProfile
 from bridge.mapping.library import Profiles
 from bridge.mapping.source import Site
-from bridge.settings import FhirSource, Settings
+from bridge.services.poll_archive import Archive, ArchivePlan, PolledArchive
+from bridge.settings import ArchiveSource, DicomQuerySource, FhirSource, QidoSource, Settings
 from bridge.wiring.core import Core
+
+POLL_ARCHIVE = "poll archive"
+"""The kind of timer; its subject is the name of the source."""
 
 _SECONDS_PER_DAY = 86_400.0
 
@@ -28,13 +37,78 @@ def fhir_sources(settings: Settings) -> tuple[FhirSource, ...]:
     return tuple(each for each in settings.sources if isinstance(each, FhirSource) and each.enabled)
 
 
-def build_poller(core: Core) -> Poller:
+def build_poller(core: Core) -> Poller[PolledSource]:
     """Everything that asks."""
     sources = [_source(core, each) for each in fhir_sources(core.settings)]
     return Poller(sources, store=core.store, clock=time.time)
 
 
-def notifiers(settings: Settings, poller: Poller) -> Mapping[str, Notifier]:
+def archive_sources(settings: Settings) -> tuple[ArchiveSource, ...]:
+    """The archives that are asked."""
+    sources = (each for each in settings.sources if isinstance(each, ArchiveSource))
+    return tuple(each for each in sources if each.enabled)
+
+
+def build_archive_poller(core: Core) -> Poller[PolledArchive]:
+    """Every archive that is asked."""
+    sources = [_polled_archive(core, each) for each in archive_sources(core.settings)]
+    return Poller(sources, store=core.store, clock=time.time, kind=POLL_ARCHIVE)
+
+
+def known_archives(settings: Settings) -> Mapping[str, NotifyingArchive]:
+    """The archives that may notify of studies, by AE title."""
+    return {
+        each.ae_title: NotifyingArchive(name=each.archive, retrieve_url=each.retrieve_url)
+        for each in settings.sources
+        if isinstance(each, DicomQuerySource)
+    }
+
+
+def open_archive(source: ArchiveSource, calling_ae_title: str) -> Archive:
+    """The archive of a source."""
+    if isinstance(source, DicomQuerySource):
+        return QueriedArchive(
+            Remote(
+                ae_title=source.ae_title,
+                host=source.host,
+                port=source.port,
+                calling_ae_title=calling_ae_title,
+            )
+        )
+    if isinstance(source, QidoSource):
+        token = source.token.reveal() if source.token else ""
+        return QidoArchive(source.url, token=token, timeout=source.timeout_seconds)
+    raise TypeError("the table of kinds of source is wrong")
+
+
+def _polled_archive(core: Core, source: ArchiveSource) -> PolledArchive:
+    zone = core.settings.site.timezone
+    is_queried = isinstance(source, DicomQuerySource)
+    peer = f"{source.ae_title}@{source.host}" if isinstance(source, DicomQuerySource) else ""
+    url = getattr(source, "url", "")
+    plan = ArchivePlan(
+        name=source.name,
+        peer=peer or url,
+        archive=source.archive,
+        retrieve_url=(getattr(source, "retrieve_url", "") or url).rstrip("/"),
+        retrieve_ae_title=getattr(source, "ae_title", "") if is_queried else "",
+        modalities=source.modalities,
+        interval=source.poll_seconds,
+        overlap=source.overlap_days,
+        lookback=source.lookback_days,
+        recheck=source.recheck_hours * 3600,
+    )
+    return PolledArchive(
+        plan,
+        open_archive(source, core.settings.dicom.ae_title),
+        core.messages,
+        store=core.store,
+        clock=time.time,
+        today=lambda: datetime.now(zone).date(),
+    )
+
+
+def notifiers(settings: Settings, poller: Poller[PolledSource]) -> Mapping[str, Notifier]:
     """The sources that may notify, by name."""
     return {
         each.name: Notifier(

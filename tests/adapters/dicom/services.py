@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from threading import Event
 
+from bridge.dicom.availability import AvailabilityProvider
 from bridge.dicom.configuration import DicomConfiguration
 from bridge.dicom.query_retrieve import ImageSource
 from bridge.dicom.scu import Remote
@@ -164,6 +165,7 @@ def running(
     configuration: DicomConfiguration | None = None,
     images: ImageSource | None = None,
     commitment: Commitments | None = None,
+    availability: AvailabilityProvider | None = None,
 ) -> Iterator[RunningBridge]:
     """Run a listener on a free port."""
     worklist, instances, performed_steps = Worklist(), Instances(), PerformedSteps()
@@ -174,6 +176,7 @@ def running(
         performed_steps=performed_steps,
         images=images or NoImages(),
         commitment=commitment or Commitments(),
+        availability=availability,
     )
     server.start()
     try:

@@ -14,7 +14,17 @@ from bridge.domain.matching import Outcome
 from bridge.domain.order import OrderNumbers
 from bridge.domain.patient import PatientDetails
 from bridge.services.publish_study import gather
-from tests.unit.services.core import HOSP, Core, numbers, order, patient, procedure, step
+from tests.unit.services.core import (
+    CT_IMAGE,
+    HOSP,
+    Core,
+    numbers,
+    order,
+    patient,
+    procedure,
+    scheduled,
+    step,
+)
 
 UID = "1.2.77"
 HEAD = AnnouncedSeries(
@@ -242,3 +252,88 @@ def test_given_what_was_announced_then_it_is_kept_whole(core: Core) -> None:
         event.occurred_at,
     )
     assert study.patient_id == replace(event.patient.identifiers[0])
+
+
+class TestNotified:
+    """Instance Availability Notifications: instances come and go, and no patient is named."""
+
+    def notified(self, *there: str, gone: tuple[str, ...] = (), **said: Any) -> StudyAnnounced:
+        series = AnnouncedSeries(
+            series_instance_uid=f"{UID}.1",
+            modality="CT",
+            instances=tuple((uid, CT_IMAGE) for uid in there),
+            unavailable=gone,
+        )
+        usual: dict[str, Any] = {
+            "patient": PatientDetails(identifiers=()),
+            "orders": (),
+            "series": (series,),
+            "retrieve_url": "",
+            "retrieve_ae_title": "PACS",
+            "is_whole": False,
+            "may_grow": True,
+        }
+        return announced(**{**usual, **said})
+
+    def count(self, core: Core) -> int:
+        study = core.store.read(lambda tx: tx.studies.find(UID))
+        assert study is not None
+        return sum(each.count for each in study.whole_series)
+
+    def test_given_its_order_then_it_is_the_orders_once_it_has_settled(self, core: Core) -> None:
+        core.place(order("NW", procedure(UID, "R1")))
+        core.place(self.notified("1", "2"))
+        assert core.told() == []
+        core.settle()
+        assert core.told() == [("study.available", UID)]
+
+    def test_given_it_comes_before_its_order_then_it_is_the_orders_all_the_same(
+        self, core: Core
+    ) -> None:
+        core.place(self.notified("1"))
+        core.settle()
+        core.place(order("NW", procedure(UID, "R1")))
+        assert core.outcome(UID) is Outcome.MATCHED
+
+    def test_given_the_performed_step_names_another_patient_then_it_is_a_conflict(
+        self, core: Core
+    ) -> None:
+        core.place(order("NW", procedure(UID, "R1")))
+        core.place(order("NW", procedure("1.2.9", "R2"), who=patient("P2"), accession="A2"))
+        core.start_step("1.9.1", "IN PROGRESS", scheduled(UID), patient_id="P2")
+        core.place(self.notified("1", performed_step_uids=("1.9.1",)))
+        core.settle()
+        assert core.outcome(UID) is Outcome.CONFLICT
+
+    def test_given_several_then_they_add_up_and_each_that_goes_counts_once(
+        self, core: Core
+    ) -> None:
+        core.place(self.notified("1", "2"))
+        core.place(self.notified("2", "3"))
+        assert self.count(core) == 3
+        core.place(self.notified(gone=("1",)))
+        core.send(self.notified(gone=("1",)))
+        assert self.count(core) == 2
+        core.place(self.notified("1"))
+        assert self.count(core) == 3
+
+    def test_given_all_are_gone_then_the_study_is(self, core: Core) -> None:
+        core.place(order("NW", procedure(UID, "R1")))
+        core.place(self.notified("1"))
+        core.settle()
+        core.place(self.notified(gone=("1",)))
+        study = core.store.read(lambda tx: tx.studies.find(UID))
+        assert study is not None
+        assert study.announced is not None
+        assert study.announced.status is AnnouncedStatus.CANCELLED
+        assert study.whole_series == ()
+
+    def test_given_a_study_nobody_told_of_is_gone_then_nothing_changes(self, core: Core) -> None:
+        assert core.send(self.notified(gone=("1",))).disposition is Disposition.NOTED
+
+    def test_given_a_count_that_somebody_told_then_a_notification_does_not_double_it(
+        self, core: Core
+    ) -> None:
+        core.place(announced(retrieve_ae_title="PACS"))
+        core.send(self.notified("1.2.77.1.1"))
+        assert self.count(core) == 3
