@@ -11,9 +11,7 @@ from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
 
-from bridge.domain.errors import BridgeError
-from bridge.mapping.errors import ProfileError
-from bridge.settings import ConfigurationError, render
+from bridge.cli.failures import FAILURES, explain
 
 COMMANDS: Mapping[str, str] = {
     "serve": "serve",
@@ -51,9 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has seen enough
         os.close(sys.stdout.fileno())
         return 0
-    except (ConfigurationError, ProfileError, BridgeError, OSError) as error:
-        print(_in_words(error), file=sys.stderr)
-        return 2 if isinstance(error, ConfigurationError | ProfileError) else 1
+    except FAILURES as error:
+        return explain(error)
 
 
 @contextmanager
@@ -88,9 +85,3 @@ def _parser(modules: Iterable[str]) -> argparse.ArgumentParser:
     for name in modules:
         import_module(f"bridge.cli.{name}").add_commands(commands, common)
     return parser
-
-
-def _in_words(error: Exception) -> str:
-    if isinstance(error, ConfigurationError):
-        return render(error.problems)
-    return f"bridge: {error.message if isinstance(error, BridgeError) else error}"

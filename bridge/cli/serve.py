@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 from typing import Any
 
-from bridge.cli.signals import stop_signals
-from bridge.settings import load
+from bridge.cli.failures import FAILURES, explain
+from bridge.cli.signals import RELOADING, STOPPING, stop_signals
+from bridge.settings import Settings, load
 from bridge.telemetry.logs import configure
-from bridge.wiring.bridge import Bridge
+from bridge.wiring.bridge import Bridge, http_address
+from bridge.wiring.place import Place
+from bridge.wiring.supervisor import Supervisor
 
 
 def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -23,11 +27,38 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
 def _serve(options: argparse.Namespace) -> int:
     settings = load(options.config, os.environ)
     configure(settings.log.level)
+    if settings.processes > 1:
+        return _serve_by_several(settings)
     bridge: Bridge | None = None
     with stop_signals(lambda: bridge.reload_profiles() if bridge else None) as wait_for_stop:
         bridge = Bridge(settings)
         bridge.start()
-        print(f"bridge ready: {bridge.http_address}/", flush=True)
+        _say_ready(bridge.http_address)
         wait_for_stop()
         bridge.stop()
     return 0
+
+
+def _serve_by_several(settings: Settings) -> int:
+    supervisor = Supervisor(settings, _run_one)
+    return supervisor.serve(lambda: _say_ready(http_address(supervisor.settings.http)))
+
+
+def _run_one(settings: Settings, place: Place) -> int:
+    """One of several processes, from its fork to its end; what keeps it from starting is said."""
+    configure(settings.log.level, process=place.number)
+    bridge: Bridge | None = None
+    with stop_signals(lambda: bridge.reload_profiles() if bridge else None) as wait_for_stop:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (*STOPPING, RELOADING, signal.SIGCHLD))
+        try:
+            bridge = Bridge(settings, place)
+            bridge.start()
+        except FAILURES as error:
+            return explain(error)
+        wait_for_stop()
+        bridge.stop()
+    return 0
+
+
+def _say_ready(address: str) -> None:
+    print(f"bridge ready: {address}/", flush=True)

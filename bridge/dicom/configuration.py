@@ -43,7 +43,8 @@ class Peer:
 class DicomConfiguration:
     """The bridge's own application entity. Times in seconds, sizes in bytes.
 
-    Port 0 takes any free port. `worklist_limit` is the most items that one query gets.
+    Port 0 takes any free port; with `shares_port` other processes listen on it, too.
+    `worklist_limit` is the most items that one query gets.
     `idle_timeout` ends associations on which nothing moves; it also bounds how long a peer may
     leave a PDU half sent or a response unread. `maximum_pdu` is the longest P-DATA PDU that peers
     may send, `maximum_message` the longest data set, which is held in memory as it arrives.
@@ -56,6 +57,7 @@ class DicomConfiguration:
     accepts_unknown_peers: bool = True
     peers: tuple[Peer, ...] = field(default_factory=tuple)
     max_associations: int = 100
+    shares_port: bool = False
     worklist_limit: int = 500
     idle_timeout: float = 60.0
     maximum_pdu: int = 131_072

@@ -25,6 +25,7 @@ from bridge.dicom.connection import Limits, end_associations, open_connection
 from bridge.dicom.mpps import PerformedStepProvider, PerformedStepRecorder, refuse_get
 from bridge.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
 from bridge.dicom.query_retrieve import ImageSource, QueryRetrieveProvider
+from bridge.dicom.shared_port import start_sharing
 from bridge.dicom.sop_classes import (
     FIND,
     GET,
@@ -101,9 +102,12 @@ class DicomServer:
         """
         _prepare_library()
         address = (self._configuration.host, self._configuration.port)
-        self._server = self._entity.start_server(
-            address, block=False, evt_handlers=self._handlers()
-        )
+        if self._configuration.shares_port:
+            self._server = start_sharing(self._entity, address, self._handlers())
+        else:
+            self._server = self._entity.start_server(
+                address, block=False, evt_handlers=self._handlers()
+            )
         # The library's backlog of 5 makes modalities wait seconds when several connect at once.
         if self._server is not None and self._server.socket is not None:
             self._server.socket.listen(self._configuration.max_associations)

@@ -83,13 +83,17 @@ class MllpListener:
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
 
-    async def start(self, host: str, port: int) -> None:
-        """Listen on host and port (0: any free one); raises OSError when that is taken."""
+    async def start(self, host: str, port: int, *, shared: bool = False) -> None:
+        """Listen on host and port (0: any free one); raises OSError when that is taken.
+
+        `shared` lets other processes of ours listen there, too.
+        """
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             lambda: _Connection(self, loop),
             host,
             port,
+            reuse_port=shared or None,
             ssl=self.tls,
             ssl_handshake_timeout=self.limits.frame_timeout if self.tls else None,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _TRUE = frozenset({"true", "yes", "on"})
 _FALSE = frozenset({"false", "no", "off"})
 _LONGEST_TEXT = 1024
+_MOST_PROCESSES = 64
 LONGEST_SECRET = 65_536
 
 
@@ -151,6 +153,12 @@ def _parse_path(text: str) -> Path:
     return Path(parse_text(text))
 
 
+def _parse_processes(text: str) -> int:
+    if text == "auto":
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    return integer(1, _MOST_PROCESSES).parse(text)
+
+
 def _parse_secret(text: str) -> Secret:
     if not text:
         raise UnfitValueError("is empty", "write the secret, or delete the line")
@@ -165,5 +173,6 @@ TEXT = Term("text", parse_text)
 NAME = Term("name (letters, digits, points, hyphens, underscores)", _parse_name)
 BOOLEAN = Term("true or false", _parse_boolean)
 TIMEZONE = Term("IANA time zone name", _parse_timezone)
+PROCESSES = Term(f"`auto`, or whole number from 1 to {_MOST_PROCESSES}", _parse_processes)
 PATH = Term("path, relative to the working directory", _parse_path)
 SECRET = Term("secret text", _parse_secret, secret=True)

@@ -29,6 +29,7 @@ from bridge.settings.sources import SOURCE_KINDS, OrderSource
 from bridge.settings.terms import (
     NAME,
     PATH,
+    PROCESSES,
     SECRET,
     TEXT,
     TIMEZONE,
@@ -169,6 +170,15 @@ class Settings:
     sources: tuple[OrderSource, ...] = field(
         default=(),
         metadata=described(Items(SOURCE_KINDS, named_by="name"), "Servers asked for orders."),
+    )
+    processes: int = field(
+        default=1,
+        metadata=described(
+            PROCESSES,
+            "Processes that listen on the same ports: a number, or `auto` for as many as there are"
+            " cores. Limits of connections and associations hold for each. Deliveries, timers and"
+            " polling are the first one's; one that ends is started again.",
+        ),
     )
     log: Log = field(default_factory=Log, metadata=described(Section(Log), "Logging."))
     provenance: Mapping[str, Origin] = field(

@@ -26,6 +26,7 @@ from bridge.domain.errors import (
 from bridge.store.documents import dump_json
 from bridge.store.group_commit import GroupCommit
 from bridge.store.pipeline import commit, leave_for_core, pipelined
+from bridge.store.turns import Turns
 
 T = TypeVar("T")
 TRIES = 4
@@ -36,15 +37,20 @@ _DATA_SQLSTATES = ("22", "54000")
 
 
 class Database:
-    """SQLite or PostgreSQL behind one URL (`sqlite:///path`, `postgresql://user@host/name`)."""
+    """SQLite or PostgreSQL behind one URL (`sqlite:///path`, `postgresql://user@host/name`).
 
-    def __init__(self, url: str) -> None:
+    `shared` says that other processes write all the time: on SQLite they take turns.
+    """
+
+    def __init__(self, url: str, *, shared: bool = False) -> None:
         self.url = _driver_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgresql_engine(self.url)
         # Statements of the hot path raise the driver's own errors, not SQLAlchemy's.
         self._errors = (SQLAlchemyError, self.engine.dialect.loaded_dbapi.Error)
-        self._writer = GroupCommit(self.engine) if self.is_sqlite else None
+        file = self.url.database if self.is_sqlite and shared else None
+        self._turns = Turns(Path(f"{file}-turns")) if file else None
+        self._writer = GroupCommit(self.engine, self._turns) if self.is_sqlite else None
 
     def transact(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in one transaction and commit it; all or nothing.
@@ -80,6 +86,8 @@ class Database:
         if self._writer is not None:
             self._writer.close()
         self.engine.dispose()
+        if self._turns is not None:
+            self._turns.close()
 
 
 def _driver_url(text: str) -> URL:

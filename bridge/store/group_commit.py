@@ -14,7 +14,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -42,10 +42,14 @@ class _Job:
 
 
 class GroupCommit:
-    """The one writing connection of an SQLite database."""
+    """The one writing connection of an SQLite database.
 
-    def __init__(self, engine: Engine) -> None:
+    `turn` is held for each commit: the place of the writer among several processes.
+    """
+
+    def __init__(self, engine: Engine, turn: AbstractContextManager[None] | None = None) -> None:
         self._engine = engine
+        self._turn = turn or nullcontext()
         self._door = threading.Lock()
         self._waiting: deque[_Job] = deque()
         self._taken = False
@@ -75,7 +79,8 @@ class GroupCommit:
         """Hold the writer's place until our own work is done; then pass it to who waits first."""
         try:
             while not job.done:  # more may wait before us than are done at once
-                self._run_waiting(job)
+                with self._turn:
+                    self._run_waiting(job)
         finally:
             with self._door:
                 following = self._waiting[0] if self._waiting else None

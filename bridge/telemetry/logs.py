@@ -54,7 +54,11 @@ _PLAIN = frozenset(
 
 
 class KeyValueFormatter(logging.Formatter):
-    """Formats a record as one line of `key=value`."""
+    """Formats a record as one line of `key=value`; `process` is which of several writes it."""
+
+    def __init__(self, process: int | None = None) -> None:
+        super().__init__()
+        self._process = {} if process is None else {"process": str(process)}
 
     def format(self, record: logging.LogRecord) -> str:
         """Write the record; the time is UTC."""
@@ -64,6 +68,7 @@ class KeyValueFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
         }
+        pairs |= self._process
         pairs |= _event(record)
         pairs |= {key: value for key, value in record.__dict__.items() if key in ALLOWED}
         if record.exc_info and record.exc_info[1] is not None:
@@ -71,14 +76,17 @@ class KeyValueFormatter(logging.Formatter):
         return " ".join(f"{key}={_quoted(str(value))}" for key, value in pairs.items())
 
 
-def configure(level: str = "INFO", stream: TextIO | None = None) -> None:
+def configure(
+    level: str = "INFO", stream: TextIO | None = None, *, process: int | None = None
+) -> None:
     """Send every log record of this process to `stream` (standard error), ours from `level` up.
 
-    Other libraries are heard from WARNING up. Raises ValueError for a level that does not exist.
+    `process` tells which of several speaks. Other libraries are heard from WARNING up. Raises
+    ValueError for a level that does not exist.
     """
     logging.getLogger(_OURS).setLevel(level.upper())
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(KeyValueFormatter())
+    handler.setFormatter(KeyValueFormatter(process))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

@@ -27,13 +27,18 @@ def listening(what: str, host: str, port: int) -> Iterator[None]:
         raise CannotListen(f"{what} cannot listen on {host}:{port}: {_reason(error)}") from error
 
 
-def listen(what: str, host: str, port: int) -> socket.socket:
-    """A socket that listens; port 0 takes any that is free. Raises CannotListen."""
+def listen(what: str, host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A socket that listens; port 0 takes any that is free. Raises CannotListen.
+
+    `shared` lets other processes of ours listen there, too.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with listening(what, host, port):
         taken = socket.socket(family, socket.SOCK_STREAM)
         try:
             taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if shared:
+                taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             taken.bind((host, port))
             taken.listen(_BACKLOG)
         except OSError:

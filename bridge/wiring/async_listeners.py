@@ -42,6 +42,7 @@ class AsyncListeners:
         threads = HL7_THREADS if core.database.is_sqlite else HL7_THREADS_ON_POSTGRESQL
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="hl7")
         self._settings = core.settings.hl7.listeners
+        self._shared = core.settings.processes > 1
         self.listeners: list[MllpListener] = [
             build_hl7(core, each, self._executor) for each in self._settings
         ]
@@ -91,7 +92,7 @@ class AsyncListeners:
         try:
             for listener, each in zip(self.listeners, self._settings, strict=True):
                 with listening(f"HL7 listener {each.name}", each.host, each.port):
-                    await listener.start(each.host, each.port)
+                    await listener.start(each.host, each.port, shared=self._shared)
             self.is_up = True
             self._started.set()
             await self._stopping.wait()

@@ -17,7 +17,7 @@ from bridge.dicom.server import DicomServer
 from bridge.fhir.polling import POLL
 from bridge.services.complete_study import SETTLE
 from bridge.services.deliver_acknowledgement import AcknowledgementOutbox
-from bridge.settings import Settings, public_url
+from bridge.settings import Http, Settings, public_url
 from bridge.store import schema
 from bridge.store.repositories import SqlTransaction
 from bridge.wiring.addresses import listen, listening
@@ -30,6 +30,7 @@ from bridge.wiring.forwarding import build_forwarding, forward_kinds
 from bridge.wiring.hl7_answers import build_return_connections, return_pace
 from bridge.wiring.http import Checks, build_http
 from bridge.wiring.images import bucket_check
+from bridge.wiring.place import Place, State
 from bridge.wiring.profile_watch import ProfileWatch
 from bridge.wiring.sources import (
     POLL_ARCHIVE,
@@ -44,15 +45,18 @@ log = logging.getLogger(__name__)
 
 
 class Bridge:
-    """Everything that `bridge serve` runs."""
+    """Everything that `bridge serve` runs, or one of its processes when there are several."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, place: Place | None = None) -> None:
         """Build everything; the HTTP port is taken here, because others are told of it.
 
         Raises BridgeError or ProfileError when that or something configured cannot be had.
         """
+        self._place = place
+        self._works_alone = place is None or place.is_first
         with ExitStack() as taken:
-            bound = listen("HTTP", settings.http.host, settings.http.port)
+            http = settings.http
+            bound = listen("HTTP", http.host, http.port, shared=place is not None)
             taken.callback(bound.close)
             self.settings = settings = _with_bound_port(settings, bound)
             # The same after a restart: the port is ours alone, so what a node of this name claimed
@@ -90,13 +94,7 @@ class Bridge:
                     POLL_ARCHIVE: self._archives.fire,
                 },
             )
-            self.core.wakers.deliveries += (
-                self._dispatcher.wake,
-                self._returns.wake,
-                self._commitment.wake,
-                self._forwarding.wake,
-            )
-            self.core.wakers.timers.append(self._timekeeper.wake)
+            self._connect_wakers()
             self._profile_watch = ProfileWatch(
                 self.core.profiles, self.core.fhir_profiles, self.core.matching_rules.tables
             )
@@ -105,6 +103,23 @@ class Bridge:
             self._listeners = AsyncListeners(self.core, bound, self._build_http)
             self._taken = taken.pop_all()
 
+    def _connect_wakers(self) -> None:
+        """Have whoever does the work told of it: in this process, or in the first of several."""
+        wakers = self.core.wakers
+        if self._place is not None and not self._works_alone:
+            wakers.deliveries.append(self._place.calls.deliveries_queued)
+            wakers.timers.append(self._place.calls.timer_set)
+            return
+        wakers.deliveries += (
+            self._dispatcher.wake,
+            self._returns.wake,
+            self._commitment.wake,
+            self._forwarding.wake,
+        )
+        wakers.timers.append(self._timekeeper.wake)
+        if self._place is not None:
+            self._place.calls.hear(wakers.deliveries_queued, wakers.timer_set)
+
     def _build_http(self) -> FastAPI:
         notifying = notifiers(self.settings, self._poller)
         return build_http(self.core, self.checks(), self.warnings(), notifying)
@@ -112,9 +127,7 @@ class Bridge:
     @property
     def http_address(self) -> str:
         """Base URL of the HTTP listener."""
-        host = self.settings.http.host
-        named = f"[{host}]" if ":" in host else host
-        return f"http://{named}:{self.settings.http.port}"
+        return http_address(self.settings.http)
 
     @property
     def hl7_ports(self) -> dict[str, int]:
@@ -132,18 +145,22 @@ class Bridge:
         Raises BridgeError when the database or a port cannot be had; nothing is left running then.
         """
         try:
-            schema.upgrade(self.core.database)
-            self._release_claims()
+            if self._works_alone:
+                schema.upgrade(self.core.database)
+                self._release_claims()
             self._profile_watch.start()
-            self._poller.start()
-            self._timekeeper.start()
-            self._dispatcher.start()
-            self._returns.start()
-            self._commitment.start()
-            self._forwarding.start()
+            if self._works_alone:
+                self._poller.start()
+                self._archives.start()
+                self._timekeeper.start()
+                self._dispatcher.start()
+                self._returns.start()
+                self._commitment.start()
+                self._forwarding.start()
             self._start_dicom()
-            self._archives.start()
             self._listeners.start()
+            if self._place is not None:
+                self._place.board.put(self._place.number, State.UP)
         except BaseException:
             self.stop()
             raise
@@ -170,6 +187,8 @@ class Bridge:
     def stop(self) -> None:
         """Take nothing new, finish what is under way, and return when all is closed."""
         self._dicom_is_up = False
+        if self._place is not None:
+            self._place.board.put(self._place.number, State.DOWN)
         self._listeners.stop()
         self._dicom.stop()
         self._profile_watch.stop()
@@ -201,7 +220,14 @@ class Bridge:
             "hl7": lambda: "" if self._listeners.is_up else "the MLLP listeners are not up",
             "dicom": lambda: "" if self._dicom_is_up else "the DICOM listener is not up",
             **bucket_check(self.settings),
+            **({"processes": self._place.board.problem} if self._place else {}),
         }
+
+
+def http_address(http: Http) -> str:
+    """Base URL of an HTTP listener."""
+    named = f"[{http.host}]" if ":" in http.host else http.host
+    return f"http://{named}:{http.port}"
 
 
 def _with_bound_port(settings: Settings, bound: socket.socket) -> Settings:

@@ -84,7 +84,7 @@ def build_core(settings: Settings, destinations: Mapping[str, Subscription]) -> 
     Raises BucketRefuses when images are to go to a bucket whose options make no sense.
     """
     wakers = Wakers()
-    database = Database(str(settings.database))
+    database = Database(str(settings.database), shared=settings.processes > 1)
     store = SqlStore(
         database,
         deliveries_queued=wakers.deliveries_queued,

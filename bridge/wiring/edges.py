@@ -101,10 +101,11 @@ def _quirks(peer: PeerSettings, profiles: Mapping[str, QuirkProfile]) -> Quirks:
 def build_dicom(core: Core) -> DicomServer:
     """The application entity: verification, worklist, performed steps, storage."""
     settings = core.settings
+    configuration = dicom_configuration(
+        settings.dicom, zone=settings.site.timezone, mappings=settings.mappings
+    )
     return DicomServer(
-        dicom_configuration(
-            settings.dicom, zone=settings.site.timezone, mappings=settings.mappings
-        ),
+        replace(configuration, shares_port=settings.processes > 1),
         worklist=core.worklist,
         instances=core.instances,
         performed_steps=core.performed_steps,
