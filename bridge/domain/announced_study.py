@@ -124,6 +124,12 @@ class AnnouncedImages:
         return tuple(each for each in self.archives if each.is_available)
 
     @property
+    def retrieve_urls(self) -> tuple[str, ...]:
+        """The WADO-RS base addresses at which they can be had."""
+        urls = (self.retrieve_url, *(each.retrieve_url for each in self.available))
+        return tuple(dict.fromkeys(filter(None, urls)))
+
+    @property
     def retrieve_ae_titles(self) -> tuple[str, ...]:
         """The AE titles from which they can be retrieved (C-MOVE)."""
         titles = (each.retrieve_ae_title for each in self.available)

@@ -171,11 +171,9 @@ class FhirDestination:
         """Ours for images that we hold, and that of whoever holds others."""
         held_here = bool(study.series) or study.announced is None
         ours = self._endpoints if held_here else ()
-        address = study.announced.retrieve_url if study.announced else ""
-        if not address:
-            return ours
-        access = Access(identifier=address, address=address, name="Images held elsewhere")
-        return (*ours, self._checked(endpoint_resource(access)))
+        addresses = study.announced.retrieve_urls if study.announced else ()
+        theirs = (Access(identifier=a, address=a, name="Images held elsewhere") for a in addresses)
+        return (*ours, *(self._checked(endpoint_resource(each)) for each in theirs))
 
     def _checked(self, resource: Json) -> Json:
         converted = in_release(resource, self._configuration.release)
