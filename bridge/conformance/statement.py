@@ -56,7 +56,7 @@ def _overview() -> str:
         ("Storage", "yes", "yes"),
         ("Storage Commitment Push Model", "", "yes"),
         ("Query/Retrieve: FIND, MOVE, GET", "", "yes"),
-        ("DICOMweb: QIDO-RS, WADO-RS, STOW-RS", "", "yes"),
+        ("DICOMweb: QIDO-RS, WADO-RS, WADO-URI, STOW-RS", "", "yes"),
     )
     return section(
         2,

@@ -8,7 +8,15 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
 from bridge.conformance.markdown import code, section, table
-from bridge.conformance.vocabulary import attribute_name, attributes, first_sentence, tag_of
+from bridge.conformance.vocabulary import (
+    attribute_name,
+    attributes,
+    first_sentence,
+    tag_of,
+    uid_name,
+)
+from bridge.dicomweb.capabilities import REPRESENTATIONS
+from bridge.dicomweb.media import FRAME_MEDIA_TYPES
 from bridge.dicomweb.query import DEFAULT_RESULTS, MOST_RESULTS, InvalidQuery, image_query
 
 _SAMPLES = {"DA": "20261124", "TM": "1200", "IS": "7", "UI": "1.2.3"}
@@ -22,6 +30,7 @@ def web_services(routers: Iterable[APIRouter]) -> str:
         for route in router.routes
         if isinstance(route, APIRoute)
         for method in sorted(route.methods or ())
+        if method != "OPTIONS" or route.path == "/"
     ]
     return section(
         3,
@@ -29,12 +38,26 @@ def web_services(routers: Iterable[APIRouter]) -> str:
         "HTTP/1.1 of the HTTP listener; `http.public_url` is written into what is published. No"
         " authentication and no TLS of its own.",
         table(("Resource", "Method", "What it does"), sorted(rows)),
+        "OPTIONS is answered by every resource. Media types that are given:",
+        table(
+            ("Resource", "Media types"),
+            ((code(part), ", ".join(map(code, types))) for part, types in REPRESENTATIONS.items()),
+        ),
+        "Frames and bulk data of pixels stored in these transfer syntaxes go as they are stored,"
+        " or decoded in Explicit VR Little Endian:",
+        table(
+            ("Transfer syntax", "UID", "Media type"),
+            (
+                (uid_name(syntax), code(syntax), code(media_type))
+                for syntax, media_type in FRAME_MEDIA_TYPES.items()
+            ),
+        ),
         "QIDO-RS matches these, by keyword or tag; texts may hold wildcards, dates and times"
         " ranges. Any other key is refused with 400, for leaving it out would answer with images of"
         f" others. `limit` is {DEFAULT_RESULTS}, at most {MOST_RESULTS}; `offset` goes on.",
         table(("Attribute",), ([attribute_name(tag_of(keyword))] for keyword in _query_keys())),
-        "WADO-RS gives instances in their stored transfer syntax unless the table above says"
-        " otherwise; 406 names what can be had. STOW-RS answers 200 when all instances are kept,"
+        "WADO-RS gives whole instances in their stored transfer syntax; 406 names what can be had."
+        " STOW-RS answers 200 when all instances are kept,"
         " 202 when some are, 409 when none is, 400 for a body that is no multipart, 413 for an"
         " instance that is too long, 415 for another media type and 503 with Retry-After when there"
         " is no room; what is not kept is named with its reason, as in 4.3.4.",

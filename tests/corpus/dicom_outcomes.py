@@ -1,7 +1,8 @@
 """What a bridge makes of third-party DICOM files: by C-STORE as modalities send, and by STOW-RS.
 
 By C-STORE every data set goes out as its bytes stand in the file, whatever is wrong with it; by
-STOW-RS the file goes as it is. What was taken is then looked for, by C-FIND and by QIDO-RS.
+STOW-RS the file goes as it is. What was taken is then looked for, by C-FIND and by QIDO-RS, and
+asked for as a picture.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # for files that do not say wh
 _BOUNDARY = "third-party-file"
 _SUCCESS = 0x0000
 _REFUSED = 400
+_OUR_FAULT = 500
 _TIMEOUT = 60.0
 
 
@@ -45,6 +47,7 @@ def send_dicom(bridge: Bridge, path: Path) -> Outcome:
     empty(bridge)
     status, comment = _store(bridge, path, dataset)
     found = [*_found(bridge, uid)] if uid else []
+    picture = _picture(bridge, dataset) if found else ""
     empty(bridge)
     answer, reasons = _post(bridge, path)
     found_again = [*_found(bridge, uid)] if uid else []
@@ -54,7 +57,8 @@ def send_dicom(bridge: Bridge, path: Path) -> Outcome:
     if by_store != by_web:
         told = f"{by_store} ({status:04X}), {by_web} ({answer})"
     said = [f"C-STORE: {comment}"] if comment else []
-    return Outcome(path.name, told, _in_words(found, found_again), (*said, *reasons))
+    left = "; ".join(each for each in (_in_words(found, found_again), picture) if each)
+    return Outcome(path.name, told, left, (*said, *reasons))
 
 
 def read_as_told(path: Path) -> Dataset:
@@ -163,6 +167,20 @@ def _found(bridge: Bridge, study_uid: str) -> Iterator[str]:
         studies = json.load(answer)
     if [each["0020000D"]["Value"] for each in studies] == [[study_uid]]:
         yield "QIDO-RS"
+
+
+def _picture(bridge: Bridge, dataset: Dataset) -> str:
+    """What comes when the instance is asked for as a picture (PS3.18 10.4.1.1.3)."""
+    uids = [text_of(dataset, f"{each}InstanceUID") for each in ("Study", "Series", "SOP")]
+    path = "/studies/{}/series/{}/instances/{}/rendered".format(*uids)
+    request = urllib.request.Request(f"{bridge.http_address}/dicom-web{path}")
+    request.add_header("Accept", "image/jpeg")
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:
+            return f"rendered as {answer.headers.get_content_type()}"
+    except urllib.error.HTTPError as error:
+        assert error.code < _OUR_FAULT, f"rendering failed with {error.code}: {error.read()!r}"
+        return f"no picture ({error.code})"
 
 
 def _remote(bridge: Bridge) -> Remote:

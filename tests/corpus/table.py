@@ -80,9 +80,9 @@ def render(rows: Sequence[Row]) -> str:
         "",
         "Each file of the corpus beside this checkout was sent to an empty bridge with the default"
         " profile, in mode `his_only`: HL7 v2 over MLLP, FHIR R4 over HTTP, DICOM by C-STORE"
-        " and by STOW-RS (its statuses in this order). `make corpus` sends"
-        " them again and says what changed; `python -m tests.corpus.table --write` renews this"
-        " page from a run. Only file names and the bridge's own words stand here.",
+        " and by STOW-RS (its statuses in this order), then asked for as a picture. `make corpus`"
+        " sends them again and says what changed; `python -m tests.corpus.table --write` renews"
+        " this page from a run. Only file names and the bridge's own words stand here.",
     ]
     for title in _TITLES:
         chosen = [row for row in rows if _title_of(row) == title]

@@ -14,8 +14,14 @@ from bridge.settings.dicom import Dicom
 
 COMMITTED = Path(__file__).parents[3] / "docs" / "conformance" / "dicom.md"
 OPERATIONS = COMMITTED.parents[1] / "operations" / "dicom-statuses.md"
+
+
+def is_uid(text: str) -> bool:
+    return re.fullmatch(r"1\.2\.840\.10008(\.\d+)+", text) is not None
+
+
 STATEMENT = write_statement(Settings())
-UIDS = {uid for uid in vars(sop_classes).values() if isinstance(uid, str) and uid.startswith("1.2")}
+UIDS = {uid for uid in vars(sop_classes).values() if isinstance(uid, str) and is_uid(uid)}
 
 
 def test_given_the_committed_statement_then_it_is_the_one_the_code_writes() -> None:
