@@ -83,7 +83,7 @@ class PixelPool:
     `seconds`; at most `waiting` callers stand in line, for as long.
     """
 
-    def __init__(self, *, workers: int = 2, waiting: int = 24, seconds: float = 60.0) -> None:
+    def __init__(self, *, workers: int = 2, waiting: int = 24, seconds: float = 20.0) -> None:
         self._seconds = seconds
         self._turn = threading.BoundedSemaphore(workers)
         self._line = threading.BoundedSemaphore(workers + waiting)

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
 from bridge.dicom.header import read_header
+from bridge.dicom.part10 import split_file
 from bridge.dicom.pixels.pool import PixelPool
 from bridge.dicomweb.router import wado_router
 from bridge.dicomweb.store import stow_router
@@ -103,6 +105,14 @@ class Archive:
         self.instances.receive(header, content, hashlib.sha256(content).hexdigest(), "CT01")
         return content
 
+    def receive_file(self, content: bytes, syntax: str, study: str, series: str) -> str:
+        """Store a file as it is under a study and series of ours; gives its SOP Instance UID."""
+        start = split_file(content)[1]
+        header = read_header(content[start:], syntax)
+        header = replace(header, study_instance_uid=study, series_instance_uid=series)
+        self.instances.receive(header, content, hashlib.sha256(content).hexdigest(), "CT01")
+        return header.sop_instance_uid
+
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Iterator[Archive]:
@@ -125,7 +135,7 @@ def url(archive: Archive) -> Iterator[str]:
     app = FastAPI()
     base = f"{address}/dicom-web"
     app.include_router(stow_router(archive.instances, base, longest=100_000), prefix="/dicom-web")
-    pool = PixelPool(workers=1)
+    pool = PixelPool(workers=1, seconds=10)
     app.include_router(wado_router(archive.images, base, pool), prefix="/dicom-web")
     app.include_router(wado_router(archive.images, pool=pool), prefix="/nameless")
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none", lifespan="off"))
