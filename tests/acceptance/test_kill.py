@@ -17,7 +17,7 @@ from tests.acceptance.kill import FAMILY, Case, KillRun, Tally
 from tests.peers.fhir_client import Resource
 from tests.peers.process import PeerError, wait_until
 
-KILLS, SOAK_KILLS = 30, int(os.environ.get("SOAK_KILLS", "500"))
+KILLS, KILLS_OF_SEVERAL, SOAK_KILLS = 30, 12, int(os.environ.get("SOAK_KILLS", "500"))
 
 
 @pytest.mark.timeout(600)
@@ -25,6 +25,13 @@ def test_given_thirty_kills_then_nothing_acknowledged_is_lost_and_nothing_is_dou
     new_hospital: NewHospital, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     survive(new_hospital, tmp_path, capsys, KILLS)
+
+
+@pytest.mark.timeout(600)
+def test_given_kills_of_several_processes_then_nothing_is_lost_and_nothing_is_doubled(
+    new_hospital: NewHospital, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    survive(new_hospital, tmp_path, capsys, KILLS_OF_SEVERAL, processes=2)
 
 
 @pytest.mark.soak
@@ -36,9 +43,13 @@ def test_given_hundreds_of_kills_then_nothing_acknowledged_is_lost_and_nothing_i
 
 
 def survive(
-    new_hospital: NewHospital, directory: Path, capsys: pytest.CaptureFixture[str], kills: int
+    new_hospital: NewHospital,
+    directory: Path,
+    capsys: pytest.CaptureFixture[str],
+    kills: int,
+    processes: int = 1,
 ) -> None:
-    hospital = new_hospital(dicom={"settle_seconds": 1})
+    hospital = new_hospital(dicom={"settle_seconds": 1}, processes=processes)
     seed = int(time.time())
     tally = KillRun(hospital, directory / "sent", seed).perform(kills)
     studies = {case.study.uid: case for case in tally.cases if case.study}
@@ -50,7 +61,8 @@ def survive(
     doubled = doubled_studies(hospital)
     with capsys.disabled():
         print(
-            f"\nkill test (seed {seed}): {tally.messages} messages acknowledged, "
+            f"\nkill test (seed {seed}, {processes} processes): "
+            f"{tally.messages} messages acknowledged, "
             f"{len(tally.instances)} instances, {len(studies)} studies, {tally.restarts} kills, "
             f"lost={len(lost)}, doubled={len(doubled)}"
         )
