@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pydicom._uid_dict import UID_dictionary
-from pynetdicom import AllStoragePresentationContexts
+from pynetdicom import DEFAULT_TRANSFER_SYNTAXES, AllStoragePresentationContexts
 
 from bridge.conformance.markdown import code, section, table
-from bridge.conformance.vocabulary import uid_name
+from bridge.conformance.vocabulary import NAMELESS, uid_name
 from bridge.dicom.configuration import DicomConfiguration
 from bridge.dicom.encoding import EXPLICIT_LITTLE, IMPLICIT_LITTLE
 from bridge.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
 from bridge.dicom.server import application_entity
-from bridge.dicom.sop_classes import STORAGE_COMMITMENT, VERIFICATION
+from bridge.dicom.sop_classes import (
+    INSTANCE_AVAILABILITY,
+    STORAGE_COMMITMENT,
+    STUDY_ROOT_FIND,
+    VERIFICATION,
+)
 
 _TRANSFER_SYNTAX = "Transfer Syntax"
 _REJECTED = (
@@ -43,7 +48,8 @@ def networking(configuration: DicomConfiguration) -> str:
 def storage_classes() -> str:
     """The annex: SOP classes of storage that are known by name; private ones are taken too."""
     known = {str(context.abstract_syntax) for context in AllStoragePresentationContexts}
-    rows = sorted((uid_name(uid), code(uid)) for uid in known)
+    # The library knows some that the dictionary of names does not.
+    rows = sorted((uid_name(uid), code(uid)) for uid in known if uid_name(uid) != NAMELESS)
     return section(
         2,
         "Annex A: Storage SOP classes known by name",
@@ -138,13 +144,17 @@ def _accepted(configuration: DicomConfiguration) -> str:
 
 
 def _initiated() -> str:
+    proposed = ", ".join(uid_name(str(each)) for each in DEFAULT_TRANSFER_SYNTAXES)
     plain = " and ".join(map(uid_name, (EXPLICIT_LITTLE, IMPLICIT_LITTLE)))
     rows: Iterator[tuple[str, ...]] = iter(
         (
             ("Storage, of what is forwarded or moved", "those of the instances",
              f"as stored; for what is stored in {plain}, both", "SCU"),
-            (uid_name(STORAGE_COMMITMENT), code(STORAGE_COMMITMENT), "Implicit VR Little Endian,"
-             " Explicit VR Little Endian", "SCP, by role selection, to report results"),
+            (uid_name(STORAGE_COMMITMENT), code(STORAGE_COMMITMENT), proposed,
+             "SCP, by role selection, to report results"),
+            (uid_name(INSTANCE_AVAILABILITY), code(INSTANCE_AVAILABILITY), "as above", "SCU"),
+            (uid_name(STUDY_ROOT_FIND), code(STUDY_ROOT_FIND), "as above",
+             "SCU, of archives that are asked what they hold"),
             (uid_name(VERIFICATION), code(VERIFICATION), "as above", "SCU, by `bridge doctor`"),
         )
     )  # fmt: skip

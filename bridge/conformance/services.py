@@ -10,6 +10,7 @@ from bridge.conformance.markdown import code, section, table
 from bridge.conformance.probing import matched_keys
 from bridge.conformance.vocabulary import attribute_name, first_sentence, tag_of
 from bridge.dicom import statuses
+from bridge.dicom.availability import AVAILABLE, UNAVAILABLE
 from bridge.dicom.configuration import DicomConfiguration
 from bridge.dicom.elements import DataSet
 from bridge.dicom.statuses import NO_LONGER_UPDATABLE, Status, Table
@@ -65,6 +66,7 @@ def services(configuration: DicomConfiguration, quirks: Iterable[QuirkProfile]) 
         _storage(),
         _commitment(),
         _query_retrieve(configuration),
+        _availability(),
     )
 
 
@@ -203,6 +205,20 @@ def _query_retrieve(configuration: DicomConfiguration) -> str:
             _Final(Status.CANCEL, "the peer sent C-CANCEL"),
             pending=(_FF00,),
         ),
+    )
+
+
+def _availability() -> str:
+    return section(
+        4,
+        "4.3.7 Instance Availability Notification (SCP and SCU, PS3.4 Annex R)",
+        "As SCP: N-CREATE of an archive beside the bridge, which says what it holds of one study;"
+        f" Instance Availability is one of {_in_words((*AVAILABLE, UNAVAILABLE))}. What is"
+        " available is announced as a study elsewhere, matched and told of; what is no longer, is"
+        " withdrawn. As SCU (destinations of kind `ian`): one notification for each study when it"
+        " is complete, when it grows, and with UNAVAILABLE when it is rejected or withdrawn; no"
+        " patient data.",
+        _statuses(statuses.AVAILABILITY),
     )
 
 

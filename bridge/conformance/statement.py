@@ -55,8 +55,10 @@ def _overview() -> str:
         ("Modality Performed Procedure Step", "", "yes"),
         ("Storage", "yes", "yes"),
         ("Storage Commitment Push Model", "", "yes"),
-        ("Query/Retrieve: FIND, MOVE, GET", "", "yes"),
-        ("DICOMweb: QIDO-RS, WADO-RS, WADO-URI, STOW-RS", "", "yes"),
+        ("Query/Retrieve: FIND", "yes, to learn what an archive beside it holds", "yes"),
+        ("Query/Retrieve: MOVE, GET", "", "yes"),
+        ("Instance Availability Notification", "yes", "yes"),
+        ("DICOMweb: QIDO-RS, WADO-RS, WADO-URI, STOW-RS", "QIDO-RS, of such an archive", "yes"),
     )
     return section(
         2,

@@ -13,13 +13,14 @@ from pydicom.datadict import (
 )
 from pydicom.uid import UID
 
+NAMELESS = "private"
 _REFERENCE = re.compile(r" ?\([^()]*\)(?=\.?$)")
 
 
 def uid_name(uid: str) -> str:
     """The name of a UID; a private one has none."""
     name = UID(uid).name
-    return "private" if name == uid else name
+    return NAMELESS if name == uid else name
 
 
 def attribute_name(tag: int) -> str:
