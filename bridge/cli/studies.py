@@ -13,6 +13,7 @@ from bridge.cli.waiting import listed
 from bridge.domain.errors import UnknownKey
 from bridge.domain.identifiers import Identifier
 from bridge.domain.matching import MatchDecision, Verdict
+from bridge.domain.order import CodedConcept
 from bridge.settings import load
 from bridge.store.repositories import SqlStore, SqlTransaction
 
@@ -51,6 +52,22 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
             acting.add_argument("--reason", required=True, help="why, for whoever asks later")
         acting.add_argument("--by", default="", metavar="NAME", help="who decides")
         acting.set_defaults(run=_resolve, act=act)
+    _add_order(group, common)
+
+
+def _add_order(group: Any, common: argparse.ArgumentParser) -> None:
+    text = "order what an unscheduled study shows, as done, and link it"
+    ordering = group.add_parser("order", parents=[common], help=text)
+    ordering.add_argument("uid", metavar="STUDY-INSTANCE-UID")
+    ordering.add_argument("--reason", required=True, help="why, for whoever asks later")
+    ordering.add_argument("--by", default="", metavar="NAME", help="who decides")
+    ordering.add_argument(
+        "--procedure",
+        default="",
+        metavar="CODE^TEXT^SCHEME",
+        help="what was done (a text alone: ^TEXT); else what the images call it",
+    )
+    ordering.set_defaults(run=_order)
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -104,6 +121,26 @@ def _resolve(options: argparse.Namespace) -> int:
         decision = act(resolve, options, options.by or getpass.getuser())
     print_row("decision", *_outcome(decision))
     return 0
+
+
+def _order(options: argparse.Namespace) -> int:
+    from bridge.wiring.reconciling import ordering_studies  # noqa: PLC0415 - as above
+
+    settings = load(options.config, os.environ)
+    procedure = _concept(options.procedure)
+    with opened(options) as database, ordering_studies(settings, database) as ordering:
+        who = options.by or getpass.getuser()
+        decision = ordering.order(options.uid, who, options.reason, procedure)
+    print_row("decision", *_outcome(decision))
+    return 0
+
+
+def _concept(text: str) -> CodedConcept | None:
+    """`CODE^TEXT^SCHEME` as HL7 writes it; a code of no named scheme is the site's own (`L`)."""
+    code, meaning, scheme, *_ = (*(each.strip() for each in text.split("^")), "", "")
+    if not code and not meaning:
+        return None
+    return CodedConcept(code, scheme or ("L" if code else ""), meaning or code)
 
 
 def _link(resolve: ResolveStudy, options: argparse.Namespace, who: str) -> MatchDecision:

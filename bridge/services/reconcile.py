@@ -7,10 +7,18 @@ from collections.abc import Callable, Iterable, Sequence
 from bridge.domain.decision import decide
 from bridge.domain.delivery import EventKind
 from bridge.domain.identifiers import Identifier
-from bridge.domain.matching import Candidate, Key, MatchDecision, Outcome, keys_brought
+from bridge.domain.matching import (
+    Candidate,
+    Key,
+    MatchDecision,
+    Outcome,
+    PatientAgreement,
+    keys_brought,
+)
 from bridge.domain.matching_rules import MatchingRules
 from bridge.domain.order import Order, Procedure
 from bridge.domain.patient import Patient
+from bridge.domain.patient_comparison import patient_agreement
 from bridge.domain.performed_step import PerformedStep
 from bridge.domain.resolution import allowed, resolved
 from bridge.domain.study import RequestAttributes, Study, StudyState
@@ -45,10 +53,9 @@ class Reconcile:
 
         The transaction either changes orders itself or holds them still.
         """
-        study = tx.studies.lock(study_instance_uid)
+        study = self.locked(tx, study_instance_uid)
         if study is None:
             return None
-        study = identified(tx, of_study(tx, study))
         before = tx.studies.procedures_of(study.pk)
         known = study.patient_id is not None and tx.patients.is_known(study.patient_id)
         resolution = tx.resolutions.current(study.pk)
@@ -70,6 +77,19 @@ class Reconcile:
             kind = EventKind.STUDY_WITHDRAWN if before else EventKind.STUDY_UNMATCHED
             self._publish.announce(tx, study_instance_uid, kind, now)
         return decision
+
+    def locked(self, tx: Transaction, study_instance_uid: str) -> Study | None:
+        """A study, locked, as it is decided on: who it shows, under which original numbers."""
+        study = tx.studies.lock(study_instance_uid)
+        return None if study is None else identified(tx, of_study(tx, study))
+
+    def agreement(self, tx: Transaction, study: Study, patient: Patient) -> PatientAgreement:
+        """How the patient of a study compares with a record, by the site's rules."""
+        known = study.patient_id is not None and tx.patients.is_known(study.patient_id)
+        formerly = tx.patients.formerly(patient.pk)
+        return patient_agreement(
+            study, patient, self._rules(), patient_is_known=known, formerly=formerly
+        )
 
     def waiting(
         self, tx: Transaction, orders: Sequence[Order], patient: Patient, now: float
