@@ -1,14 +1,15 @@
-"""Modality: Modality Performed Procedure Step, worklist and verification by dcmjs-dimse
+"""Modality: performed steps, worklist, verification and storage commitment by dcmjs-dimse
 (node/modality.mjs).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tests.peers.node import NodePeer
-from tests.peers.process import PeerError
+from tests.peers.process import PeerError, wait_until
 
 
 class DcmjsModality:
@@ -60,6 +61,41 @@ class DcmjsModality:
         """C-FIND the worklist; give the datasets of the responses."""
         responses = self._exchange("worklist", port, calling, called, elements=elements)
         return [response["dataset"] for response in responses]
+
+    def take_reports(self, port: int) -> None:
+        """Listen for reports of storage commitment."""
+        self._node.call("listen", port=port)
+
+    def commit(
+        self,
+        port: int,
+        transaction_uid: str,
+        references: Mapping[str, str],
+        calling: str = "CT01",
+        called: str = "BRIDGE",
+    ) -> int:
+        """Ask to commit to instances (SOP Instance UID → class) by N-ACTION; give the status."""
+        elements = {
+            "TransactionUID": transaction_uid,
+            "ReferencedSOPSequence": [
+                {"ReferencedSOPClassUID": sop_class, "ReferencedSOPInstanceUID": uid}
+                for uid, sop_class in references.items()
+            ],
+        }
+        return self._status("commit", port, calling, called, elements=elements)
+
+    def report(self, transaction_uid: str) -> dict[str, Any]:
+        """Wait for the report of a transaction: its event `type` and `information`."""
+
+        def ask() -> dict[str, Any] | None:
+            taken: list[dict[str, Any]] = self._node.call("reports")
+            named = [r for r in taken if r["information"]["TransactionUID"] == transaction_uid]
+            assert len(named) < 2, "a transaction was reported twice"
+            return named[0] if named else None
+
+        found = wait_until(ask, "the commitment report")
+        assert found is not None
+        return found
 
     def echo(self, port: int, calling: str = "CT01", called: str = "BRIDGE") -> int:
         """C-ECHO; give the status."""

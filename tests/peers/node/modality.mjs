@@ -1,12 +1,16 @@
-// Modality: MPPS (N-CREATE, N-SET), MWL and verification by dcmjs-dimse.
+// Modality: MPPS (N-CREATE, N-SET), MWL, verification and storage commitment by dcmjs-dimse.
 
 import { serve } from './lines.mjs';
 import dcmjsDimse from 'dcmjs-dimse';
 
-const { Client, Dataset } = dcmjsDimse;
-const { CEchoRequest, CFindRequest, NCreateRequest, NSetRequest } = dcmjsDimse.requests;
-const { Status, TransferSyntax } = dcmjsDimse.constants;
+const { Client, Dataset, Scp, Server } = dcmjsDimse;
+const { CEchoRequest, CFindRequest, NActionRequest, NCreateRequest, NSetRequest } = dcmjsDimse.requests;
+const { NEventReportResponse } = dcmjsDimse.responses;
+const { PresentationContextResult, Status, TransferSyntax } = dcmjsDimse.constants;
 const MPPS = '1.2.840.10008.3.1.2.3.3';
+const COMMITMENT = '1.2.840.10008.1.20.1';
+const COMMITMENT_INSTANCE = '1.2.840.10008.1.20.1.1';
+const reports = [];
 
 /** Send one DIMSE request on an association of its own; give its responses: status and dataset. */
 function exchange({ host, port, calling, called }, request) {
@@ -34,7 +38,34 @@ function withDataset(request, elements) {
   return request;
 }
 
+/** Takes reports of storage commitment, on associations that the archive opens (PS3.4 J.3.3). */
+class Reports extends Scp {
+  associationRequested(association) {
+    for (const { id } of association.getPresentationContexts()) {
+      const context = association.getPresentationContext(id);
+      context.setResult(PresentationContextResult.Accept, TransferSyntax.ImplicitVRLittleEndian);
+    }
+    this.sendAssociationAccept();
+  }
+
+  nEventReportRequest(request, callback) {
+    reports.push({ type: request.getEventTypeId(), information: request.getDataset().getElements() });
+    const response = NEventReportResponse.fromRequest(request);
+    response.setStatus(Status.Success);
+    callback(response);
+  }
+
+  associationReleaseRequested() {
+    this.sendAssociationReleaseResponse();
+  }
+}
+
 await serve({
+  async listen({ port }) {
+    new Server(Reports).listen(port);
+  },
+  commit: (link) => exchange(link, withDataset(new NActionRequest(COMMITMENT, COMMITMENT_INSTANCE, 1), link.elements)),
+  reports: async () => reports,
   echo: (link) => exchange(link, new CEchoRequest()),
   create: (link) => exchange(link, withDataset(new NCreateRequest(MPPS, link.uid), link.elements)),
   set: (link) => exchange(link, withDataset(new NSetRequest(MPPS, link.uid), link.elements)),
