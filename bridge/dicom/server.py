@@ -119,6 +119,7 @@ class DicomServer:
             self._server.shutdown()
             self._server = None
         end_associations(self._entity.active_associations, grace)
+        self._query_retrieve.close()
 
     def _answer_extended(self, event: Event) -> dict[str, bytes]:
         """Answer SOP Class Extended Negotiation (PS3.7 D.3.3.5) for the classes that have any."""

@@ -22,8 +22,12 @@ def add_decoders() -> None:
     decoder.add_plugin("bridge", (extended_jpeg.__name__, extended_jpeg.decode_frame.__name__))
 
 
-def decode(header: Dataset, frame: bytes, syntax: str, keyword: str) -> tuple[Samples, str]:
+def decode(
+    header: Dataset, frame: bytes, syntax: str, keyword: str, *, exact: bool
+) -> tuple[Samples, str]:
     """Give the samples of a frame, in colours as RGB, and what they mean now.
+
+    With `exact` bits beyond those that are said to be stored are kept (overlays were put there).
 
     Raises whatever the decoders do.
     """
@@ -38,7 +42,8 @@ def decode(header: Dataset, frame: bytes, syntax: str, keyword: str) -> tuple[Sa
         header["PixelData"].is_undefined_length = True
     header.file_meta = FileMetaDataset()
     header.file_meta.TransferSyntaxUID = uid
-    samples, said = get_decoder(uid).as_array(header, index=0)
+    options: Any = {"correct_unused_bits": not exact}
+    samples, said = get_decoder(uid).as_array(header, index=0, **options)
     return samples, str(said.get("photometric_interpretation", header.PhotometricInterpretation))
 
 

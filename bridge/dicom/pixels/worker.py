@@ -52,8 +52,11 @@ def main() -> None:
 
 def _answer(words: dict[str, Any], head: bytes, frame: bytes) -> tuple[dict[str, Any], bytes]:
     header: Dataset = read_dataset(io.BytesIO(head), is_implicit_VR=False, is_little_endian=True)
-    samples, photometric = decoding.decode(header, frame, words["syntax"], words["keyword"])
-    if words["wish"] == "decode":
+    exact = words["wish"] == "decode"
+    samples, photometric = decoding.decode(
+        header, frame, words["syntax"], words["keyword"], exact=exact
+    )
+    if exact:
         said = {"photometric": photometric, "shape": list(samples.shape)}
         return said, decoding.native(samples, header)
     return {}, rendering.render(samples, header, words)

@@ -23,6 +23,7 @@ from bridge.domain.performed_step import (
 )
 from bridge.domain.study import InstanceHeader, Receipt
 from bridge.domain.worklist import WorklistEntry, WorklistItem, WorklistQuery
+from bridge.services.content import Content
 from bridge.services.read_images import (
     FoundInstance,
     FoundPatient,
@@ -156,7 +157,7 @@ class NoImages:
     def instances(self, query: ImageQuery) -> Sequence[FoundInstance]:
         return ()
 
-    def content(self, instance: FoundInstance) -> bytes:
+    def open(self, instance: FoundInstance) -> Content:
         raise FileNotFoundError(instance.path)
 
 

@@ -7,13 +7,17 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 from pydicom.encaps import encapsulate
-from pydicom.uid import JPEGBaseline8Bit
+from pydicom.uid import CTImageStorage, ImplicitVRLittleEndian, JPEGBaseline8Bit, RLELossless
+from pynetdicom import AE, build_role, evt
+from pynetdicom.events import Event
+from pynetdicom.presentation import build_context
 
 from bridge.dicom.configuration import DicomConfiguration, Peer
+from bridge.dicom.sop_classes import STUDY_ROOT_GET
 from tests.adapters.dicom.services import running
-from tests.adapters.dicomweb.conftest import OTHER_STUDY, STUDY, Archive, image
+from tests.adapters.dicomweb.conftest import OTHER_STUDY, STUDY, Archive, file_of, image
 from tests.peers.dcmtk import Found, Modality, StoreScp
 
 COMPRESSED_STUDY = "1.2.826.0.1.3680043.10.3"
@@ -239,3 +243,40 @@ def archive_with_lost_file(directory: Path) -> Archive:
     (lost,) = archive.directory.rglob(f"{STUDY}.1.1-*.dcm")
     lost.unlink()
     return archive
+
+
+def test_given_who_retrieves_takes_only_native_images_then_compressed_ones_come_decoded(
+    tmp_path: Path,
+) -> None:
+    archive = Archive(tmp_path)
+    compressed = image(STUDY, 1, 1, PixelData=bytes(range(128)))
+    file_of(compressed)
+    compressed.compress(RLELossless, generate_instance_uid=False)
+    archive.receive(compressed, RLELossless)
+    received: list[Dataset] = []
+
+    def keep(event: Event) -> int:
+        received.append(event.dataset)
+        return 0x0000
+
+    identifier = Dataset()
+    identifier.QueryRetrieveLevel, identifier.StudyInstanceUID = "STUDY", STUDY
+    contexts = [
+        build_context(STUDY_ROOT_GET),
+        build_context(CTImageStorage, ImplicitVRLittleEndian),
+    ]
+    role = build_role(CTImageStorage, scp_role=True)
+    with running(images=archive.images) as bridge:
+        entity = AE("CT01")
+        association = entity.associate(
+            "127.0.0.1",
+            bridge.server.port,
+            contexts=contexts,
+            ext_neg=[role],
+            evt_handlers=[(evt.EVT_C_STORE, keep)],
+        )
+        statuses = [status for status, _ in association.send_c_get(identifier, STUDY_ROOT_GET)]
+        association.release()
+    archive.close()
+    assert statuses[-1].Status == 0x0000
+    assert [each.PixelData for each in received] == [bytes(range(128))]
