@@ -29,7 +29,8 @@ _PENDING = frozenset({0xFF00, 0xFF01})
 _SUCCESS = 0x0000
 # An association proposes at most 128 contexts (PS3.8 9.3.2.2: odd numbers up to 255).
 _MOST_CONTEXTS = 128
-_PLAIN = (str(ExplicitVRLittleEndian), str(ImplicitVRLittleEndian))
+_MOST_KINDS = 60  # of SOP class and transfer syntax: two contexts each, and some room
+PLAIN = (str(ExplicitVRLittleEndian), str(ImplicitVRLittleEndian))
 
 # What a modality usually asks for of each level.
 _RETURNED = (
@@ -150,7 +151,10 @@ def set_performed_step(remote: Remote, sop_instance_uid: str, changes: Dataset) 
 
 @contextmanager
 def associated(
-    remote: Remote, contexts: Sequence[PresentationContext], roles: Sequence[Any] = ()
+    remote: Remote,
+    contexts: Sequence[PresentationContext],
+    roles: Sequence[Any] = (),
+    handlers: Sequence[evt.EventHandlerType] = (),
 ) -> Iterator[Association]:
     """Hold an association, released at the end; `roles` are those of SCP/SCU role selection.
 
@@ -165,7 +169,7 @@ def associated(
         contexts=list(contexts),
         ae_title=remote.ae_title,
         ext_neg=list(roles) or None,
-        evt_handlers=[(evt.EVT_CONN_OPEN, open_promptly, [opened])],
+        evt_handlers=[(evt.EVT_CONN_OPEN, open_promptly, [opened]), *handlers],
     )
     try:
         if not association.is_established:
@@ -179,13 +183,29 @@ def associated(
 
 
 def contexts_for(instances: Sequence[FoundInstance]) -> list[PresentationContext]:
-    """One context per SOP class and stored transfer syntax; plain ones may also go as the other."""
+    """One context per SOP class and stored transfer syntax; plain ones may also go as the other.
+
+    For what is compressed a second one, uncompressed: a peer may not take it as it is.
+    """
     kinds = dict.fromkeys((each.sop_class_uid, each.transfer_syntax_uid) for each in instances)
     contexts = []
     for sop_class, syntax in kinds:
-        offered = [syntax, *(each for each in _PLAIN if each != syntax)]
-        contexts.append(build_context(sop_class, offered if syntax in _PLAIN else [syntax]))
+        offered = [syntax, *(each for each in PLAIN if each != syntax)]
+        contexts.append(build_context(sop_class, offered if syntax in PLAIN else [syntax]))
+    compressed = dict.fromkeys(sop_class for sop_class, syntax in kinds if syntax not in PLAIN)
+    contexts += [build_context(each, list(PLAIN)) for each in compressed]
     return contexts[:_MOST_CONTEXTS]
+
+
+def in_associations(instances: Sequence[FoundInstance]) -> list[list[FoundInstance]]:
+    """The instances in as many associations as their kinds need contexts."""
+    kinds = dict.fromkeys((each.sop_class_uid, each.transfer_syntax_uid) for each in instances)
+    number = {kind: place // _MOST_KINDS for place, kind in enumerate(kinds)}
+    groups: dict[int, list[FoundInstance]] = {}
+    for each in instances:
+        place = number[each.sop_class_uid, each.transfer_syntax_uid]
+        groups.setdefault(place, []).append(each)
+    return list(groups.values())
 
 
 def open_promptly(event: Event, opened: list[socket.socket]) -> None:

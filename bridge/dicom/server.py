@@ -20,6 +20,7 @@ from pynetdicom.transport import ThreadedAssociationServer
 
 from bridge.dicom.availability import AvailabilityProvider
 from bridge.dicom.commitment import CommitmentProvider, CommitmentService
+from bridge.dicom.commitment_scu import CommitmentRequests
 from bridge.dicom.configuration import DicomConfiguration
 from bridge.dicom.connection import Limits, end_associations, open_connection
 from bridge.dicom.mpps import PerformedStepProvider, PerformedStepRecorder, refuse_get
@@ -68,7 +69,7 @@ _log = logging.getLogger(__name__)
 class DicomServer:
     """Listens for associations, each served by threads of its own."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what each service needs
         self,
         configuration: DicomConfiguration,
         *,
@@ -78,11 +79,13 @@ class DicomServer:
         images: ImageSource,
         commitment: CommitmentService,
         availability: AvailabilityProvider | None = None,
+        commitment_requests: CommitmentRequests | None = None,
     ) -> None:
         self._configuration = configuration
         self._worklist = WorklistProvider(configuration, worklist)
         self._storage = StorageProvider(instances)
         self._availability = availability
+        self._commitment_requests = commitment_requests or CommitmentRequests()
         self._commitment = CommitmentProvider(commitment)
         self._query_retrieve = QueryRetrieveProvider(configuration, images)
         self._performed_steps = PerformedStepProvider(performed_steps)
@@ -161,6 +164,7 @@ class DicomServer:
             (evt.EVT_N_SET, self._performed_steps.handle_set),
             (evt.EVT_N_GET, refuse_get),
             (evt.EVT_N_ACTION, self._commitment.handle_action),
+            (evt.EVT_N_EVENT_REPORT, self._commitment_requests.handle_report),
         ]
 
 
@@ -208,5 +212,6 @@ def _answer_roles(event: Event) -> None:
             answer = SCP_SCU_RoleSelectionNegotiation()
             answer.sop_class_uid = uid
             answer.scu_role = bool(item.scu_role)
-            answer.scp_role = False
+            # An archive that tells what it commits to is the provider (PS3.4 J.3.3).
+            answer.scp_role = uid == STORAGE_COMMITMENT and bool(item.scp_role)
             event.assoc.acceptor.add_negotiation_item(answer)

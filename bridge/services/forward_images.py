@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from bridge.domain.delivery import Delivery, EventKind
 from bridge.services.outbox import Claims
@@ -11,6 +12,7 @@ from bridge.services.publish_study import subject_of
 from bridge.services.read_images import FoundInstance, ImageQuery, ReadImages
 from bridge.services.transaction import Clock, Store
 
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 _TOLD = frozenset({EventKind.STUDY_AVAILABLE, EventKind.STUDY_CHANGED})
 
 
@@ -18,12 +20,16 @@ _TOLD = frozenset({EventKind.STUDY_AVAILABLE, EventKind.STUDY_CHANGED})
 class ForwardRule:
     """What goes to one destination; an empty list means all.
 
-    `sources` are the AE titles that images came from. `unmatched` says whether images go that
+    `sources` are the AE titles that images came from; `stations` (Station Name) and `body_parts`
+    (Body Part Examined) are what their series says. `unmatched` says whether images go that
     belong to no order, or not to one known yet.
     """
 
     modalities: frozenset[str] = frozenset()
     sources: frozenset[str] = frozenset()
+    stations: frozenset[str] = frozenset()
+    body_parts: frozenset[str] = frozenset()
+    sop_classes: frozenset[str] = frozenset()
     unmatched: bool = True
 
     @property
@@ -31,10 +37,16 @@ class ForwardRule:
         """The events upon which images go."""
         return _TOLD | {EventKind.STUDY_UNMATCHED} if self.unmatched else _TOLD
 
-    def covers(self, instance: FoundInstance) -> bool:
-        """Whether an instance goes."""
-        of_modality = not self.modalities or instance.modality in self.modalities
-        return of_modality and (not self.sources or _source_of(instance) in self.sources)
+    def covers(self, instance: FoundInstance, series: Mapping[str, str] = _NOTHING) -> bool:
+        """Whether an instance goes, by what it and its series (attributes by keyword) say."""
+        said = (
+            (self.modalities, instance.modality),
+            (self.sources, _source_of(instance)),
+            (self.stations, series.get("StationName", "")),
+            (self.body_parts, series.get("BodyPartExamined", "").upper()),
+            (self.sop_classes, instance.sop_class_uid),
+        )
+        return all(not wanted or each in wanted for wanted, each in said)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +73,13 @@ class ForwardOutbox(Claims):
         uid = delivery.subject.removeprefix(subject_of(""))
         there = self._store.read(lambda tx: tx.forwarded.of(delivery.destination, uid))
         rule = self._rules[delivery.destination]
-        found = self._images.instances(ImageQuery(study_instance_uids=(uid,), with_notes=True))
+        query = ImageQuery(study_instance_uids=(uid,), with_notes=True)
+        series = {s.series_instance_uid: s.attributes for s in self._images.series(query)}
         missing = tuple(
-            each for each in found if each.sop_instance_uid not in there and rule.covers(each)
+            each
+            for each in self._images.instances(query)
+            if each.sop_instance_uid not in there
+            and rule.covers(each, series.get(each.series_instance_uid, _NOTHING))
         )
         return Forward(study_instance_uid=uid, instances=missing) if missing else None
 

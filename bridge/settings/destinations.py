@@ -12,7 +12,7 @@ from typing import ClassVar
 from bridge.settings.addresses import BASE_URL, HOST, HTTP_URL, PORT
 from bridge.settings.schema import Section, Value, Values, described
 from bridge.settings.standard_terms import AE_TITLE
-from bridge.settings.terms import BOOLEAN, NAME, SECRET, choice, integer, number
+from bridge.settings.terms import BOOLEAN, NAME, SECRET, TEXT, choice, integer, number
 from bridge.settings.values import Secret
 
 LOOPBACK = "127.0.0.1"
@@ -141,6 +141,34 @@ class DicomStoreDestination(Destination):
         metadata=described(
             Values(AE_TITLE), "Only images that came from these AE titles; none given: all."
         ),
+    )
+    stations: tuple[str, ...] = field(
+        default=(),
+        metadata=described(
+            Values(TEXT), "Only images that name these stations (0008,1010); none given: all."
+        ),
+    )
+    body_parts: tuple[str, ...] = field(
+        default=(),
+        metadata=described(
+            Values(TEXT), "Only images of these body parts (0018,0015); none given: all."
+        ),
+    )
+    sop_classes: tuple[str, ...] = field(
+        default=(),
+        metadata=described(Values(TEXT), "Only images of these SOP Class UIDs; none given: all."),
+    )
+    commitment: bool = field(
+        default=False,
+        metadata=described(
+            BOOLEAN,
+            "Ask the archive to commit to what it takes (Storage Commitment). Images count as"
+            " forwarded once it has, and are sent again when it does not.",
+        ),
+    )
+    commitment_seconds: float = field(
+        default=60.0,
+        metadata=described(_TIMEOUT, "Longest wait for the archive to commit, before a new try."),
     )
     unmatched: str = field(
         default="forward",

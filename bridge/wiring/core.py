@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from bridge.dicom.commitment_scu import CommitmentRequests
 from bridge.dicom.pixels.pool import PixelPool
 from bridge.dicom.worklist_codec import WorklistCodec
 from bridge.domain.identifiers import Authority
@@ -73,6 +74,7 @@ class Core:
     instances: ReceiveInstance
     images: ReadImages
     commitment: CommitStorage
+    commitment_requests: CommitmentRequests
     performed_steps: RecordPerformedStep
     complete: CompleteStudy
     pixels: PixelPool
@@ -125,6 +127,7 @@ def build_core(settings: Settings, destinations: Mapping[str, Subscription]) -> 
         images=ReadImages(
             store=store, objects=objects, present=build_presentation(settings, store)
         ),
+        commitment_requests=CommitmentRequests(),
         commitment=CommitStorage(
             store=store,
             reachable=frozenset(

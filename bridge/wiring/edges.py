@@ -111,6 +111,7 @@ def build_dicom(core: Core) -> DicomServer:
         performed_steps=core.performed_steps,
         images=core.images,
         commitment=core.commitment,
+        commitment_requests=core.commitment_requests,
         availability=AvailabilityProvider(core.messages, known_archives(core.settings), time.time),
     )
 

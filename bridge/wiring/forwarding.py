@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from bridge.delivery.dispatcher import Dispatcher
 from bridge.delivery.worker import Pace
-from bridge.dicom.forwarding import StoreDestination
+from bridge.dicom.forwarding import Commitment, StoreDestination
 from bridge.dicom.scu import Remote
 from bridge.domain.subscription import Subscription
 from bridge.services.forward_images import ForwardOutbox, ForwardRule
@@ -54,6 +54,9 @@ def build_forward(
         kinds=_rule(settings).kinds,
         read=core.images.content,
         note=outbox.note,
+        commitment=Commitment(core.commitment_requests, settings.commitment_seconds)
+        if settings.commitment
+        else None,
     )
 
 
@@ -65,5 +68,8 @@ def _rule(settings: DicomStoreDestination) -> ForwardRule:
     return ForwardRule(
         modalities=frozenset(settings.modalities),
         sources=frozenset(settings.sources),
+        stations=frozenset(settings.stations),
+        body_parts=frozenset(each.upper() for each in settings.body_parts),
+        sop_classes=frozenset(settings.sop_classes),
         unmatched=settings.unmatched == "forward",
     )

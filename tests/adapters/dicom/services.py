@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from threading import Event
 
 from bridge.dicom.availability import AvailabilityProvider
+from bridge.dicom.commitment_scu import CommitmentRequests
 from bridge.dicom.configuration import DicomConfiguration
 from bridge.dicom.query_retrieve import ImageSource
 from bridge.dicom.scu import Remote
@@ -167,6 +168,7 @@ def running(
     images: ImageSource | None = None,
     commitment: Commitments | None = None,
     availability: AvailabilityProvider | None = None,
+    commitment_requests: CommitmentRequests | None = None,
 ) -> Iterator[RunningBridge]:
     """Run a listener on a free port."""
     worklist, instances, performed_steps = Worklist(), Instances(), PerformedSteps()
@@ -178,6 +180,7 @@ def running(
         images=images or NoImages(),
         commitment=commitment or Commitments(),
         availability=availability,
+        commitment_requests=commitment_requests,
     )
     server.start()
     try:
