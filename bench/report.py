@@ -44,8 +44,10 @@ class Section:
     notes: list[str] = field(default_factory=list)
 
     def add(self, subject: str, what: str, value: float, unit: str) -> float:
-        """Keep a figure and give its value back."""
-        self.figures.append(Figure(subject, what, value, unit))
+        """Keep a figure, show it at once, and give its value back."""
+        figure = Figure(subject, what, value, unit)
+        self.figures.append(figure)
+        show(f"{subject}, {what}: {figure}")
         return value
 
     def at_least(self, budget: str, value: float, bound: float, unit: str) -> None:
@@ -59,6 +61,11 @@ class Section:
     def tell(self, what: str, value: float, unit: str) -> None:
         """Report a ratio that has no bound."""
         self.verdicts.append(Verdict(what, _measured(value, unit), None))
+
+
+def show(line: str) -> None:
+    """Say what was just measured: a run takes minutes."""
+    print(f"  {line}", flush=True)
 
 
 def _measured(value: float, unit: str) -> str:
