@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import hl7_orders, storage, worklist
+from bench import footprint, hl7_orders, storage, worklist
 from bench.hl7_orders import Effort
 from bench.report import Section, render, write
 
@@ -62,10 +62,15 @@ def _storage(folder: Path, options: argparse.Namespace) -> Section:
     return storage.measure(folder, {storage.SMALL: 150, storage.LARGE: 60}, 3)
 
 
+def _footprint(folder: Path, options: argparse.Namespace) -> Section:
+    return footprint.measure(folder, 500 if options.quick else 20_000, options.long)
+
+
 SECTIONS: dict[str, Callable[[Path, argparse.Namespace], Section]] = {
     "hl7": _hl7,
     "worklist": _worklist,
     "storage": _storage,
+    "footprint": _footprint,
 }
 
 
@@ -77,6 +82,7 @@ def _options() -> argparse.Namespace:
     add("--postgres", action="store_true", help="also the bridge on PostgreSQL, and pgbench")
     add("--profile", action="store_true", help="also where the time of an order goes, by room")
     add("--full", action="store_true", help="also a worklist of 1,000,000 steps")
+    add("--long", type=int, default=0, metavar="N", help="also memory while N more orders come")
     add("--strict", action="store_true", help="end with 1 when a budget is missed")
     add("--disk", type=Path, help="folder on the disk to measure on (the temporary folder)")
     options = parser.parse_args()
