@@ -151,7 +151,7 @@ def _initiated() -> str:
             ("Storage, of what is forwarded or moved", "those of the instances",
              f"as stored; for what is stored in {plain}, both", "SCU"),
             (uid_name(STORAGE_COMMITMENT), code(STORAGE_COMMITMENT), proposed,
-             "SCP, by role selection, to report results"),
+             "SCP, by role selection, to report results; SCU, of archives that shall commit"),
             (uid_name(INSTANCE_AVAILABILITY), code(INSTANCE_AVAILABILITY), "as above", "SCU"),
             (uid_name(STUDY_ROOT_FIND), code(STUDY_ROOT_FIND), "as above",
              "SCU, of archives that are asked what they hold"),

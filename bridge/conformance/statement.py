@@ -54,7 +54,7 @@ def _overview() -> str:
         ("Modality Worklist", "", "yes"),
         ("Modality Performed Procedure Step", "", "yes"),
         ("Storage", "yes", "yes"),
-        ("Storage Commitment Push Model", "", "yes"),
+        ("Storage Commitment Push Model", "yes, of what is forwarded", "yes"),
         ("Query/Retrieve: FIND", "yes, to learn what an archive beside it holds", "yes"),
         ("Query/Retrieve: MOVE, GET", "", "yes"),
         ("Instance Availability Notification", "yes", "yes"),
