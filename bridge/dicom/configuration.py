@@ -8,6 +8,7 @@ from datetime import UTC, tzinfo
 from fnmatch import fnmatchcase
 from functools import cached_property
 
+from bridge.domain.performed_step_policy import USUAL, PerformedStepPolicy
 from bridge.domain.worklist import OpenSteps, Stations
 from bridge.domain.worklist_policy import EVERYTHING_SHOWN, NO_QUIRKS, Quirks, WorklistPolicy
 
@@ -32,6 +33,7 @@ class Peer:
     worklist_labels: tuple[str, ...] = ()
     worklist: WorklistPolicy = EVERYTHING_SHOWN
     quirks: Quirks = NO_QUIRKS
+    performed_steps: PerformedStepPolicy | None = None
 
     @property
     def titles(self) -> tuple[str, ...]:
@@ -48,7 +50,8 @@ class DicomConfiguration:
     `idle_timeout` ends associations on which nothing moves; it also bounds how long a peer may
     leave a PDU half sent or a response unread. `maximum_pdu` is the longest P-DATA PDU that peers
     may send, `maximum_message` the longest data set, which is held in memory as it arrives.
-    `worklist` is what peers are shown that nothing is said of, `zone` that of the site.
+    `worklist` is what peers are shown that nothing is said of, `performed_steps` how theirs are
+    taken; `zone` is that of the site.
     """
 
     ae_title: str = "BRIDGE"
@@ -63,6 +66,7 @@ class DicomConfiguration:
     maximum_pdu: int = 131_072
     maximum_message: int = 2 << 30
     worklist: WorklistPolicy = EVERYTHING_SHOWN
+    performed_steps: PerformedStepPolicy = USUAL
     zone: tzinfo = UTC
 
     @cached_property
@@ -74,6 +78,10 @@ class DicomConfiguration:
         """The peer of this title; one that nothing is said of when it is not known."""
         known = self.peers_by_title.get(ae_title)
         return known or Peer(ae_title=ae_title, worklist=self.worklist)
+
+    def performed_steps_of(self, ae_title: str) -> PerformedStepPolicy:
+        """How performed steps of the peer of this title are taken."""
+        return self.peer(ae_title).performed_steps or self.performed_steps
 
     def sharing(self, ae_titles: tuple[str, ...]) -> tuple[str, ...]:
         """These AE titles, and those of whoever shares a worklist with one of them."""

@@ -25,6 +25,17 @@ from bridge.domain.errors import DataTypeError
 
 SPECIFIC_CHARACTER_SET = 0x00080005
 _ALL_TAGS = 0x1_0000_0000
+_NUMBERS = {
+    "US": "H",
+    "SS": "h",
+    "UL": "L",
+    "SL": "l",
+    "UV": "Q",
+    "SV": "q",
+    "FL": "f",
+    "FD": "d",
+}
+"""Binary numbers (PS3.5 table 6.2-1), as `struct` names them."""
 _EXPLICIT = Coding()
 
 
@@ -96,6 +107,15 @@ class DataSet:
         value = self.raw(tag)
         whole = len(value) >= struct.calcsize("H")
         return int(struct.unpack_from(self._coding.order + "H", value)[0]) if whole else None
+
+    def numbers(self, tag: int) -> tuple[int | float, ...]:
+        """The values of a binary number (US, FD …); none when it is absent, cut short or none."""
+        kind = _NUMBERS.get(self.vr(tag)) if tag in self else None
+        if kind is None:
+            return ()
+        value = self.raw(tag)
+        count = len(value) // struct.calcsize(f"={kind}")
+        return struct.unpack_from(f"{self._coding.order}{count}{kind}", value)
 
     def items(self, tag: int) -> tuple[DataSet, ...]:
         """The items of a sequence.

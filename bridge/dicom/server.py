@@ -14,6 +14,8 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 from pynetdicom import AE, _config, evt
+from pynetdicom.dimse_messages import _COMMAND_SET_KEYWORDS
+from pynetdicom.dimse_primitives import N_CREATE
 from pynetdicom.events import Event
 from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.transport import ThreadedAssociationServer
@@ -23,7 +25,7 @@ from bridge.dicom.commitment import CommitmentProvider, CommitmentService
 from bridge.dicom.commitment_scu import CommitmentRequests
 from bridge.dicom.configuration import DicomConfiguration
 from bridge.dicom.connection import Limits, end_associations, open_connection
-from bridge.dicom.mpps import PerformedStepProvider, PerformedStepRecorder, refuse_get
+from bridge.dicom.mpps import PerformedStepProvider, PerformedStepRecorder
 from bridge.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
 from bridge.dicom.query_retrieve import ImageSource, QueryRetrieveProvider
 from bridge.dicom.shared_port import start_sharing
@@ -34,6 +36,7 @@ from bridge.dicom.sop_classes import (
     MODALITY_WORKLIST,
     MOVE,
     PERFORMED_STEP,
+    PERFORMED_STEP_RETRIEVE,
     STORAGE_COMMITMENT,
     VERIFICATION,
 )
@@ -57,11 +60,14 @@ _WITH_ROLES = (
     | {
         INSTANCE_AVAILABILITY,
         PERFORMED_STEP,
+        PERFORMED_STEP_RETRIEVE,
         MODALITY_WORKLIST,
         STORAGE_COMMITMENT,
         VERIFICATION,
     }
 )
+
+_ATTRIBUTE_LIST = "AttributeIdentifierList"
 
 _log = logging.getLogger(__name__)
 
@@ -88,7 +94,7 @@ class DicomServer:
         self._commitment_requests = commitment_requests or CommitmentRequests()
         self._commitment = CommitmentProvider(commitment)
         self._query_retrieve = QueryRetrieveProvider(configuration, images)
-        self._performed_steps = PerformedStepProvider(performed_steps)
+        self._performed_steps = PerformedStepProvider(configuration, performed_steps)
         self._entity = application_entity(configuration)
         self._server: ThreadedAssociationServer | None = None
 
@@ -162,7 +168,7 @@ class DicomServer:
             (evt.EVT_C_STORE, self._storage.handle_store),
             (evt.EVT_N_CREATE, self._handle_create),
             (evt.EVT_N_SET, self._performed_steps.handle_set),
-            (evt.EVT_N_GET, refuse_get),
+            (evt.EVT_N_GET, self._performed_steps.handle_get),
             (evt.EVT_N_ACTION, self._commitment.handle_action),
             (evt.EVT_N_EVENT_REPORT, self._commitment_requests.handle_report),
         ]
@@ -179,6 +185,7 @@ def application_entity(configuration: DicomConfiguration) -> AE:
     entity.add_supported_context(VERIFICATION, _PLAIN_SYNTAXES)
     entity.add_supported_context(MODALITY_WORKLIST, _WORKLIST_SYNTAXES)
     entity.add_supported_context(PERFORMED_STEP, _PLAIN_SYNTAXES)
+    entity.add_supported_context(PERFORMED_STEP_RETRIEVE, _PLAIN_SYNTAXES)
     entity.add_supported_context(INSTANCE_AVAILABILITY, _PLAIN_SYNTAXES)
     entity.add_supported_context(STORAGE_COMMITMENT, _PLAIN_SYNTAXES)
     for uid in sorted(FIND | MOVE | GET):
@@ -199,6 +206,18 @@ def _prepare_library() -> None:
     _config.LOG_HANDLER_LEVEL = "none"
     _config.LOG_REQUEST_IDENTIFIERS = False
     _config.LOG_RESPONSE_IDENTIFIERS = False
+    _name_attributes_of_creations()
+
+
+def _name_attributes_of_creations() -> None:
+    """Let N-CREATE responses carry Attribute Identifier List, as PS3.7 C.4 and C.5 allow.
+
+    The library knows it for N-SET and N-GET only.
+    """
+    fields = _COMMAND_SET_KEYWORDS["N-CREATE-RSP"]
+    if _ATTRIBUTE_LIST not in fields:
+        _COMMAND_SET_KEYWORDS["N-CREATE-RSP"] = (*fields, _ATTRIBUTE_LIST)
+        setattr(N_CREATE, _ATTRIBUTE_LIST, None)
 
 
 def _answer_roles(event: Event) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 
 from bridge.domain.commitment import DuplicateTransaction, NobodyToTell
@@ -20,9 +21,13 @@ from bridge.domain.errors import (
 )
 from bridge.domain.performed_step import (
     DuplicatePerformedStep,
-    InvalidPerformedStepStatus,
+    InvalidAttributeValue,
+    MissingAttribute,
+    MissingAttributeValue,
+    NoSuchAttribute,
     NoSuchPerformedStep,
     PerformedStepFinal,
+    UnfitAttributes,
 )
 
 
@@ -30,7 +35,10 @@ class Status(IntEnum):
     """Status (0000,0900) values that the bridge answers."""
 
     SUCCESS = 0x0000
+    OPTIONAL_ATTRIBUTES_UNSUPPORTED = 0x0001
+    NO_SUCH_ATTRIBUTE = 0x0105
     INVALID_ATTRIBUTE_VALUE = 0x0106
+    ATTRIBUTE_LIST_ERROR = 0x0107
     PROCESSING_FAILURE = 0x0110
     DUPLICATE_SOP_INSTANCE = 0x0111
     NO_SUCH_OBJECT_INSTANCE = 0x0112
@@ -80,7 +88,10 @@ PERFORMED_STEP: Table = {
     DuplicatePerformedStep: Status.DUPLICATE_SOP_INSTANCE,
     NoSuchPerformedStep: Status.NO_SUCH_OBJECT_INSTANCE,
     PerformedStepFinal: Status.PROCESSING_FAILURE,
-    InvalidPerformedStepStatus: Status.INVALID_ATTRIBUTE_VALUE,
+    InvalidAttributeValue: Status.INVALID_ATTRIBUTE_VALUE,
+    MissingAttribute: Status.MISSING_ATTRIBUTE,
+    MissingAttributeValue: Status.MISSING_ATTRIBUTE_VALUE,
+    NoSuchAttribute: Status.NO_SUCH_ATTRIBUTE,
     RequiredFieldMissing: Status.MISSING_ATTRIBUTE,
     StorageFull: Status.RESOURCE_LIMITATION,
     ResourceBusy: Status.RESOURCE_LIMITATION,
@@ -130,6 +141,16 @@ def failure(error: Exception, table: Table, peer: str) -> Dataset:
     if isinstance(error, PerformedStepFinal):
         answer.ErrorID = NO_LONGER_UPDATABLE
         answer.ErrorComment = "Performed Procedure Step Object may no longer be updated"
+    if isinstance(error, UnfitAttributes):
+        return with_attributes(answer, error.attributes)
+    return answer
+
+
+def with_attributes(answer: Dataset, keywords: Iterable[str]) -> Dataset:
+    """The status with Attribute Identifier List (0000,1005): which attributes it is about."""
+    tags = [tag for keyword in keywords if (tag := tag_for_keyword(keyword)) is not None]
+    if tags:
+        answer.AttributeIdentifierList = tags
     return answer
 
 

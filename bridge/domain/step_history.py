@@ -100,6 +100,12 @@ def cancelled_at(history: History) -> str:
     return max((when for when, event in history if event in _CANCELS), default="")
 
 
+def is_still_cancelled(history: History) -> bool:
+    """Whether the newest that orders say of a step is that it is not wanted."""
+    said = [event for _, event in history if event in _CANCELS or event in _ORDERS]
+    return bool(said) and said[-1] in _CANCELS
+
+
 def can_be_ordered_again(history: History, at: str) -> bool:
     """Whether an order of this time is newer than the cancel that ended the step."""
     cancelled = cancelled_at(history)

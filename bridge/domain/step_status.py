@@ -20,10 +20,11 @@ class StepStatus(StrEnum):
 
 
 class StepEvent(StrEnum):
-    """What can happen to a step. `WRONG_ENTRY` is MPPS reason 110514.
+    """What can happen to a step.
 
-    `UNSCHEDULE` takes its time away, `REORDER` wants again what was cancelled, `WITHDRAW` is a
-    cancel that is taken although the step has begun.
+    `WRONG_ENTRY` is MPPS reason 110514 or the like: the step is still to be done. `UNSCHEDULE`
+    takes its time away, `REORDER` wants again what was cancelled, `WITHDRAW` is a cancel that is
+    taken although the step has begun.
     """
 
     SCHEDULE = "schedule"

@@ -1,58 +1,98 @@
 """Which scheduled steps a performed step is about (PS3.4 Annex F), whichever of the two came first.
 
-By Study Instance UID and step ID, else by accession number and procedure ID; and never those of
-somebody else: a modality may have chosen the wrong worklist entry.
+By Study Instance UID and step ID; else by accession number, procedure and step ID; else by those
+IDs and the patient. Never those of somebody else: a modality may have chosen the wrong entry.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from bridge.domain.identifiers import Identifier
-from bridge.domain.order import Order
+from bridge.domain.order import Order, Procedure, Step
 from bridge.domain.patient import Patient
-from bridge.domain.performed_step import ScheduledReference
-from bridge.services.move_steps import move_steps
+from bridge.domain.performed_step import (
+    PerformedStep,
+    ScheduledReference,
+    Subject,
+    end_of_all,
+)
+from bridge.domain.step_history import is_still_cancelled
+from bridge.domain.step_status import StepEvent, StepStatus
+from bridge.services.move_steps import move_steps, steps_of
 from bridge.services.transaction import Transaction
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A scheduled step with what it stands in."""
+
+    order: Order
+    procedure: Procedure
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """The pks of the scheduled steps that a performed step is for.
+
+    `others` tells that what it names is another patient's, and so was left out.
+    """
+
+    step_pks: frozenset[int]
+    others: bool = False
+
+
 def find_steps(
-    tx: Transaction, scheduled: Iterable[ScheduledReference], patient_id: Identifier | None
-) -> frozenset[int]:
-    """The pks of the scheduled steps that a report names."""
+    tx: Transaction,
+    scheduled: Iterable[ScheduledReference],
+    subject: Subject,
+    modality: str = "",
+    given: Order | None = None,
+) -> Meant:
+    """The scheduled steps that a report names; `given` is an order as it is about to be kept."""
     found: set[int] = set()
+    others = False
     for ref in scheduled:
-        steps = _by_study(tx.orders.with_study_instance_uids([ref.study_instance_uid]), ref)
-        if not steps and ref.accession is not None:
-            steps = _by_accession(tx.orders.with_accession_numbers([ref.accession.value]), ref)
-        if patient_id is not None:
-            of_patient = {
-                order.pk
-                for order, _ in steps
-                if is_of(order, tx.patients.get(order.patient_pk), patient_id)
-            }
-        else:  # an accession number without issuer may be two patients'
-            patients = {order.patient_pk for order, _ in steps}
-            of_patient = {order.pk for order, _ in steps} if len(patients) == 1 else set()
-        found.update(pk for order, pk in steps if order.pk in of_patient)
-    return frozenset(found)
+        places, theirs = _of_reference(tx, ref, subject, modality, given)
+        found.update(each.step.pk for each in places)
+        others = others or theirs
+    return Meant(frozenset(found), others)
 
 
 def catch_up(tx: Transaction, order: Order, patient: Patient) -> Order:
     """Tell an order what was performed for it before it, or its patient, was known."""
-    for uid in (p.study_instance_uid for p in order.procedures if p.study_instance_uid):
-        for performed in tx.performed_steps.of_study(uid):
-            named = {pk for ref in performed.scheduled for _, pk in _by_study([order], ref)} - set(
-                performed.step_pks
-            )
-            theirs = performed.patient_id is not None and not is_of(
-                order, patient, performed.patient_id
-            )
-            if not named or theirs:
-                continue
-            tx.performed_steps.link(performed.sop_instance_uid, sorted(named))
-            for event in performed.events:
-                order = move_steps(tx, order, named, event)
+    del patient  # read anew with the orders of the performed step: there may be several
+    own = {step.pk for step in steps_of(order)}
+    for performed in _for_order(tx, order):
+        subject, modality = performed.subject, performed.modality
+        meant = find_steps(tx, performed.scheduled, subject, modality, order)
+        new = (meant.step_pks & own) - set(performed.step_pks)
+        if new:
+            tx.performed_steps.link(performed.sop_instance_uid, sorted(new))
+            order = conclude(tx, begin(tx, order, new), new)
+    return order
+
+
+def begin(tx: Transaction, order: Order, step_pks: Iterable[int]) -> Order:
+    """A modality began to perform steps, perhaps again after they had been discontinued."""
+    pks = frozenset(step_pks)
+    again = [s.pk for s in steps_of(order, pks) if s.status is StepStatus.DISCONTINUED]
+    if again:
+        order = move_steps(tx, order, again, StepEvent.WRONG_ENTRY)
+    return move_steps(tx, order, pks, StepEvent.START)
+
+
+def conclude(tx: Transaction, order: Order, step_pks: Iterable[int]) -> Order:
+    """Bring steps to where all that was performed for them leaves them."""
+    for pk, performed in sorted(tx.performed_steps.of_steps(step_pks).items()):
+        end = end_of_all(performed)
+        if end is None:
+            continue
+        order = move_steps(tx, order, [pk], end)
+        if end is StepEvent.WRONG_ENTRY:
+            order = _cancelled_still(tx, order, pk)
     return order
 
 
@@ -63,26 +103,158 @@ def is_of(order: Order, patient: Patient, identifier: Identifier) -> bool:
     return any(identifier.agrees_with(each) for each in order.former_patient_ids)
 
 
-def _by_study(orders: Iterable[Order], ref: ScheduledReference) -> list[tuple[Order, int]]:
-    return [
-        (order, step.pk)
-        for order in orders
-        for procedure in order.procedures
-        for step in procedure.steps
-        if procedure.study_instance_uid == ref.study_instance_uid != ""
-        and ref.sps_id in ("", step.sps_id)
-    ]
+def _cancelled_still(tx: Transaction, order: Order, step_pk: int) -> Order:
+    """A step that is to be done again after all, but that its order no longer asks for."""
+    (step,) = steps_of(order, [step_pk])
+    if not is_still_cancelled(step.history):
+        return order
+    return move_steps(tx, order, [step_pk], StepEvent.CANCEL)
 
 
-def _by_accession(orders: Iterable[Order], ref: ScheduledReference) -> list[tuple[Order, int]]:
-    found = [
-        (order, step)
-        for order in orders
-        if ref.accession and order.numbers.accession
-        if order.numbers.accession.agrees_with(ref.accession)
-        for procedure in order.procedures
-        for step in procedure.steps
-        if ref.rp_id in ("", procedure.rp_id)
-    ]
-    exact = [each for each in found if each[1].sps_id == ref.sps_id]
-    return [(order, step.pk) for order, step in exact or found]
+def _for_order(tx: Transaction, order: Order) -> list[PerformedStep]:
+    accession = order.numbers.accession
+    found: dict[str, PerformedStep] = {}
+    for procedure in order.procedures:
+        if procedure.study_instance_uid:
+            performed = tx.performed_steps.for_request(
+                procedure.study_instance_uid,
+                accession.value if accession else "",
+                procedure.rp_id,
+            )
+            found |= {each.sop_instance_uid: each for each in performed}
+    return list(found.values())
+
+
+def _of_reference(
+    tx: Transaction,
+    ref: ScheduledReference,
+    subject: Subject,
+    modality: str,
+    given: Order | None,
+) -> tuple[list[_Place], bool]:
+    """The steps that one item names, and whether others than these are another patient's."""
+    for find, choose in (
+        (_by_study, _chosen_in_study),
+        (_by_accession, _chosen_in_order),
+        (_by_request, _chosen_in_order),
+    ):
+        places = find(tx, ref, subject, given)
+        if not places:
+            continue
+        theirs = [each for each in places if _is_theirs(tx, each.order, subject)]
+        if subject.identifier is None and len({p.order.patient_pk for p in theirs}) > 1:
+            return [], True  # an accession number without issuer may be two patients'
+        return choose(theirs, ref, modality), bool(places) and not theirs
+    return [], False
+
+
+def _is_theirs(tx: Transaction, order: Order, subject: Subject) -> bool:
+    patient = tx.patients.get(order.patient_pk)
+    identifier = subject.identifier
+    if identifier is not None and not is_of(order, patient, identifier):
+        return False
+    if identifier is not None and not patient.is_called(identifier):
+        return True  # whom it was placed for, before it was moved: described as they were
+    return not subject.differs_from(patient, tx.patients.formerly(patient.pk))
+
+
+def _by_study(
+    tx: Transaction, ref: ScheduledReference, _subject: Subject, given: Order | None
+) -> list[_Place]:
+    uid = ref.study_instance_uid
+    if not uid:
+        return []
+    orders = _with(tx.orders.with_study_instance_uids([uid]), given)
+    return _places(orders, lambda each: each.procedure.study_instance_uid == uid)
+
+
+def _by_accession(
+    tx: Transaction, ref: ScheduledReference, _subject: Subject, given: Order | None
+) -> list[_Place]:
+    accession = ref.accession
+    if accession is None:
+        return []
+
+    def named(each: _Place) -> bool:
+        ours = each.order.numbers.accession
+        rp_agrees = ref.rp_id in ("", each.procedure.rp_id)
+        return ours is not None and ours.agrees_with(accession) and rp_agrees
+
+    return _places(_with(tx.orders.with_accession_numbers([accession.value]), given), named)
+
+
+def _by_request(
+    tx: Transaction, ref: ScheduledReference, subject: Subject, given: Order | None
+) -> list[_Place]:
+    """Procedure and step ID are unique only within an order: the patient has to be known, too."""
+    if not ref.rp_id or not ref.sps_id or ref.accession or subject.identifier is None:
+        return []
+
+    def named(each: _Place) -> bool:
+        return (each.procedure.rp_id, each.step.sps_id) == (ref.rp_id, ref.sps_id)
+
+    places = _places(_with(tx.orders.with_rp_ids([ref.rp_id]), given), named)
+    theirs = [each for each in places if _is_theirs(tx, each.order, subject)]
+    return theirs if len(theirs) == 1 else []
+
+
+def _with(orders: Iterable[Order], given: Order | None) -> list[Order]:
+    """The orders that were found, one of them as it is about to be kept."""
+    if given is None:
+        return list(orders)
+    return [*(each for each in orders if each.pk != given.pk), given]
+
+
+def _places(orders: Iterable[Order], named: Callable[[_Place], bool]) -> list[_Place]:
+    return [each for order in orders for each in _each_step(order) if named(each)]
+
+
+def _each_step(order: Order) -> Iterator[_Place]:
+    for procedure in order.procedures:
+        for step in procedure.steps:
+            yield _Place(order, procedure, step)
+
+
+def _chosen_in_study(places: list[_Place], ref: ScheduledReference, modality: str) -> list[_Place]:
+    """Those of the step ID; procedures that share a study are told apart by what else is said."""
+    if not ref.sps_id:
+        return places
+    exact = [each for each in places if each.step.sps_id == ref.sps_id]
+    if not exact:
+        return _single(places, modality)
+    accession = ref.accession
+    if accession is not None:
+        exact = _preferring(exact, lambda each: _has_number(each.order, accession))
+    return _preferring(exact, lambda each: each.procedure.rp_id == ref.rp_id)
+
+
+def _chosen_in_order(places: list[_Place], ref: ScheduledReference, modality: str) -> list[_Place]:
+    """Those of the step ID, else the only one; without a step ID those of the only procedure."""
+    exact = [each for each in places if each.step.sps_id == ref.sps_id != ""]
+    if exact:
+        return exact
+    if ref.sps_id:
+        return _single(places, modality)
+    if _procedures(places) > 1:
+        places = [each for each in places if each.step.modality == modality != ""]
+    return places if _procedures(places) == 1 else []
+
+
+def _has_number(order: Order, accession: Identifier) -> bool:
+    ours = order.numbers.accession
+    return ours is not None and ours.agrees_with(accession)
+
+
+def _procedures(places: list[_Place]) -> int:
+    return len({each.procedure.pk for each in places})
+
+
+def _single(places: list[_Place], modality: str) -> list[_Place]:
+    """The only step, or the only one of the modality; none when it is a guess."""
+    if len(places) > 1:
+        places = [each for each in places if each.step.modality == modality != ""]
+    return places if len(places) == 1 else []
+
+
+def _preferring(places: list[_Place], preferred: Callable[[_Place], bool]) -> list[_Place]:
+    return [each for each in places if preferred(each)] or places

@@ -62,7 +62,9 @@ class ReceiveInstance:
         held = tx.studies.held(header.sop_instance_uid)
         if held is None:
             tx.studies.add_instance(arrival)
-            self._complete.instance_arrived(tx, header.study_instance_uid, arrival.now)
+            self._complete.instance_arrived(
+                tx, header.study_instance_uid, arrival.now, header.performed_step_uids
+            )
             if header.rejection is not None:
                 self._reject(tx, arrival, header.rejection)
             return Receipt.STORED

@@ -11,6 +11,7 @@ from bridge.settings.destinations import (
     FhirDestination,
     Hl7Destination,
     IanDestination,
+    MppsDestination,
     Retry,
     WebhookDestination,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "Hl7Listener",
     "Http",
     "IanDestination",
+    "MppsDestination",
     "Log",
     "OrderSource",
     "Origin",

@@ -192,6 +192,29 @@ class IanDestination(Destination):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MppsDestination(Destination):
+    """A RIS that is told what modalities do, by MPPS as they sent it."""
+
+    kind: ClassVar[str] = "mpps"
+
+    ae_title: str = field(metadata=described(AE_TITLE, "AE title of the RIS.", example="RIS"))
+    host: str = field(metadata=described(HOST, "Address of the RIS.", example=LOOPBACK))
+    port: int = field(metadata=described(PORT, "Port of the RIS.", example="11115"))
+    modalities: tuple[str, ...] = field(
+        default=(),
+        metadata=described(
+            Values(NAME), "Only performed steps of these modalities; none given: all."
+        ),
+    )
+    sources: tuple[str, ...] = field(
+        default=(),
+        metadata=described(
+            Values(AE_TITLE), "Only what these AE titles reported; none given: all."
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookDestination(Destination):
     """Any program that takes events as JSON by HTTP POST."""
 
@@ -217,5 +240,6 @@ DESTINATION_KINDS: Mapping[str, type[Destination]] = {
     "hl7": Hl7Destination,
     "dicom_store": DicomStoreDestination,
     "ian": IanDestination,
+    "mpps": MppsDestination,
     "webhook": WebhookDestination,
 }

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from bridge.settings.addresses import HOST, LISTEN_PORT, PORT
 from bridge.settings.destinations import LOOPBACK
+from bridge.settings.performed_steps import PerformedStepQuirks, PerformedStepSettings
 from bridge.settings.schema import Items, Section, Value, Values, described
 from bridge.settings.standard_terms import AE_TITLE, LABEL, SPECIFIC_CHARACTER_SET
 from bridge.settings.terms import NAME, choice, integer, number
@@ -89,6 +90,12 @@ class Peer:
         default_factory=QuirkSettings,
         metadata=described(Section(QuirkSettings), "How it differs from the standard."),
     )
+    mpps: PerformedStepQuirks = field(
+        default_factory=PerformedStepQuirks,
+        metadata=described(
+            Section(PerformedStepQuirks), "How its performed steps (MPPS) are taken."
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +138,10 @@ class Dicom:
             " their order has them, what they said before kept in Original Attributes Sequence."
             " The stored files stay as they came.",
         ),
+    )
+    mpps: PerformedStepSettings = field(
+        default_factory=PerformedStepSettings,
+        metadata=described(Section(PerformedStepSettings), "Performed steps (MPPS)."),
     )
     reconciliation: str = field(
         default="reconciliation",

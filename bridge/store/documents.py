@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from bridge.domain.attribute_tree import AttributeTree
 from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.matching import Evidence, Key, PatientAgreement, RankedCandidate, Verdict
 from bridge.domain.order import CodedConcept, OrderNumbers
@@ -137,6 +138,22 @@ def load_request_attributes(document: Document) -> tuple[RequestAttributes, ...]
         RequestAttributes(rp_id, sps_id, load_identifier(accession), uid)
         for rp_id, sps_id, accession, uid in document
     )
+
+
+def dump_tree(tree: AttributeTree) -> Document:
+    """A tree of attributes: texts, and lists of such trees."""
+    return {
+        keyword: value if isinstance(value, str) else [dump_tree(item) for item in value]
+        for keyword, value in tree.items()
+    }
+
+
+def load_tree(document: Document) -> AttributeTree:
+    """The inverse of `dump_tree`."""
+    return {
+        keyword: value if isinstance(value, str) else tuple(load_tree(item) for item in value)
+        for keyword, value in document.items()
+    }
 
 
 def dump_scheduled(items: Iterable[ScheduledReference]) -> Document:

@@ -25,6 +25,8 @@ from bridge.store.overview import Overviews
 from bridge.store.parked import Parked
 from bridge.store.patient_merges import PatientMerges
 from bridge.store.patients import Patients
+from bridge.store.performed_results import PerformedResults
+from bridge.store.performed_step_messages import PerformedStepMessages
 from bridge.store.performed_steps import PerformedSteps
 from bridge.store.pipeline import pipeline_of
 from bridge.store.records import Records
@@ -114,6 +116,16 @@ class SqlTransaction:
         return PerformedSteps(self._connection)
 
     @cached_property
+    def performed_results(self) -> PerformedResults:
+        """Series and doses of performed steps."""
+        return PerformedResults(self._connection)
+
+    @cached_property
+    def performed_step_messages(self) -> PerformedStepMessages:
+        """What modalities sent of performed steps."""
+        return PerformedStepMessages(self._connection)
+
+    @cached_property
     def appointments(self) -> Appointments:
         """Appointments and the steps they are for."""
         return Appointments(self._connection)
@@ -175,8 +187,12 @@ class SqlTransaction:
             _ROWS_TO_COME.foresee(self._connection)
             self.orders.foresee(event)
             self.patients.foresee(event.patient.identifiers)
-            uids = {each.study_instance_uid for each in event.procedures}
-            self.performed_steps.foresee(uids - {""})
+            accession = event.numbers.accession
+            self.performed_steps.foresee(
+                (each.study_instance_uid, accession.value if accession else "", each.rp_id)
+                for each in event.procedures
+                if each.study_instance_uid
+            )
             self.parked.foresee(keys_brought_by(event))
 
     @contextmanager

@@ -124,6 +124,20 @@ class Studies:
             found.update({row[0]: (row[1], row[2]) for row in rows})
         return found
 
+    def holding(self, sop_instance_uids: Iterable[str]) -> frozenset[str]:
+        """The UIDs of the studies that hold any of these instances."""
+        found: set[str] = set()
+        for uids in batched(sop_instance_uids, _MOST_IN_ONE):
+            query = (
+                select(study.c.study_instance_uid)
+                .join(series, series.c.study_pk == study.c.pk)
+                .join(instance, instance.c.series_pk == series.c.pk)
+                .where(instance.c.sop_instance_uid.in_(uids))
+                .distinct()
+            )
+            found.update(self._connection.execute(query).scalars())
+        return frozenset(found)
+
     def add_instance(self, arrival: Arrival) -> None:
         """Index an instance; its study is (again) being received."""
         header = arrival.header

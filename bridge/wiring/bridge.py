@@ -17,6 +17,7 @@ from bridge.dicom.server import DicomServer
 from bridge.fhir.polling import POLL
 from bridge.services.complete_study import SETTLE
 from bridge.services.deliver_acknowledgement import AcknowledgementOutbox
+from bridge.services.overdue_performed_steps import OPEN
 from bridge.settings import Http, Settings, public_url
 from bridge.store import schema
 from bridge.store.repositories import SqlTransaction
@@ -30,6 +31,8 @@ from bridge.wiring.forwarding import build_forwarding, forward_kinds
 from bridge.wiring.hl7_answers import build_return_connections, return_pace
 from bridge.wiring.http import Checks, build_http
 from bridge.wiring.images import bucket_check
+from bridge.wiring.performed_step_policy import build_overdue
+from bridge.wiring.performed_steps import build_performed_step_forwarding
 from bridge.wiring.place import Place, State
 from bridge.wiring.profile_watch import ProfileWatch
 from bridge.wiring.sources import (
@@ -82,6 +85,8 @@ class Bridge:
             self._returns = Dispatcher(queue, returns, time.time, self._owner, pace=pace)
             self._commitment = build_commitment_dispatcher(self.core, self._owner)
             self._forwarding = build_forwarding(self.core, self._owner)
+            self._performed_steps = build_performed_step_forwarding(self.core, self._owner)
+            self._overdue = build_overdue(settings, self.core.store, self.core.performed_steps)
             self._poller = build_poller(self.core)
             self._archives = build_archive_poller(self.core)
             self._timekeeper = Timekeeper(
@@ -90,6 +95,7 @@ class Bridge:
                 owner=self._owner,
                 actions={
                     SETTLE: self.core.complete.look,
+                    OPEN: self._overdue.look,
                     POLL: self._poller.fire,
                     POLL_ARCHIVE: self._archives.fire,
                 },
@@ -115,6 +121,7 @@ class Bridge:
             self._returns.wake,
             self._commitment.wake,
             self._forwarding.wake,
+            self._performed_steps.wake,
         )
         wakers.timers.append(self._timekeeper.wake)
         if self._place is not None:
@@ -157,6 +164,7 @@ class Bridge:
                 self._returns.start()
                 self._commitment.start()
                 self._forwarding.start()
+                self._performed_steps.start()
             self._start_dicom()
             self._listeners.start()
             if self._place is not None:
@@ -199,6 +207,7 @@ class Bridge:
         self._returns.stop(STOP_GRACE_SECONDS)
         self._commitment.stop(STOP_GRACE_SECONDS)
         self._forwarding.stop(STOP_GRACE_SECONDS)
+        self._performed_steps.stop(STOP_GRACE_SECONDS)
         self._taken.close()
         log.info("bridge.stopped")
 
@@ -212,7 +221,11 @@ class Bridge:
             f"source {each.name}": partial(self._poller.problem, each.name)
             for each in (*fhir_sources(self.settings), *archive_sources(self.settings))
         }
-        return {"mappings": self._profile_watch.problem, **problems}
+        return {
+            "mappings": self._profile_watch.problem,
+            "performed steps": self._overdue.problem,
+            **problems,
+        }
 
     def checks(self) -> Checks:
         """Whether each listener is up, for readiness."""

@@ -34,6 +34,11 @@ from bridge.settings import Settings
 from bridge.store.database import Database
 from bridge.store.repositories import SqlStore
 from bridge.wiring.images import ImageObjects, open_images
+from bridge.wiring.performed_step_policy import (
+    discontinuations,
+    open_too_long,
+    tell_of_performed_steps,
+)
 from bridge.wiring.presentation import build_presentation, coerced_sources
 from bridge.wiring.profiles import CurrentRules, fhir_profiles, hl7_profiles, matching_rules
 
@@ -110,6 +115,7 @@ def build_core(settings: Settings, destinations: Mapping[str, Subscription]) -> 
         reconcile=reconcile,
         site=Authority(settings.site.assigning_authority),
     )
+    overdue = open_too_long(settings.dicom.mpps)
     return Core(
         settings=settings,
         profiles=hl7_profiles(settings),
@@ -137,7 +143,13 @@ def build_core(settings: Settings, destinations: Mapping[str, Subscription]) -> 
         ),
         instances=ReceiveInstance(store=store, objects=objects, complete=complete, clock=time.time),
         performed_steps=RecordPerformedStep(
-            store=store, worklist=worklist, complete=complete, clock=time.time
+            store=store,
+            worklist=worklist,
+            complete=complete,
+            clock=time.time,
+            discontinuations=discontinuations(settings.dicom.mpps),
+            tell=tell_of_performed_steps(settings),
+            look_after=overdue.seconds if overdue.end else None,
         ),
         complete=complete,
         pixels=PixelPool(),

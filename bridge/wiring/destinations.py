@@ -19,7 +19,13 @@ from bridge.fhir.identifiers import IdentifierSystems
 from bridge.fhir.releases import Release
 from bridge.services.deliver import Destination
 from bridge.settings import Destination as DestinationSettings
-from bridge.settings import DicomStoreDestination, FhirSource, IanDestination, Settings
+from bridge.settings import (
+    DicomStoreDestination,
+    FhirSource,
+    IanDestination,
+    MppsDestination,
+    Settings,
+)
 from bridge.settings import FhirDestination as FhirSettings
 from bridge.settings import WebhookDestination as WebhookSettings
 from bridge.webhooks.destination import KINDS, WebhookDestination
@@ -48,7 +54,7 @@ def build_destinations(settings: Settings) -> tuple[Adapter, ...]:
 
 def not_delivered(settings: Settings) -> tuple[DestinationSettings, ...]:
     """Destinations of kinds that can be configured already but not yet delivered to."""
-    delivered = {*_BUILDERS, DicomStoreDestination.kind}
+    delivered = {*_BUILDERS, DicomStoreDestination.kind, MppsDestination.kind}
     return tuple(each for each in settings.destinations if each.kind not in delivered)
 
 

@@ -29,6 +29,7 @@ from bridge.settings.dicom import Peer as PeerSettings
 from bridge.settings.worklist import WorklistSettings
 from bridge.wiring.core import Core
 from bridge.wiring.hl7_answers import answer_policy, tls_context
+from bridge.wiring.performed_step_policy import performed_step_policy, policy_of_peer
 from bridge.wiring.sources import known_archives
 
 
@@ -40,6 +41,7 @@ def dicom_configuration(
     Raises ProfileError when a quirk profile cannot be used.
     """
     profiles = load_quirk_profiles(mappings)
+    performed_steps = performed_step_policy(settings.mpps)
     return DicomConfiguration(
         ae_title=settings.ae_title,
         host=settings.host,
@@ -50,6 +52,7 @@ def dicom_configuration(
         worklist_limit=settings.worklist_limit,
         maximum_pdu=settings.max_pdu,
         worklist=_policy(settings.worklist),
+        performed_steps=performed_steps,
         zone=zone,
     )
 
@@ -68,6 +71,7 @@ def dicom_peer(peer: PeerSettings, settings: Dicom, profiles: Mapping[str, Quirk
         worklist_labels=peer.worklist_labels,
         worklist=_policy(settings.worklist, peer.worklist),
         quirks=_quirks(peer, profiles),
+        performed_steps=policy_of_peer(peer.mpps, performed_step_policy(settings.mpps)),
     )
 
 

@@ -15,6 +15,7 @@ from bridge.settings import (
     DicomQuerySource,
     DicomStoreDestination,
     FhirSource,
+    MppsDestination,
     Settings,
 )
 from bridge.wiring.destinations import Adapter, build_destinations, not_delivered
@@ -40,7 +41,7 @@ def examine_neighbours(settings: Settings) -> Iterator[Finding]:
             else:
                 yield _destination(adapter)
     for each in settings.destinations:
-        if isinstance(each, DicomStoreDestination):
+        if isinstance(each, DicomStoreDestination | MppsDestination):
             called = f"destination {each.name}"
             yield _application_entity(called, each.ae_title, each.host, each.port, settings)
     yield from map(_source, fhir_sources(settings))

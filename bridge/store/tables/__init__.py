@@ -23,9 +23,13 @@ from bridge.store.tables.patients import (
     patient_merge,
 )
 from bridge.store.tables.performed_steps import (
+    performed_series,
     performed_step,
+    performed_step_forward,
+    performed_step_key,
     performed_step_link,
-    performed_step_study,
+    performed_step_message,
+    radiation_dose,
 )
 from bridge.store.tables.rejections import rejected_instance, rejection_note
 from bridge.store.tables.resolutions import study_resolution
@@ -70,9 +74,13 @@ __all__ = [
     "patient_identifier",
     "patient_link",
     "patient_merge",
+    "performed_series",
     "performed_step",
+    "performed_step_forward",
+    "performed_step_key",
     "performed_step_link",
-    "performed_step_study",
+    "performed_step_message",
+    "radiation_dose",
     "rejected_instance",
     "rejection_note",
     "requested_procedure",

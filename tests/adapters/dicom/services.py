@@ -15,12 +15,16 @@ from bridge.dicom.scu import Remote
 from bridge.dicom.server import DicomServer
 from bridge.dicom.worklist_codec import WorklistCodec
 from bridge.domain.commitment import CommitmentRequest
+from bridge.domain.errors import BridgeError
 from bridge.domain.performed_step import (
     DuplicatePerformedStep,
     InvalidPerformedStepStatus,
     NoSuchPerformedStep,
+    Operation,
     PerformedStepFinal,
+    PerformedStepMessage,
     PerformedStepReport,
+    Recorded,
 )
 from bridge.domain.study import InstanceHeader, Receipt
 from bridge.domain.worklist import WorklistEntry, WorklistItem, WorklistQuery
@@ -79,23 +83,48 @@ class PerformedSteps:
 
     error: Exception | None = None
     steps: dict[str, PerformedStepReport] = field(default_factory=dict)
+    told: dict[str, list[PerformedStepMessage]] = field(default_factory=dict)
+    refused: list[tuple[bytes, Operation, str]] = field(default_factory=list)
+    ignored: tuple[str, ...] = ()
 
-    def create(self, report: PerformedStepReport, peer: str) -> None:
+    def create(self, report: PerformedStepReport, peer: str, *, strict: bool = False) -> Recorded:
         if self.error is not None:
             raise self.error
         if report.status != "IN PROGRESS":
             raise InvalidPerformedStepStatus("a step begins IN PROGRESS")
         if report.sop_instance_uid in self.steps:
             raise DuplicatePerformedStep("the step is known")
-        self.steps[report.sop_instance_uid] = report
+        self._keep(report, Operation.CREATE)
+        return Recorded()
 
-    def update(self, report: PerformedStepReport, peer: str) -> None:
+    def update(self, report: PerformedStepReport, peer: str, *, strict: bool = False) -> Recorded:
         known = self.steps.get(report.sop_instance_uid)
         if known is None:
             raise NoSuchPerformedStep("the step is unknown")
         if known.status != "IN PROGRESS":
             raise PerformedStepFinal("the step has ended")
+        self._keep(report, Operation.SET)
+        return Recorded(ignored=self.ignored)
+
+    def refuse(
+        self, report: PerformedStepReport, peer: str, operation: Operation, error: BridgeError
+    ) -> None:
+        self.refused.append((report.encoded, operation, error.message))
+
+    def messages(self, sop_instance_uid: str) -> list[PerformedStepMessage]:
+        return self.told.get(sop_instance_uid, [])
+
+    def _keep(self, report: PerformedStepReport, operation: Operation) -> None:
         self.steps[report.sop_instance_uid] = report
+        told = self.told.setdefault(report.sop_instance_uid, [])
+        told.append(
+            PerformedStepMessage(
+                number=len(told) + 1,
+                operation=operation,
+                transfer_syntax_uid=report.transfer_syntax_uid,
+                encoded=report.encoded,
+            )
+        )
 
 
 @dataclass
@@ -123,6 +152,9 @@ class RunningBridge:
         self.instances.received.clear()
         self.performed_steps.error = None
         self.performed_steps.steps.clear()
+        self.performed_steps.told.clear()
+        self.performed_steps.refused.clear()
+        self.performed_steps.ignored = ()
 
     def called_by(self, ae_title: str) -> Remote:
         return Remote(

@@ -1,6 +1,8 @@
 """Given an MPPS attribute list, when it is read, then the report says what was done for whom."""
 
-from bridge.dicom.mpps import read_report
+from dataclasses import replace
+
+from bridge.dicom.performed_step_report import read_report
 from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.performed_step import PerformedStepReport, ScheduledReference
 from tests.unit.dicom.test_elements import EXPLICIT, IMPLICIT, encode
@@ -28,7 +30,9 @@ def test_given_an_n_create_then_the_scheduled_steps_and_the_patient_are_told() -
         PerformedSeriesSequence=[],
     )
     content = encode(attributes, IMPLICIT)
-    assert read_report(content, IMPLICIT, "1.2.9") == PerformedStepReport(
+    report = read_report(content, IMPLICIT, "1.2.9")
+    assert report.content["PatientID"] == "P1"
+    assert replace(report, content={}) == PerformedStepReport(
         sop_instance_uid="1.2.9",
         status="IN PROGRESS",
         scheduled=(ScheduledReference("1.2.3", Identifier("A1", Authority("RIS")), "RP1", "SPS1"),),
@@ -38,7 +42,9 @@ def test_given_an_n_create_then_the_scheduled_steps_and_the_patient_are_told() -
         station_ae_title="CT01",
         pps_id="PPS1",
         attributes={"PerformedProcedureStepStartDate": "20261124"},
+        series=(),
         encoded=content,
+        transfer_syntax_uid=IMPLICIT,
     )
 
 
@@ -64,5 +70,5 @@ def test_given_an_n_set_then_its_instances_and_the_reason_are_told() -> None:
 
 def test_given_no_attributes_then_nothing_was_said() -> None:
     assert read_report(b"", EXPLICIT, "1.2.9") == PerformedStepReport(
-        sop_instance_uid="1.2.9", status=""
+        sop_instance_uid="1.2.9", status="", transfer_syntax_uid=EXPLICIT
     )

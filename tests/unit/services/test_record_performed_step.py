@@ -16,7 +16,16 @@ from bridge.domain.performed_step import (
     PerformedStepFinal,
     ScheduledReference,
 )
-from tests.unit.services.core import Core, merge, order, patient, procedure, scheduled, step
+from tests.unit.services.core import (
+    Core,
+    merge,
+    order,
+    patient,
+    procedure,
+    report,
+    scheduled,
+    step,
+)
 
 IN_PROGRESS, COMPLETED, DISCONTINUED = "IN PROGRESS", "COMPLETED", "DISCONTINUED"
 WRONG_ENTRY = "110514"
@@ -63,10 +72,32 @@ def test_given_a_birth_in_another_state_then_it_is_refused(core: Core, status: s
         core.start_step("1.9.1", status, scheduled())
 
 
-def test_given_the_same_uid_again_then_it_is_refused(core: Core) -> None:
+def test_given_the_same_uid_with_other_content_then_it_is_refused(core: Core) -> None:
+    core.start_step("1.9.1")
+    other = replace(report("1.9.1"), encoded=b"other")
+    with pytest.raises(DuplicatePerformedStep):
+        core.performed.create(other, "CT01")
+
+
+def test_given_a_modality_that_got_no_answer_and_sends_the_same_again_then_nothing_happens_twice(
+    core: Core,
+) -> None:
+    core.place(order())
+    core.start_step("1.9.1", IN_PROGRESS, scheduled())
+    core.end_step("1.9.1", COMPLETED)
+    core.start_step("1.9.1", IN_PROGRESS, scheduled())
+    assert core.statuses() == {"S1": "COMPLETED"}
+    assert [disposition for disposition, _ in core.journal()][-3:] == [
+        "applied",
+        "applied",
+        "duplicate",
+    ]
+
+
+def test_given_a_strict_device_then_the_same_again_is_refused(core: Core) -> None:
     core.start_step("1.9.1")
     with pytest.raises(DuplicatePerformedStep):
-        core.start_step("1.9.1")
+        core.performed.create(report("1.9.1"), "CT01", strict=True)
 
 
 def test_given_an_update_of_an_unknown_uid_then_it_is_refused(core: Core) -> None:

@@ -1,0 +1,50 @@
+"""RIS that performed steps are passed on to."""
+
+from __future__ import annotations
+
+import time
+
+from bridge.delivery.dispatcher import Dispatcher
+from bridge.delivery.worker import Pace
+from bridge.dicom.performed_step_forwarding import PerformedStepDestination
+from bridge.dicom.scu import Remote
+from bridge.services.forward_performed_steps import PerformedStepOutbox, PerformedStepRule
+from bridge.settings import MppsDestination
+from bridge.wiring.core import Core
+from bridge.wiring.destinations import retry_policy
+from bridge.wiring.performed_step_policy import performed_step_destinations
+
+_PACE = Pace(lanes=4, lease=120.0)
+
+
+def build_performed_step_forwarding(core: Core, owner: str) -> Dispatcher:
+    """Pass performed steps on to each destination of this kind that is enabled."""
+    destinations = performed_step_destinations(core.settings)
+    outbox = PerformedStepOutbox(core.store, {each.name: _rule(each) for each in destinations})
+    return Dispatcher(
+        outbox,
+        [
+            PerformedStepDestination(
+                name=each.name,
+                remote=Remote(
+                    ae_title=each.ae_title,
+                    host=each.host,
+                    port=each.port,
+                    calling_ae_title=core.settings.dicom.ae_title,
+                ),
+                retry=retry_policy(each),
+                progress=outbox,
+            )
+            for each in destinations
+            if each.enabled
+        ],
+        time.time,
+        owner,
+        pace=_PACE,
+    )
+
+
+def _rule(settings: MppsDestination) -> PerformedStepRule:
+    return PerformedStepRule(
+        modalities=frozenset(settings.modalities), sources=frozenset(settings.sources)
+    )
