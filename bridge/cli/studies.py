@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bridge.cli.opening import opened, print_row, utc_time
 from bridge.cli.waiting import listed
 from bridge.domain.errors import UnknownKey
-from bridge.domain.identifiers import Identifier
+from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.matching import MatchDecision, Verdict
 from bridge.domain.order import CodedConcept
 from bridge.settings import load
@@ -40,6 +40,7 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
     for name, text, act in (
         ("link", "link a study to the orders of these numbers", _link),
         ("unlink", "take a study away from the orders it is matched to", _unlink),
+        ("move", "say whose images a study shows, and decide anew", _move),
         ("reject", "show a study to nobody any more", _reject),
         ("restore", "show again what rejection notes hide of a study", _restore),
         ("undo", "take the last such decision back", _undo),
@@ -48,6 +49,8 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
         acting.add_argument("uid", metavar="STUDY-INSTANCE-UID")
         if name == "link":
             acting.add_argument("numbers", nargs="+", metavar="ACCESSION-OR-ORDER-NUMBER")
+        if name == "move":
+            acting.add_argument("--to", required=True, metavar="PATIENT-ID[^AUTHORITY]")
         if name != "undo":
             acting.add_argument("--reason", required=True, help="why, for whoever asks later")
         acting.add_argument("--by", default="", metavar="NAME", help="who decides")
@@ -107,6 +110,8 @@ def _described(tx: SqlTransaction, uid: str) -> Iterator[tuple[object, ...]]:
                 yield ("evidence", each.field, each.study or "-", sign, each.order or "-")
     for resolution, undone_by in tx.resolutions.of_study(study.pk):
         told = (resolution.action.value, resolution.who, resolution.reason)
+        if resolution.patient_pk:
+            told = (f"move to {tx.patients.get(resolution.patient_pk).patient_id.value}", *told[1:])
         undone = f"taken back by {undone_by}" if undone_by else ""
         yield ("resolution", utc_time(resolution.at), *told, undone)
 
@@ -150,6 +155,12 @@ def _link(resolve: ResolveStudy, options: argparse.Namespace, who: str) -> Match
 
 def _unlink(resolve: ResolveStudy, options: argparse.Namespace, who: str) -> MatchDecision:
     return resolve.unlink(options.uid, who, options.reason)
+
+
+def _move(resolve: ResolveStudy, options: argparse.Namespace, who: str) -> MatchDecision:
+    value, _, authority = options.to.partition("^")
+    to = Identifier(value.strip(), Authority(authority.strip(" ^")))
+    return resolve.move(options.uid, to, who, options.reason)
 
 
 def _reject(resolve: ResolveStudy, options: argparse.Namespace, who: str) -> MatchDecision:

@@ -44,7 +44,8 @@ class ImageCoercion:
         replaced = Dataset()
         for keyword, value in _values(coercion).items():
             _put(dataset, replaced, keyword, value)
-        _put_requests(dataset, replaced, coercion.requests)
+        if coercion.requests:  # matched to nothing, they keep what the modality says
+            _put_requests(dataset, replaced, coercion.requests)
         if not len(replaced):
             return content
         dataset.OriginalAttributesSequence = [

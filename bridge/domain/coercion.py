@@ -48,7 +48,8 @@ def coercion_of(patient: Patient, requests: Sequence[Request]) -> Coercion:
     """What the matched orders say of a study.
 
     With several orders (the group case) no single accession number is right: the images keep
-    theirs, and each order has its item in Request Attributes Sequence. `requests` is not empty.
+    theirs, and each order has its item in Request Attributes Sequence. Without `requests` only the
+    patient is another: a person moved the study.
     """
     accessions = {
         each.order.numbers.accession.key: each.order.numbers.accession

@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bridge.domain.matching import Candidate, MatchDecision, Outcome
+from bridge.domain.patient import Patient
+from bridge.domain.study import Study
+
+_OF_THE_PATIENT = ("PatientBirthDate", "PatientSex")
 
 
 class ResolutionAction(StrEnum):
-    """`LINK` to procedures, keep `UNLINK`ed from procedures, or `REJECT` the images."""
+    """`LINK` to procedures, keep `UNLINK`ed from procedures, `REJECT` the images.
+
+    `MOVE` says whose images they are: the rules then decide of a study of that patient.
+    """
 
     LINK = "link"
     UNLINK = "unlink"
     REJECT = "reject"
+    MOVE = "move"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolution:
-    """One decision of a person, with who made it, why and when (unix time)."""
+    """One decision of a person, with who made it, why and when (unix time).
+
+    `patient_pk` is the record that a study was moved to, 0 when it was not.
+    """
 
     action: ResolutionAction
     procedure_pks: tuple[int, ...] = ()
+    patient_pk: int = 0
     who: str
     reason: str
     at: float
@@ -44,6 +56,18 @@ def resolved(resolution: Resolution) -> MatchDecision | None:
             outcome=Outcome.REJECTED, reason=resolution.reason, decided_by=decided_by
         )
     return None
+
+
+def shown_as(study: Study, patient: Patient) -> Study:
+    """A study that was moved to a patient, as if its images named that patient alone."""
+    said = {keyword: patient.attributes.get(keyword, "") for keyword in _OF_THE_PATIENT}
+    return replace(
+        study,
+        patient_id=patient.patient_id,
+        further_patient_ids=(),
+        patient_name=patient.attributes.get("PatientName", ""),
+        attributes={**study.attributes, **said},
+    )
 
 
 def allowed(candidates: Sequence[Candidate], resolution: Resolution | None) -> list[Candidate]:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bridge.domain.coercion import Coercion, coercion_of
+from bridge.domain.resolution import ResolutionAction
+from bridge.services.moved_study import moved_to
 from bridge.services.publish_study import gather, subject_of
 from bridge.services.transaction import Store, Transaction
 
@@ -27,14 +29,32 @@ class Presentation:
 
 
 def presentation(tx: Transaction, study_instance_uid: str) -> Presentation | None:
-    """How a matched study is presented; None for one that is matched to nothing: as received."""
+    """How a matched study is presented; None for one that is matched to nothing: as received.
+
+    One that a person moved to a patient is that patient's, matched or not.
+    """
     published = gather(tx, subject_of(study_instance_uid), "")
     if published is None:
-        return None
+        return _moved(tx, study_instance_uid)
     return Presentation(
         coercion=coercion_of(published.patient, published.requests),
         decided_at=tx.studies.decided_at(published.study.pk),
         sources=published.study.sources,
+    )
+
+
+def _moved(tx: Transaction, study_instance_uid: str) -> Presentation | None:
+    study = tx.studies.find(study_instance_uid)
+    current = tx.resolutions.current(study.pk) if study else None
+    if study is None or current is None or current.action is ResolutionAction.REJECT:
+        return None
+    patient = moved_to(tx, study.pk, current)
+    if patient is None:
+        return None
+    return Presentation(
+        coercion=coercion_of(patient, ()),
+        decided_at=max(current.at, tx.studies.decided_at(study.pk)),
+        sources=study.sources,
     )
 
 

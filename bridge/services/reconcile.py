@@ -20,9 +20,10 @@ from bridge.domain.order import Order, Procedure
 from bridge.domain.patient import Patient
 from bridge.domain.patient_comparison import patient_agreement
 from bridge.domain.performed_step import PerformedStep
-from bridge.domain.resolution import allowed, resolved
+from bridge.domain.resolution import Resolution, allowed, resolved, shown_as
 from bridge.domain.study import RequestAttributes, Study, StudyState
 from bridge.services.identify_announced import identified
+from bridge.services.moved_study import moved_to
 from bridge.services.performed_orders import is_of
 from bridge.services.present_study import presentation
 from bridge.services.publish_study import PublishStudy
@@ -53,12 +54,13 @@ class Reconcile:
 
         The transaction either changes orders itself or holds them still.
         """
-        study = self.locked(tx, study_instance_uid)
-        if study is None:
+        held = tx.studies.lock(study_instance_uid)
+        if held is None:
             return None
+        resolution = tx.resolutions.current(held.pk)
+        study = _as_decided_on(tx, held, resolution)
         before = tx.studies.procedures_of(study.pk)
         known = study.patient_id is not None and tx.patients.is_known(study.patient_id)
-        resolution = tx.resolutions.current(study.pk)
         decision = (resolution and resolved(resolution)) or decide(
             study,
             allowed(candidates(tx, study), resolution),
@@ -81,7 +83,9 @@ class Reconcile:
     def locked(self, tx: Transaction, study_instance_uid: str) -> Study | None:
         """A study, locked, as it is decided on: who it shows, under which original numbers."""
         study = tx.studies.lock(study_instance_uid)
-        return None if study is None else identified(tx, of_study(tx, study))
+        if study is None:
+            return None
+        return _as_decided_on(tx, study, tx.resolutions.current(study.pk))
 
     def agreement(self, tx: Transaction, study: Study, patient: Patient) -> PatientAgreement:
         """How the patient of a study compares with a record, by the site's rules."""
@@ -132,6 +136,12 @@ class Reconcile:
         if presented is not None and not any(map(self._presents_orders, presented.sources)):
             presented = None
         tx.studies.present(study_instance_uid, presented.coercion if presented else None)
+
+
+def _as_decided_on(tx: Transaction, study: Study, resolution: Resolution | None) -> Study:
+    patient = moved_to(tx, study.pk, resolution)
+    said = identified(tx, of_study(tx, study))
+    return said if patient is None else shown_as(said, patient)
 
 
 def candidates(tx: Transaction, study: Study) -> tuple[Candidate, ...]:

@@ -11,6 +11,7 @@ from bridge.domain.errors import InvalidTransition, RequiredFieldMissing, Unknow
 from bridge.domain.identifiers import Identifier
 from bridge.domain.matching import MatchDecision, Outcome
 from bridge.domain.order import Order
+from bridge.domain.patient import Patient
 from bridge.domain.resolution import Resolution, ResolutionAction
 from bridge.domain.study import Study
 from bridge.services.reconcile import Reconcile
@@ -59,6 +60,33 @@ class ResolveStudy:
         """Show a study to nobody any more; its images are kept."""
         action = ResolutionAction.REJECT
         return self._resolve(study_instance_uid, action, lambda _tx, _study: (), who, reason)
+
+    def move(self, study_instance_uid: str, to: Identifier, who: str, reason: str) -> MatchDecision:
+        """Say whose images a study shows; the rules decide anew of a study of that patient.
+
+        Raises UnknownKey when nobody or several are called so, InvalidTransition for a rejected
+        study.
+        """
+        if not who.strip() or not reason.strip():
+            raise RequiredFieldMissing("who decides, and why, must be said")
+
+        def work(tx: Transaction) -> MatchDecision:
+            tx.orders.hold_still()
+            study = _locked(tx, study_instance_uid)
+            current = tx.resolutions.current(study.pk)
+            if current is not None and current.action is ResolutionAction.REJECT:
+                raise InvalidTransition("the study is rejected; take that back first")
+            resolution = Resolution(
+                action=ResolutionAction.MOVE,
+                patient_pk=_patient(tx, to).pk,
+                who=who.strip(),
+                reason=reason.strip(),
+                at=self._clock(),
+            )
+            tx.resolutions.add(study.pk, resolution)
+            return self._decided(tx, study_instance_uid)
+
+        return self._store.transact(work)
 
     def restore(self, study_instance_uid: str, who: str, reason: str) -> MatchDecision:
         """Show again what rejection notes hide of a study; the notes themselves are kept.
@@ -135,6 +163,14 @@ def _locked(tx: Transaction, study_instance_uid: str) -> Study:
     if study is None:
         raise UnknownKey(f"there is no study {study_instance_uid}")
     return study
+
+
+def _patient(tx: Transaction, called: Identifier) -> Patient:
+    found = [each for each in tx.patients.called(called.value) if each.is_called(called)]
+    if len(found) != 1:
+        how_many = "several patients are" if found else "no patient is"
+        raise UnknownKey(f"{how_many} called {called.value}")
+    return found[0]
 
 
 def _order(tx: Transaction, number: Identifier) -> Order:

@@ -41,6 +41,7 @@ class Resolutions:
             "study_pk": study_pk,
             "action": resolution.action.value,
             "procedure_pks": list(resolution.procedure_pks),
+            "patient_pk": resolution.patient_pk or None,
             "who": resolution.who,
             "reason": resolution.reason,
             "at": resolution.at,
@@ -58,6 +59,7 @@ def _resolution(row: Row[Any]) -> Resolution:
     return Resolution(
         action=ResolutionAction(row.action),
         procedure_pks=tuple(row.procedure_pks),
+        patient_pk=row.patient_pk or 0,
         who=row.who,
         reason=row.reason,
         at=row.at,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.acceptance.images import scan
-from tests.acceptance.orders import new_order
+from tests.acceptance.orders import new_order, new_patient, orm
 from tests.adapters.cli.conftest import Site
 from tests.peers.process import wait_until
 
@@ -25,3 +25,25 @@ def test_given_a_study_without_order_when_one_is_made_then_it_is_matched_and_not
     assert (code, told) == (0, "decision\tmatched\toperator dr.an\ttrauma\n")
     assert "resolution" in site.run("study", "show", study.uid)[1]
     assert site.run(*asked) == (1, "bridge: the study is matched to an order already\n")
+
+
+def test_given_images_of_another_patient_when_moved_then_they_are_matched_and_it_is_undone(
+    site: Site, tmp_path: Path
+) -> None:
+    site.start()
+    order, other = new_order(new_patient()), new_order(new_patient(family="LE"))
+    for number, each in enumerate((order, other)):
+        message = tmp_path / f"{number}.hl7"
+        message.write_text(orm(each), "utf-8", newline="")
+        assert site.run("send", "hl7", message)[0] == 0
+    theirs = {"PatientID": other.patient.id, "PatientName": other.patient.person_name}
+    study = scan(order, tmp_path / "sent", series=(1,), **theirs)
+    assert site.run("send", "dicom", *study.paths)[0] == 0
+    wait_until(lambda: "conflict" in site.run("study", "list", "--waiting")[1], "decided")
+
+    to = ("--to", f"{order.patient.id}^HOSP", "--by", "dr.an", "--reason", "wristband")
+    code, told = site.run("study", "move", study.uid, *to)
+
+    assert (code, told.split("\t")[:2]) == (0, ["decision", "matched"])
+    assert f"move to {order.patient.id}" in site.run("study", "show", study.uid)[1]
+    assert "conflict" in site.run("study", "undo", study.uid)[1]

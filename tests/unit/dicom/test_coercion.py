@@ -129,6 +129,15 @@ def test_given_several_orders_then_the_accession_stays_and_each_has_its_item() -
     assert [item.RequestedProcedureID for item in made.RequestAttributesSequence] == ["RP1", "RP2"]
 
 
+def test_given_no_order_then_only_the_patient_is_another() -> None:
+    asked = Dataset()
+    asked.RequestedProcedureID = "ASKED"
+    sent = file_of(image(STUDY, 1, 1, RequestAttributesSequence=[asked]))
+    shown = coerced(sent, replace(COERCION, requests=(), accession=None))
+    assert shown.PatientID == COERCION.patient_id.value
+    assert [each.RequestedProcedureID for each in shown.RequestAttributesSequence] == ["ASKED"]
+
+
 def test_given_a_name_that_the_images_set_cannot_carry_then_all_of_it_is_in_utf8() -> None:
     vietnamese = {**COERCION.attributes, "PatientName": "NGUYỄN^ÁNH^VĂN"}
     source = image(STUDY, 1, 1, StudyDescription="Schädel")
