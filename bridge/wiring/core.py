@@ -115,7 +115,6 @@ def build_core(settings: Settings, destinations: Mapping[str, Subscription]) -> 
         reconcile=reconcile,
         site=Authority(settings.site.assigning_authority),
     )
-    overdue = open_too_long(settings.dicom.mpps)
     return Core(
         settings=settings,
         profiles=hl7_profiles(settings),
@@ -134,25 +133,34 @@ def build_core(settings: Settings, destinations: Mapping[str, Subscription]) -> 
             store=store, objects=objects, present=build_presentation(settings, store)
         ),
         commitment_requests=CommitmentRequests(),
-        commitment=CommitStorage(
-            store=store,
-            reachable=frozenset(
-                each.ae_title for each in settings.dicom.peers if each.host and each.port
-            ),
-            clock=time.time,
-        ),
+        commitment=_commitment(settings, store),
         instances=ReceiveInstance(store=store, objects=objects, complete=complete, clock=time.time),
-        performed_steps=RecordPerformedStep(
-            store=store,
-            worklist=worklist,
-            complete=complete,
-            clock=time.time,
-            discontinuations=discontinuations(settings.dicom.mpps),
-            tell=tell_of_performed_steps(settings),
-            look_after=overdue.seconds if overdue.end else None,
-        ),
+        performed_steps=_performed_steps(settings, store, worklist, complete),
         complete=complete,
         pixels=PixelPool(),
+    )
+
+
+def _commitment(settings: Settings, store: SqlStore) -> CommitStorage:
+    """Storage commitment, for those that can be told its result."""
+    peers = settings.dicom.peers
+    reachable = frozenset(each.ae_title for each in peers if each.host and each.port)
+    return CommitStorage(store=store, reachable=reachable, clock=time.time)
+
+
+def _performed_steps(
+    settings: Settings, store: SqlStore, worklist: ProjectWorklist, complete: CompleteStudy
+) -> RecordPerformedStep:
+    """Performed steps, by what the site says of their ends."""
+    overdue = open_too_long(settings.dicom.mpps)
+    return RecordPerformedStep(
+        store=store,
+        worklist=worklist,
+        complete=complete,
+        clock=time.time,
+        discontinuations=discontinuations(settings.dicom.mpps),
+        tell=tell_of_performed_steps(settings),
+        look_after=overdue.seconds if overdue.end else None,
     )
 
 
