@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol, TypeVar
 
 from bridge.domain.commitment import (
@@ -13,7 +13,7 @@ from bridge.domain.commitment import (
     InstanceReference,
     NobodyToTell,
 )
-from bridge.domain.delivery import Delivery, EventKind
+from bridge.domain.delivery import Delivery, EventKind, TransportError
 from bridge.services.outbox import Claims
 from bridge.services.transaction import Clock, Store, Transaction
 
@@ -68,14 +68,27 @@ class CommitStorage:
 
 
 class CommitmentOutbox(Claims):
-    """The queue of reports still to be sent; each says what is true when it is sent."""
+    """The queue of reports still to be sent; each says what is true when it is sent.
 
-    def __init__(self, store: Store, objects: ObjectCheck) -> None:
+    `awaits` tells whether some of these instances are still to reach an archive without which
+    nothing is promised: who only relays never commits before the archive has.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        objects: ObjectCheck,
+        awaits: Callable[[Collection[str]], bool] = lambda _uids: False,
+    ) -> None:
         super().__init__(store)
         self._objects = objects
+        self._awaits = awaits
 
     def gather(self, delivery: Delivery) -> CommitmentReport | None:
-        """What can be promised now of the instances of a request."""
+        """What can be promised now of the instances of a request.
+
+        Raises TransportError while an archive is waited for.
+        """
         ae_title = delivery.destination.removeprefix(destination_of(""))
         uid = delivery.subject.removeprefix(_SUBJECT)
 
@@ -87,7 +100,10 @@ class CommitmentOutbox(Claims):
         request, kept = self._store.read(work)
         if request is None:
             return None
-        return report(request, kept, self._objects.has)
+        told = report(request, kept, self._objects.has)
+        if self._awaits([each.sop_instance_uid for each in told.committed]):
+            raise TransportError("the archive has not committed yet", permanent=False)
+        return told
 
 
 def report(

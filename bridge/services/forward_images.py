@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -13,6 +13,7 @@ from bridge.services.read_images import FoundInstance, ImageQuery, ReadImages
 from bridge.services.transaction import Clock, Store
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
+_MOST_IN_ONE = 400  # instances asked for in one query
 _TOLD = frozenset({EventKind.STUDY_AVAILABLE, EventKind.STUDY_CHANGED})
 
 
@@ -73,15 +74,38 @@ class ForwardOutbox(Claims):
         uid = delivery.subject.removeprefix(subject_of(""))
         there = self._store.read(lambda tx: tx.forwarded.of(delivery.destination, uid))
         rule = self._rules[delivery.destination]
-        query = ImageQuery(study_instance_uids=(uid,), with_notes=True)
-        series = {s.series_instance_uid: s.attributes for s in self._images.series(query)}
         missing = tuple(
-            each
-            for each in self._images.instances(query)
-            if each.sop_instance_uid not in there
-            and rule.covers(each, series.get(each.series_instance_uid, _NOTHING))
+            each for each in self._covered(rule, uid) if each.sop_instance_uid not in there
         )
         return Forward(study_instance_uid=uid, instances=missing) if missing else None
+
+    def awaits(self, destination: str, sop_instance_uids: Collection[str]) -> bool:
+        """Whether a destination is still to get some of these instances that are held."""
+        rule, wanted = self._rules[destination], frozenset(sop_instance_uids)
+        listed = sorted(wanted)
+        studies = {
+            each.study_instance_uid
+            for start in range(0, len(listed), _MOST_IN_ONE)
+            for each in self._images.instances(
+                ImageQuery(
+                    sop_instance_uids=tuple(listed[start : start + _MOST_IN_ONE]), with_notes=True
+                )
+            )
+        }
+        return any(self._lacks(destination, rule, uid, wanted) for uid in studies)
+
+    def _lacks(self, destination: str, rule: ForwardRule, uid: str, wanted: frozenset[str]) -> bool:
+        there = self._store.read(lambda tx: tx.forwarded.of(destination, uid))
+        due = {each.sop_instance_uid for each in self._covered(rule, uid)}
+        return bool((wanted & due) - there)
+
+    def _covered(self, rule: ForwardRule, uid: str) -> Iterator[FoundInstance]:
+        """The instances of a study that go to a destination."""
+        query = ImageQuery(study_instance_uids=(uid,), with_notes=True)
+        series = {s.series_instance_uid: s.attributes for s in self._images.series(query)}
+        for each in self._images.instances(query):
+            if rule.covers(each, series.get(each.series_instance_uid, _NOTHING)):
+                yield each
 
     def note(self, destination: str, study_instance_uid: str, uids: Iterable[str]) -> None:
         """Remember what a destination has taken, so that a retry does not send it again."""

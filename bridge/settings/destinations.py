@@ -166,6 +166,14 @@ class DicomStoreDestination(Destination):
             " forwarded once it has, and are sent again when it does not.",
         ),
     )
+    commit_after: bool = field(
+        default=False,
+        metadata=described(
+            BOOLEAN,
+            "A device that asks the bridge to commit to images is told so only after this archive"
+            " has committed to those that go there. Asks for `commitment`, too.",
+        ),
+    )
     commitment_seconds: float = field(
         default=60.0,
         metadata=described(_TIMEOUT, "Longest wait for the archive to commit, before a new try."),

@@ -10,6 +10,7 @@ from bridge.dicom.commitment import CommitmentReports
 from bridge.dicom.scu import Remote
 from bridge.services.commit_storage import CommitmentOutbox, destination_of
 from bridge.wiring.core import Core
+from bridge.wiring.forwarding import awaited
 
 # One report at a time to a device, and a look every few seconds for what another node took.
 _PACE = Pace(lanes=1, poll=5.0)
@@ -19,7 +20,7 @@ def build_commitment_dispatcher(core: Core, owner: str) -> Dispatcher:
     """Tell each application entity that has an address of what it asked for."""
     settings = core.settings.dicom
     return Dispatcher(
-        CommitmentOutbox(core.store, core.objects),
+        CommitmentOutbox(core.store, core.objects, awaited(core)),
         [
             CommitmentReports(
                 name=destination_of(peer.ae_title),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from bridge.delivery.dispatcher import Dispatcher
 from bridge.delivery.worker import Pace
@@ -24,11 +24,22 @@ def forward_kinds(settings: Settings) -> Mapping[str, Subscription]:
     return {each.name: Subscription(kinds=_rule(each).kinds) for each in _forwards(settings)}
 
 
+def forward_outbox(core: Core) -> ForwardOutbox:
+    """What is to be forwarded, by the rules of all destinations."""
+    rules = {each.name: _rule(each) for each in _forwards(core.settings)}
+    return ForwardOutbox(core.store, core.images, rules, time.time)
+
+
+def awaited(core: Core) -> Callable[[Collection[str]], bool]:
+    """Whether some instances are still to reach an archive that is committed after."""
+    names = [each.name for each in _forwards(core.settings) if each.commit_after]
+    outbox = forward_outbox(core)
+    return lambda uids: any(outbox.awaits(name, uids) for name in names)
+
+
 def build_forwarding(core: Core, owner: str) -> Dispatcher:
     """Forward images to each destination of this kind that is enabled."""
-    forwards = _forwards(core.settings)
-    rules = {each.name: _rule(each) for each in forwards}
-    outbox = ForwardOutbox(core.store, core.images, rules, time.time)
+    forwards, outbox = _forwards(core.settings), forward_outbox(core)
     return Dispatcher(
         outbox,
         [build_forward(core, each, outbox) for each in forwards if each.enabled],
@@ -55,7 +66,7 @@ def build_forward(
         read=core.images.content,
         note=outbox.note,
         commitment=Commitment(core.commitment_requests, settings.commitment_seconds)
-        if settings.commitment
+        if settings.commitment or settings.commit_after
         else None,
     )
 

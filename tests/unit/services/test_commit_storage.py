@@ -12,7 +12,10 @@ from bridge.domain.commitment import (
     InstanceReference,
     NobodyToTell,
 )
+from bridge.domain.delivery import TransportError
 from bridge.services.commit_storage import CommitmentOutbox, CommitStorage, destination_of
+from bridge.services.forward_images import ForwardOutbox, ForwardRule
+from bridge.services.read_images import ReadImages
 from tests.unit.services.core import CT_IMAGE, SENT, Core
 
 HELD = InstanceReference(CT_IMAGE, "1.2.1.1.1")
@@ -116,3 +119,21 @@ def test_given_more_instances_than_a_statement_takes_parameters_then_all_are_jud
     service(core).request(request(HELD, *many))
     (report,) = told(core)
     assert (len(report.committed), len(report.failures)) == (1, 2000)
+
+
+def test_given_an_archive_is_to_commit_first_then_nothing_is_told_before(core: Core) -> None:
+    core.image()
+    service(core).request(request(HELD))
+    images = ReadImages(store=core.store, objects=core.objects)
+    rules = {"pacs": ForwardRule(), "mr": ForwardRule(modalities=frozenset({"MR"}))}
+    forwarded = ForwardOutbox(core.store, images, rules, core.clock)
+    assert not forwarded.awaits("mr", ["1.2.1.1.1"])
+    outbox = CommitmentOutbox(core.store, Objects(), lambda uids: forwarded.awaits("pacs", uids))
+    (delivery,) = outbox.claim(destination_of("CT01"), "node", core.now, 60, 10)
+    with pytest.raises(TransportError) as caught:
+        outbox.gather(delivery)
+    assert not caught.value.permanent
+    forwarded.note("pacs", "1.2.1", ["1.2.1.1.1"])
+    told = outbox.gather(delivery)
+    assert told is not None
+    assert told.committed == (HELD,)
