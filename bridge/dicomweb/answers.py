@@ -21,14 +21,14 @@ _OF_EVERY_STUDY = (
     "PatientSex",
     "StudyID",
 )
-_CHARACTER_SET = {"SpecificCharacterSet": "ISO_IR 192"}
+_OF_ALL = {"SpecificCharacterSet": "ISO_IR 192", "InstanceAvailability": "ONLINE"}
 
 
 def study_answer(study: FoundStudy, base_url: str) -> Json:
     """A study as found."""
     patient_id, accession = study.patient_id, study.accession
     return _json(
-        _CHARACTER_SET
+        _OF_ALL
         | dict(study.attributes)
         | {
             "AccessionNumber": accession.value if accession else "",
@@ -49,7 +49,7 @@ def series_answer(series: FoundSeries, base_url: str) -> Json:
     """A series as found."""
     study_url = f"{base_url}/studies/{series.study_instance_uid}"
     return _json(
-        _CHARACTER_SET
+        _OF_ALL
         | dict(series.attributes)
         | {
             "Modality": series.modality,
@@ -68,7 +68,7 @@ def instance_answer(instance: FoundInstance, base_url: str) -> Json:
         f"{base_url}/studies/{instance.study_instance_uid}/series/{instance.series_instance_uid}"
     )
     return _json(
-        _CHARACTER_SET
+        _OF_ALL
         | dict(instance.attributes)
         | {
             "SOPClassUID": instance.sop_class_uid,

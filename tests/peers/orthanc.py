@@ -24,6 +24,7 @@ class Orthanc:
         witness_port: int | None = None,
         worklists: Path | None = None,
         dicom_port: int | None = None,
+        dicom_web: str = "",
     ) -> None:
         self.http_port = choose_port()
         self.dicom_port = dicom_port or choose_port()
@@ -46,6 +47,8 @@ class Orthanc:
         }
         if witness_port is not None:
             configuration["DicomModalities"]["witness"] = ["WITNESS", "127.0.0.1", witness_port]
+        if dicom_web:
+            configuration["DicomWeb"] = {"Servers": {"bridge": [f"{dicom_web}/", "", ""]}}
         if worklists is not None:
             plugins.append(str(PLUGINS / "libModalityWorklists.so"))
             configuration["Worklists"] = {
@@ -114,6 +117,21 @@ class Orthanc:
             request = urllib.request.Request(f"{self.url}/instances/{each['ID']}", method="DELETE")
             with urllib.request.urlopen(request, timeout=30):
                 pass
+
+    def ask_web(self, uri: str, **arguments: str) -> Any:
+        """Ask the bridge by DICOMweb, as Orthanc's plugin does (QIDO-RS)."""
+        asked = {"Uri": uri, "Arguments": arguments}
+        return self.exchange("POST", "dicom-web/servers/bridge/qido", asked)
+
+    def fetch_web(self, study_uid: str) -> Any:
+        """Retrieve a study from the bridge by DICOMweb (WADO-RS)."""
+        asked = {"Resources": [{"Study": study_uid}], "Synchronous": True}
+        return self.exchange("POST", "dicom-web/servers/bridge/retrieve", asked)
+
+    def send_web(self, *resources: str) -> Any:
+        """Store instances in the bridge by DICOMweb (STOW-RS)."""
+        asked = {"Resources": list(resources), "Synchronous": True}
+        return self.exchange("POST", "dicom-web/servers/bridge/stow", asked)
 
     def find_worklist(self, query: Mapping[str, Any]) -> list[dict[str, Any]]:
         """C-FIND the bridge's worklist."""
