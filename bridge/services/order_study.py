@@ -153,7 +153,14 @@ class OrderStudy:
     ) -> None:
         """As a message of nobody's: journaled with who asked for it and why."""
         uid, now = study.study_instance_uid, self._clock()
-        said = {"study": uid, "by": who, "reason": reason, "occurred_at": event.occurred_at}
+        (asked,) = event.procedures
+        said = {
+            "study": uid,
+            "by": who,
+            "reason": reason,
+            "procedure": asked.code.value if asked.code else "",
+            **asked.attributes,
+        }
         message = InboundMessage(
             protocol=SOURCE,
             peer=who,
