@@ -89,17 +89,7 @@ class Bridge:
             self._overdue = build_overdue(settings, self.core.store, self.core.performed_steps)
             self._poller = build_poller(self.core)
             self._archives = build_archive_poller(self.core)
-            self._timekeeper = Timekeeper(
-                store=self.core.store,
-                clock=time.time,
-                owner=self._owner,
-                actions={
-                    SETTLE: self.core.complete.look,
-                    OPEN: self._overdue.look,
-                    POLL: self._poller.fire,
-                    POLL_ARCHIVE: self._archives.fire,
-                },
-            )
+            self._timekeeper = self._build_timekeeper()
             self._connect_wakers()
             self._profile_watch = ProfileWatch(
                 self.core.profiles, self.core.fhir_profiles, self.core.matching_rules.tables
@@ -108,6 +98,19 @@ class Bridge:
             self._dicom_is_up = False
             self._listeners = AsyncListeners(self.core, bound, self._build_http)
             self._taken = taken.pop_all()
+
+    def _build_timekeeper(self) -> Timekeeper:
+        return Timekeeper(
+            store=self.core.store,
+            clock=time.time,
+            owner=self._owner,
+            actions={
+                SETTLE: self.core.complete.look,
+                OPEN: self._overdue.look,
+                POLL: self._poller.fire,
+                POLL_ARCHIVE: self._archives.fire,
+            },
+        )
 
     def _connect_wakers(self) -> None:
         """Have whoever does the work told of it: in this process, or in the first of several."""
