@@ -15,6 +15,7 @@ from bridge.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
 from bridge.dicom.server import application_entity
 from bridge.dicom.sop_classes import (
     INSTANCE_AVAILABILITY,
+    PERFORMED_STEP,
     STORAGE_COMMITMENT,
     STUDY_ROOT_FIND,
     VERIFICATION,
@@ -153,6 +154,7 @@ def _initiated() -> str:
             (uid_name(STORAGE_COMMITMENT), code(STORAGE_COMMITMENT), proposed,
              "SCP, by role selection, to report results; SCU, of archives that shall commit"),
             (uid_name(INSTANCE_AVAILABILITY), code(INSTANCE_AVAILABILITY), "as above", "SCU"),
+            (uid_name(PERFORMED_STEP), code(PERFORMED_STEP), "as above", "SCU, to tell a RIS"),
             (uid_name(STUDY_ROOT_FIND), code(STUDY_ROOT_FIND), "as above",
              "SCU, of archives that are asked what they hold"),
             (uid_name(VERIFICATION), code(VERIFICATION), "as above", "SCU, by `bridge doctor`"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from bridge.conformance.markdown import code, section, table
+from bridge.conformance.performed_steps import DESCRIPTION, STRICTNESS, attribute_table
 from bridge.conformance.probing import matched_keys
 from bridge.conformance.vocabulary import attribute_name, first_sentence, tag_of
 from bridge.dicom import statuses
@@ -28,7 +29,6 @@ from bridge.domain.errors import (
 )
 from bridge.domain.performed_step import (
     PerformedStepFinal,
-    PerformedStepStatus,
 )
 from bridge.domain.step_status import ON_WORKLIST
 from bridge.mapping.modality_quirks import QuirkProfile
@@ -139,15 +139,18 @@ def _performed_steps() -> str:
     return section(
         4,
         "4.3.3 Modality Performed Procedure Step (SCP, PS3.4 Annex F)",
-        "N-CREATE and N-SET. Performed Procedure Step Status is one of"
-        f" {_in_words(PerformedStepStatus)}; an N-CREATE says {PerformedStepStatus.IN_PROGRESS}."
-        " Without an Affected SOP Instance UID one is assigned and returned. N-CREATE marks the"
-        " scheduled steps it names as started; the final N-SET ends them. "
-        "DISCONTINUED for reason 110514 (Incorrect worklist entry selected) puts the step back on"
-        " the worklist. Steps are found by Study Instance UID and"
-        " SPS ID, else by accession number and Requested Procedure ID; one performed step may name"
-        " several (group case), and none (unscheduled). The data sets are kept as they came.",
-        _statuses(statuses.PERFORMED_STEP, _Final(Status.UNRECOGNIZED_OPERATION, "N-GET")),
+        DESCRIPTION,
+        attribute_table(),
+        STRICTNESS,
+        _statuses(
+            statuses.PERFORMED_STEP,
+            _Final(Status.ATTRIBUTE_LIST_ERROR, "a warning: some attributes were passed over"),
+            _Final(
+                Status.OPTIONAL_ATTRIBUTES_UNSUPPORTED,
+                "a warning (N-GET): some attributes that were asked for are not there",
+            ),
+            _Final(Status.UNRECOGNIZED_OPERATION, "N-GET of the class that is no Retrieve class"),
+        ),
     )
 
 

@@ -52,7 +52,7 @@ def _overview() -> str:
     provided = (
         ("Verification", "yes", "yes"),
         ("Modality Worklist", "", "yes"),
-        ("Modality Performed Procedure Step", "", "yes"),
+        ("Modality Performed Procedure Step", "yes, to tell a RIS", "yes"),
         ("Storage", "yes", "yes"),
         ("Storage Commitment Push Model", "yes, of what is forwarded", "yes"),
         ("Query/Retrieve: FIND", "yes, to learn what an archive beside it holds", "yes"),
@@ -66,7 +66,7 @@ def _overview() -> str:
         "A bridge between those who order and those who image: orders go out as worklist, images"
         " come in, are matched to their orders, kept or forwarded, and told of by FHIR.",
         table(("Network service", "User (SCU)", "Provider (SCP)"), provided),
-        "Not offered: media interchange, Print, Unified Procedure Step, MPPS Retrieve and"
+        "Not offered: media interchange, Print, Unified Procedure Step, MPPS"
         " Notification. This statement alone does not make interoperation certain (PS3.2 6.3); no"
         " IHE integration statement is claimed.",
     )
