@@ -18,6 +18,7 @@ from tests.acceptance.hospital import Hospital
 from tests.acceptance.images import Study, scan, write_image
 from tests.acceptance.orders import new_order, new_patient, orm
 from tests.peers.dcmtk import StoreScp
+from tests.peers.orthanc import Orthanc
 from tests.peers.process import choose_port, wait_until
 
 
@@ -178,3 +179,24 @@ def test_given_the_pacs_refuses_one_kind_then_the_others_go_and_the_refusal_is_s
             return hospital.bridge.command("delivery", "list", "--state", "dead")
 
         assert compressed.SOPInstanceUID in wait_until(told, "the refusal")
+
+
+def test_given_orthanc_is_asked_to_commit_then_the_images_are_forwarded_once_it_has(
+    new_hospital: NewHospital, tmp_path: Path
+) -> None:
+    port = choose_port()
+    hospital = gateway(new_hospital, port, ae_title="ORTHANC", commitment=True)
+    (tmp_path / "orthanc").mkdir()
+    with closing(
+        Orthanc(tmp_path / "orthanc", hospital.bridge.dicom_port, dicom_port=port)
+    ) as pacs:
+        order = new_order()
+        hospital.place(orm(order))
+        study = scan(order, tmp_path / "sent", series=(2,))
+        hospital.store(study)
+
+        def delivered() -> bool:
+            return study.uid in hospital.bridge.command("delivery", "list", "--state", "delivered")
+
+        wait_until(delivered, "the commitment", seconds=30)
+        assert len(pacs.instances_of(study.uid)) == 2
