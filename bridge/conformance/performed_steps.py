@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bridge.conformance.markdown import table
 from bridge.conformance.vocabulary import attribute_name, tag_of
+from bridge.domain.discontinuation import DCM, REASONS, Discontinuations
 from bridge.domain.performed_step import PerformedStepStatus
 from bridge.domain.performed_step_attributes import ATTRIBUTES, AttributeRule
 from bridge.domain.performed_step_policy import USUAL, Strictness
@@ -14,8 +15,7 @@ _TYPES = {0: "", 1: "1", 2: "2", 3: "3"}
 DESCRIPTION = (
     "N-CREATE and N-SET, and N-GET of the Retrieve SOP class. An N-CREATE says the status"
     f" {_IN_PROGRESS}; without an Affected SOP Instance UID one is assigned and returned. N-CREATE"
-    " marks the scheduled steps it names as started; the final N-SET ends them. DISCONTINUED for"
-    " reason 110514 (Incorrect worklist entry selected) puts the step back on the worklist. Steps"
+    " marks the scheduled steps it names as started; the final N-SET ends them. Steps"
     " are found by Study Instance UID and SPS ID, else by accession number and Requested Procedure"
     " ID; one performed step may name several (group case), and none (unscheduled). Sequences are"
     " replaced as a whole."
@@ -33,6 +33,18 @@ def attribute_table() -> str:
     """PS3.4 Table F.7.2-1 as it is applied."""
     heads = ("Attribute", "N-CREATE", "N-SET", "In a final state")
     return table(heads, map(_row, ATTRIBUTES))
+
+
+def discontinuations() -> str:
+    """What each reason of a discontinuation leads to, unless a site says otherwise."""
+    known = Discontinuations()
+    rows = []
+    for value, meaning in REASONS.items():
+        follows = known.consequence(DCM, value)
+        step = "back on the worklist" if follows.reschedules else "closed"
+        images = "held for a person" if follows.quarantines else "matched as usual"
+        rows.append((value, meaning, step, images))
+    return table(("Reason (DCM)", "Meaning", "The scheduled step is", "Images are"), rows)
 
 
 def _row(rule: AttributeRule) -> tuple[str, ...]:

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from bridge.conformance.markdown import code, section, table
-from bridge.conformance.performed_steps import DESCRIPTION, STRICTNESS, attribute_table
+from bridge.conformance.performed_steps import (
+    DESCRIPTION,
+    STRICTNESS,
+    attribute_table,
+    discontinuations,
+)
 from bridge.conformance.probing import matched_keys
 from bridge.conformance.vocabulary import attribute_name, first_sentence, tag_of
 from bridge.dicom import statuses
@@ -142,6 +147,9 @@ def _performed_steps() -> str:
         DESCRIPTION,
         attribute_table(),
         STRICTNESS,
+        "DISCONTINUED, by its reason (PS3.16 CID 9300), unless `dicom.mpps.discontinued` says"
+        " otherwise:",
+        discontinuations(),
         _statuses(
             statuses.PERFORMED_STEP,
             _Final(Status.ATTRIBUTE_LIST_ERROR, "a warning: some attributes were passed over"),
