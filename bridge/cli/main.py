@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, str] = {
     "message": "records",
     "delivery": "records",
     "study": "studies",
+    "step": "performed_steps",
     "order": "waiting",
     "patient": "patients",
     "worklist": "worklist",

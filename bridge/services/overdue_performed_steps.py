@@ -7,7 +7,7 @@ final state; the bridge does so only when it was told to.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,7 +18,7 @@ from bridge.services.transaction import Clock, FiredTimer, Store, Transaction
 OPEN = "performed step"
 """The kind of timer this module sets; its subject is the SOP Instance UID."""
 
-_MOST_LISTED = 1000
+MOST_LISTED = 1000
 _log = logging.getLogger(__name__)
 
 
@@ -59,23 +59,14 @@ class OverduePerformedSteps:
         self._recorder = recorder
         self._write = write
 
-    def found(self, limit: int = _MOST_LISTED) -> tuple[PerformedStep, ...]:
+    def found(self, limit: int = MOST_LISTED) -> tuple[PerformedStep, ...]:
         """The performed steps that are overdue now, the oldest first."""
         before = self._clock() - self._rule.seconds
         return self._store.read(lambda tx: tx.performed_steps.open_since(before, limit))
 
     def problem(self) -> str:
         """What is overdue, in words; empty when nothing is."""
-        found = self.found()
-        if not found:
-            return ""
-        count = f"at least {_MOST_LISTED}" if len(found) == _MOST_LISTED else str(len(found))
-        hours = (self._clock() - found[0].created_at) / 3600
-        oldest, station = found[0].sop_instance_uid, found[0].station_ae_title or "unknown"
-        return (
-            f"{count} in progress for more than {self._rule.seconds / 3600:g} h; the oldest,"
-            f" {oldest} of station {station}, for {hours:.0f} h"
-        )
+        return in_words(self.found(), self._rule, self._clock())
 
     def end(self, sop_instance_uid: str, status: PerformedStepStatus, who: str, why: str) -> None:
         """Force a final state. Raises NoSuchPerformedStep or PerformedStepFinal."""
@@ -97,6 +88,19 @@ class OverduePerformedSteps:
         except BridgeError as error:  # the modality was faster
             about = {"performed_step": fired.subject, "reason": error.message}
             _log.warning("performed_step.not_ended", extra=about)
+
+
+def in_words(found: Sequence[PerformedStep], rule: OpenTooLong, now: float) -> str:
+    """What is overdue (the oldest first, at most MOST_LISTED); empty when nothing is."""
+    if not found:
+        return ""
+    count = f"at least {MOST_LISTED}" if len(found) >= MOST_LISTED else str(len(found))
+    oldest = found[0]
+    return (
+        f"{count} in progress for more than {rule.seconds / 3600:g} h; the oldest,"
+        f" {oldest.sop_instance_uid} of station {oldest.station_ae_title or 'unknown'},"
+        f" for {(now - oldest.created_at) / 3600:.0f} h"
+    )
 
 
 def _open(tx: Transaction, uid: str) -> PerformedStep | None:

@@ -15,7 +15,9 @@ from bridge.domain.errors import BridgeError
 from bridge.settings import Settings
 from bridge.store import schema
 from bridge.store.database import Database
+from bridge.store.overview import schema_problem
 from bridge.wiring.addresses import CannotListen, listen
+from bridge.wiring.ending_steps import overdue_problem
 from bridge.wiring.images import is_bucket, open_bucket, problem_of
 from bridge.wiring.soundness import unsound
 
@@ -41,6 +43,7 @@ def examine_here(settings: Settings) -> Iterator[Finding]:
     problems = unsound(settings)
     yield Finding("configuration", not problems, " ".join(map(str, problems)) or "valid")
     yield _database(settings)
+    yield from _performed_steps(settings)
     yield _bucket(settings) if is_bucket(settings) else _images(Path(settings.images))
     yield from _ports(settings)
 
@@ -63,6 +66,22 @@ def _database(settings: Settings) -> Finding:
     if revision is not None and revision > head:
         return Finding(what, False, f"at revision {revision}, newer than this version's {head}")
     return Finding(what, True, f"at revision {revision}; `bridge serve` brings it to {head}")
+
+
+def _performed_steps(settings: Settings) -> Iterator[Finding]:
+    """Whether modalities left steps unfinished; nothing where there is no database to ask."""
+    file = settings.database.file
+    if file is not None and not file.exists():
+        return
+    database = Database(str(settings.database))
+    try:
+        if not schema_problem(database):
+            problem = overdue_problem(settings, database)
+            yield Finding("performed steps", not problem, problem or "none is open for too long")
+    except BridgeError as error:
+        yield Finding("performed steps", False, error.message)
+    finally:
+        database.close()
 
 
 def _bucket(settings: Settings) -> Finding:
