@@ -6,9 +6,11 @@ local directory does by syncing, the service does by contract.
 
 from __future__ import annotations
 
+import os
+import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
+from tempfile import TemporaryFile
 from typing import Any, TypeVar
 
 from obstore import exceptions
@@ -29,6 +31,7 @@ _LONGEST_RETRY = timedelta(seconds=20)
 _LARGE = 16 << 20
 _PART, _MOST_PARTS = 8 << 20, 10_000
 _PARTS_AT_ONCE = 3
+_IGNORES_RANGES = "non-partial response"
 
 
 class BucketRefuses(BridgeError):
@@ -36,6 +39,10 @@ class BucketRefuses(BridgeError):
 
     permanent = False
     code = "207"
+
+
+class NotInPieces(Exception):
+    """The service gives whole objects only."""
 
 
 class BucketObjects:
@@ -94,10 +101,25 @@ class BucketObjects:
         return ObjectSource(self, key, int(head["size"]))
 
     def piece(self, key: str, start: int, length: int) -> bytes:
-        """A piece of an object; raises as `get` does."""
-        return self._answered(
-            lambda: bytes(self._store.get_range(_checked(key), start=start, length=length))
-        )
+        """A piece of an object; raises as `get` does, NotInPieces where the service gives none."""
+
+        def ask() -> bytes:
+            try:
+                return bytes(self._store.get_range(_checked(key), start=start, length=length))
+            except exceptions.GenericError as error:
+                if _IGNORES_RANGES in str(error):
+                    raise NotInPieces from error
+                raise
+
+        return self._answered(ask)
+
+    def fetch(self, key: str) -> int:
+        """A file descriptor of a nameless local copy of an object; raises as `get` does."""
+        with TemporaryFile() as copy:
+            for piece in self._answered(lambda: self._store.get(_checked(key))):
+                copy.write(piece)
+            copy.flush()
+            return os.dup(copy.fileno())
 
     def has(self, key: str) -> bool:
         """Whether an object is there. Raises as `put` does."""
@@ -134,18 +156,31 @@ class BucketObjects:
             raise ResourceBusy(f"{self._url} does not answer: {_first_line(error)}") from error
 
 
-@dataclass(frozen=True, slots=True)
 class ObjectSource:
-    """An object of `size` bytes; each piece is a request of its own."""
+    """An object of `size` bytes; each piece is a request of its own.
 
-    bucket: BucketObjects
-    key: str
-    size: int
+    Services that ignore ranges (`rclone serve s3`) are asked for the whole of it once; it is kept
+    in a file without a name as long as the source is.
+    """
+
+    def __init__(self, bucket: BucketObjects, key: str, size: int) -> None:
+        self.size = size
+        self._bucket = bucket
+        self._key = key
+        self._copy: int | None = None
 
     def read(self, start: int, length: int) -> bytes:
         """Give `length` bytes from `start`, fewer only at the end; raises as `get` does."""
         length = min(length, self.size - start)
-        return self.bucket.piece(self.key, start, length) if length > 0 else b""
+        if length <= 0:
+            return b""
+        if self._copy is None:
+            try:
+                return self._bucket.piece(self._key, start, length)
+            except NotInPieces:
+                self._copy = self._bucket.fetch(self._key)
+                weakref.finalize(self, os.close, self._copy)
+        return os.pread(self._copy, length, start)
 
 
 _REFUSALS = (

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bridge.domain.errors import ResourceBusy
+from bridge.services.content import Content
 from bridge.store import bucket as bucket_module
 from bridge.store.bucket import BucketObjects, BucketRefuses
 from tests.peers.rclone import S3Server
@@ -42,6 +43,19 @@ def test_an_object_of_many_megabytes_comes_back_whole(store: BucketObjects) -> N
     content = bytes(range(251)) * 100_000
     store.put("1.2/large.dcm", content)
     assert store.get("1.2/large.dcm") == content
+
+
+def test_given_a_service_that_ignores_ranges_then_pieces_are_given_all_the_same(
+    store: BucketObjects,
+) -> None:
+    """`rclone serve s3` answers 200 with the whole object, whatever range is asked for."""
+    content = bytes(range(251)) * 10_000
+    store.put("1.2/pieces.dcm", content)
+    source = store.open("1.2/pieces.dcm")
+    assert source.read(0, 132) == content[:132]
+    assert source.read(2_000_000, 5_000_000) == content[2_000_000:]
+    assert source.read(source.size, 1) == b""
+    assert b"".join(Content(source)) == content
 
 
 def test_many_threads_at_once_are_all_kept(store: BucketObjects) -> None:
