@@ -12,7 +12,7 @@ import tempfile
 import weakref
 import zlib
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any
 
 from pydicom import config
 from pydicom.datadict import dictionary_VR
@@ -144,8 +144,9 @@ class StoredFile:
     def _read_header(self) -> Dataset:
         implicit = self.transfer_syntax_uid in _IMPLICIT
         self.file.seek(self.data_start)
+        file: Any = self.file
         header = read_dataset(
-            self.file, implicit, not self.is_big_endian, stop_when=_is_pixel_data, defer_size=LARGE
+            file, implicit, not self.is_big_endian, stop_when=_is_pixel_data, defer_size=LARGE
         )
         at = self.file.tell()
         self.bulk = self._set_aside(header)
@@ -159,7 +160,7 @@ class StoredFile:
         end, total = self.file.seek(0, io.SEEK_END), 0
         bulk: dict[int, Extent] = {}
         for tag in list(header.keys()):
-            raw = header.get_item(tag)
+            raw: Any = header.get_item(tag)
             if not isinstance(raw, RawDataElement) or raw.value is not None or not raw.length:
                 continue
             vr = raw.VR or _vr(tag)

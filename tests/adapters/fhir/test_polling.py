@@ -14,7 +14,7 @@ import pytest
 from bridge.domain.errors import BridgeError
 from bridge.domain.identifiers import Authority
 from bridge.fhir.client import FhirClient, Server
-from bridge.fhir.polling import POLL, PolledSource, Poller, PollingPlan
+from bridge.fhir.polling import POLL, Polled, PolledSource, Poller, PollingPlan
 from bridge.fhir.reading import FhirSender
 from bridge.fhir.source_intake import Sourced, SourceIntake
 from bridge.fhir.source_server import SourceServer
@@ -426,7 +426,7 @@ class TestTimers:
     def test_given_a_source_that_is_no_longer_configured_then_its_timer_ends(
         self, core: Core
     ) -> None:
-        poller = Poller([], store=core.store, clock=core.clock)
+        poller: Poller[Polled] = Poller([], store=core.store, clock=core.clock)
         core.store.transact(lambda tx: tx.timers.set(POLL, "former", core.now))
         (fired,) = core.store.transact(lambda tx: tx.timers.claim("n", core.now, 60.0, 10))
         poller.fire(fired, core.now)
