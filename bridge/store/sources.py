@@ -63,7 +63,8 @@ class Sources:
             select(source_version.c.reference)
             .where(
                 source_version.c.source == source,
-                source_version.c.updated_at.between(first, last),
+                source_version.c.updated_at >= first,
+                source_version.c.updated_at <= last,
             )
             .order_by(source_version.c.reference)
         )
