@@ -17,9 +17,7 @@ depends_on = None
 
 def upgrade() -> None:
     with op.batch_alter_table("match_decision", schema=None) as batch_op:
-        batch_op.add_column(
-            sa.Column("candidates", sa.JSON(), server_default="[]", nullable=False)
-        )
+        batch_op.add_column(sa.Column("candidates", sa.JSON(), server_default="[]", nullable=False))
     with op.batch_alter_table("study_resolution", schema=None) as batch_op:
         batch_op.add_column(sa.Column("patient_pk", PK, nullable=True))
         batch_op.add_column(sa.Column("undone_reason", TEXT, server_default="", nullable=False))
@@ -79,9 +77,7 @@ def _rejections() -> None:
         sa.ForeignKeyConstraint(
             ["note_pk"], ["rejection_note.pk"], name=op.f("fk_rejected_instance_note_pk")
         ),
-        sa.PrimaryKeyConstraint(
-            "sop_instance_uid", "note_pk", name=op.f("pk_rejected_instance")
-        ),
+        sa.PrimaryKeyConstraint("sop_instance_uid", "note_pk", name=op.f("pk_rejected_instance")),
         sqlite_with_rowid=False,
     )
     with op.batch_alter_table("rejected_instance", schema=None) as batch_op:
