@@ -73,7 +73,7 @@ def test_given_destinations_that_are_away_or_of_another_release_then_each_is_wro
 ) -> None:
     ehr.script = lambda asked: conformant("5.0.0")
     away = {"name": "away", "kind": "fhir", "url": f"http://127.0.0.1:{choose_port()}/fhir"}
-    notified = {"name": "ris", "kind": "ian", "ae_title": "RIS", "host": "127.0.0.1", "port": 1}
+    notified = {"name": "ris", "kind": "hl7", "host": "127.0.0.1", "port": 1}
     site.configuration["destinations"] = [
         destination(ehr),
         away,
@@ -87,7 +87,7 @@ def test_given_destinations_that_are_away_or_of_another_release_then_each_is_wro
     )
     assert "cannot be reached" in line(told, "destination away")
     assert line(told, "destination off").startswith("ok")
-    assert "does not deliver to kind ian" in line(told, "destination ris")
+    assert "does not deliver to kind hl7" in line(told, "destination ris")
     assert told.endswith("2 found wrong.\n")
 
 

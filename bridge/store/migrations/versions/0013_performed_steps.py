@@ -67,13 +67,15 @@ def _create_messages() -> None:
         ),
     )
     # In which transfer syntax they came was not kept: whoever reads them finds out.
-    into = (
+    op.execute(
         "INSERT INTO performed_step_message"
         " (performed_step_pk, number, operation, encoded, received_at)"
+        " SELECT pk, 1, 'N-CREATE', created, updated_at FROM performed_step"
     )
-    op.execute(f"{into} SELECT pk, 1, 'N-CREATE', created, updated_at FROM performed_step")
     op.execute(
-        f"{into} SELECT pk, 2, 'N-SET', last_set, updated_at FROM performed_step"
+        "INSERT INTO performed_step_message"
+        " (performed_step_pk, number, operation, encoded, received_at)"
+        " SELECT pk, 2, 'N-SET', last_set, updated_at FROM performed_step"
         " WHERE last_set IS NOT NULL"
     )
 
