@@ -58,10 +58,10 @@ def test_given_options_that_a_bucket_does_not_have_then_they_are_refused_before_
 def test_given_a_destination_of_a_kind_not_delivered_to_then_it_is_valid_and_noted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = "destinations: [{name: ris, kind: ian, ae_title: RIS, host: localhost, port: 11114}]\n"
+    text = "destinations: [{name: ris, kind: hl7, host: localhost, port: 2576}]\n"
     code, out, _ = check(text, tmp_path, capsys)
     assert code == 0
-    assert "note: destination ris: this version does not deliver to kind ian" in out
+    assert "note: destination ris: this version does not deliver to kind hl7" in out
 
 
 def test_given_a_file_that_is_not_there_then_it_says_so(
