@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from bridge.domain.discontinuation import Consequence, Discontinuations
 from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.matching import Outcome
 from bridge.domain.order import OrderNumbers
@@ -16,8 +17,11 @@ from bridge.domain.performed_step import (
     PerformedStepFinal,
     ScheduledReference,
 )
+from bridge.services.project_worklist import ProjectWorklist
+from bridge.services.record_performed_step import RecordPerformedStep
 from tests.unit.services.core import (
     Core,
+    PlainEncoder,
     merge,
     order,
     patient,
@@ -299,3 +303,233 @@ def test_given_no_patient_id_and_an_accession_number_of_two_patients_then_nothin
     core.place(order(), replace(elsewhere, numbers=theirs))
     core.start_step("1.9.1", IN_PROGRESS, scheduled(uid="1.7"), patient_id="")
     assert {item["status"] for item in core.worklist()} == {"SCHEDULED"}
+
+
+# --- which step is meant, when little is said
+
+
+def test_given_a_step_id_nobody_has_then_a_step_among_several_is_not_guessed(
+    two_steps: Core,
+) -> None:
+    two_steps.start_step("1.9.1", IN_PROGRESS, scheduled(uid="1.7", sps_id="S9"))
+    two_steps.start_step("1.9.2", IN_PROGRESS, scheduled(sps_id="S9", accession=""))
+    assert two_steps.statuses() == {"S1": "SCHEDULED", "S2": "SCHEDULED"}
+
+
+def test_given_a_step_id_nobody_has_then_the_only_step_of_the_study_is_meant(core: Core) -> None:
+    core.place(order())
+    core.start_step("1.9.1", IN_PROGRESS, scheduled(sps_id="S9", accession=""))
+    assert core.statuses() == {"S1": "STARTED"}
+
+
+def test_given_an_accession_number_of_several_procedures_then_the_modality_tells(
+    core: Core,
+) -> None:
+    core.place(
+        order("NW", procedure("1.2.1", "R1"), procedure("1.2.2", "R2", step("S2", modality="MR")))
+    )
+    ref = scheduled(uid="1.7", sps_id="", rp_id="")
+    core.start_step("1.9.1", IN_PROGRESS, ref)
+    assert core.statuses() == {"S1": "SCHEDULED", "S2": "SCHEDULED"}
+    core.performed.create(replace(report("1.9.2", IN_PROGRESS, ref), modality="MR"), "MR01")
+    assert core.statuses() == {"S1": "SCHEDULED", "S2": "STARTED"}
+
+
+def test_given_neither_study_nor_accession_number_then_procedure_step_and_patient_tell(
+    core: Core,
+) -> None:
+    core.place(order(), order("NW", procedure("1.2.2", "R1"), who=patient("P2"), accession="A2"))
+    core.start_step("1.9.1", IN_PROGRESS, scheduled(uid="", accession=""))
+    assert (core.statuses("A1"), core.statuses("A2")) == ({"S1": "STARTED"}, {"S1": "SCHEDULED"})
+
+
+def test_given_procedure_and_step_but_nobody_then_nothing_moves(core: Core) -> None:
+    core.place(order())
+    core.start_step("1.9.1", IN_PROGRESS, scheduled(uid="", accession=""), patient_id="")
+    assert core.statuses() == {"S1": "SCHEDULED"}
+
+
+@pytest.mark.parametrize("placeholder", ["UNKNOWN", "0", "9999999"])
+def test_given_a_placeholder_for_a_patient_id_then_it_is_nobodys(
+    core: Core, placeholder: str
+) -> None:
+    core.place(order())
+    core.start_step("1.9.1", IN_PROGRESS, scheduled(), patient_id=placeholder)
+    assert core.statuses() == {"S1": "STARTED"}
+
+
+@pytest.mark.parametrize("patient_id", ["P1", ""])
+def test_given_another_name_and_birth_date_then_the_step_is_not_started(
+    core: Core, patient_id: str
+) -> None:
+    """Somebody was typed over the worklist entry, or its number is another's."""
+    core.place(order())
+    other = replace(
+        report("1.9.1", IN_PROGRESS, scheduled(), patient_id=patient_id),
+        patient_name="LE^VAN^NAM",
+        attributes={"PatientBirthDate": "20010203"},
+    )
+    recorded = core.performed.create(other, "CT01")
+    assert core.statuses() == {"S1": "SCHEDULED"}
+    assert "another patient's" in recorded.warnings[0]
+
+
+def test_given_only_a_birth_date_that_differs_then_it_may_be_a_typing_error(core: Core) -> None:
+    core.place(order())
+    other = replace(
+        report("1.9.1", IN_PROGRESS, scheduled()), attributes={"PatientBirthDate": "19700110"}
+    )
+    core.performed.create(other, "CT01")
+    assert core.statuses() == {"S1": "STARTED"}
+
+
+def test_given_an_accession_number_before_its_order_then_the_order_knows_of_it(core: Core) -> None:
+    """The modality gave the study a UID of its own, and the order comes late."""
+    core.start_step("1.9.1", IN_PROGRESS, scheduled(uid="1.7", sps_id="S2"))
+    core.place(order("NW", procedure("1.2.1", "R1", step("S1"), step("S2"))))
+    assert core.statuses() == {"S1": "SCHEDULED", "S2": "STARTED"}
+    core.end_step("1.9.1", COMPLETED)
+    assert core.statuses() == {"S1": "SCHEDULED", "S2": "COMPLETED"}
+
+
+def test_given_an_accession_number_of_another_issuer_before_the_order_then_it_stays_apart(
+    core: Core,
+) -> None:
+    ref = replace(scheduled(uid="1.7"), accession=Identifier("A1", Authority("CLINIC")))
+    core.start_step("1.9.1", IN_PROGRESS, ref)
+    core.place(order())
+    assert core.statuses() == {"S1": "SCHEDULED"}
+
+
+def test_given_procedure_and_step_before_their_order_then_the_patient_tells(core: Core) -> None:
+    core.start_step("1.9.1", IN_PROGRESS, scheduled(uid="", accession=""))
+    core.place(order(who=patient("P2"), accession="A2"))
+    assert core.statuses("A2") == {"S1": "SCHEDULED"}
+    core.place(order("NW", procedure("1.2.2", "R1")))
+    assert core.statuses("A1") == {"S1": "STARTED"}
+
+
+def test_given_a_group_of_which_one_order_is_late_then_that_one_moves_too(core: Core) -> None:
+    core.place(order())
+    core.start_step("1.9.1", IN_PROGRESS, scheduled(), scheduled("1.2.2", "S1", "A2", "R2"))
+    core.end_step("1.9.1", COMPLETED)
+    core.place(order("NW", procedure("1.2.2", "R2"), accession="A2"))
+    assert (core.statuses("A1"), core.statuses("A2")) == ({"S1": "COMPLETED"},) * 2
+
+
+# --- several performed steps for one scheduled step
+
+
+def test_given_one_goes_on_when_another_is_discontinued_then_the_step_goes_on(core: Core) -> None:
+    core.place(order())
+    core.start_step("1.9.1", IN_PROGRESS, scheduled())
+    core.start_step("1.9.2", IN_PROGRESS, scheduled())
+    core.end_step("1.9.1", DISCONTINUED)
+    assert core.statuses() == {"S1": "STARTED"}
+    core.end_step("1.9.2", DISCONTINUED, reason=WRONG_ENTRY)
+    assert core.statuses() == {"S1": "DISCONTINUED"}
+
+
+def test_given_a_discontinued_step_is_begun_again_then_it_goes_on(core: Core) -> None:
+    core.place(order())
+    core.start_step("1.9.1", IN_PROGRESS, scheduled())
+    core.end_step("1.9.1", DISCONTINUED)
+    core.start_step("1.9.2", IN_PROGRESS, scheduled())
+    assert core.entry()["status"] == "STARTED"
+    core.end_step("1.9.2", COMPLETED)
+    assert core.statuses() == {"S1": "COMPLETED"}
+
+
+def test_given_a_wrong_entry_while_another_works_on_it_then_it_is_not_put_back(core: Core) -> None:
+    core.place(order())
+    core.start_step("1.9.1", IN_PROGRESS, scheduled())
+    core.start_step("1.9.2", IN_PROGRESS, scheduled())
+    core.end_step("1.9.1", DISCONTINUED, reason=WRONG_ENTRY)
+    assert core.statuses() == {"S1": "STARTED"}
+
+
+def test_given_a_wrong_entry_that_was_cancelled_then_it_does_not_come_back(core: Core) -> None:
+    core.place(order(), order("CA"))
+    core.start_step("1.9.1", IN_PROGRESS, scheduled())
+    core.end_step("1.9.1", DISCONTINUED, reason=WRONG_ENTRY)
+    assert core.statuses() == {"S1": "CANCELED"}
+    assert core.worklist() == []
+
+
+# --- what follows from a reason, as the site has it
+
+
+@pytest.mark.parametrize(
+    ("scheme", "code", "status", "outcome"),
+    [
+        ("", "110501", "SCHEDULED", Outcome.MATCHED),
+        ("DCM", "110501", "SCHEDULED", Outcome.MATCHED),
+        ("99HOSP", "110501", "DISCONTINUED", Outcome.MATCHED),
+        ("99HOSP", "X1", "DISCONTINUED", Outcome.CONFLICT),
+        ("DCM", "110514", "DISCONTINUED", Outcome.MATCHED),
+        ("DCM", "110500", "DISCONTINUED", Outcome.MATCHED),
+    ],
+)
+def test_given_a_site_with_rules_of_its_own_then_they_hold(
+    core: Core, scheme: str, code: str, status: str, outcome: Outcome
+) -> None:
+    rows = {
+        ("DCM", "110501"): Consequence(reschedules=True),
+        ("99HOSP", "X1"): Consequence(quarantines=True),
+    }
+    recorder = RecordPerformedStep(
+        store=core.store,
+        worklist=ProjectWorklist(PlainEncoder()),
+        complete=core.complete,
+        clock=core.clock,
+        discontinuations=Discontinuations(rows),
+    )
+    core.place(order())
+    core.start_step("1.9.1", IN_PROGRESS, scheduled())
+    core.image(performed=["1.9.1"])
+    ended = report("1.9.1", DISCONTINUED, reason=code, instances=["1.2.1.1.1"])
+    recorder.update(replace(ended, discontinuation_scheme=scheme), "CT01")
+    core.wait()
+    assert core.statuses() == {"S1": status}
+    assert core.outcome() is outcome
+
+
+# --- images of a study that it does not name
+
+
+def test_given_images_under_a_study_uid_of_the_modality_then_their_end_is_known(
+    core: Core,
+) -> None:
+    """The group case: the images are of one study, the step names those of its orders."""
+    core.place(order())
+    core.start_step("1.9.1", IN_PROGRESS, scheduled())
+    core.image("1.8.1.1", "1.8", series="1.8.1", performed=["1.9.1"])
+    ended = replace(report("1.9.1", COMPLETED), instances={"1.8.1.1": "1.8.1"})
+    core.performed.update(ended, "CT01")
+    core.wait()
+    assert core.outcome("1.8") is Outcome.MATCHED
+
+
+def test_given_the_last_of_such_images_after_the_end_then_that_is_the_moment(core: Core) -> None:
+    core.place(order())
+    core.start_step("1.9.1", IN_PROGRESS, scheduled())
+    ended = replace(report("1.9.1", COMPLETED), instances={"1.8.1.1": "1.8.1"})
+    core.performed.update(ended, "CT01")
+    core.image("1.8.1.1", "1.8", series="1.8.1", performed=["1.9.1"])
+    core.wait(1.0)
+    assert core.outcome("1.8") is Outcome.MATCHED
+
+
+def test_given_one_step_with_images_of_two_studies_then_each_is_complete_with_its_own(
+    core: Core,
+) -> None:
+    core.place(order(), order("NW", procedure("1.2.2", "R2"), accession="A2"))
+    group = (scheduled(), scheduled("1.2.2", "S1", "A2", "R2"))
+    core.start_step("1.9.1", IN_PROGRESS, *group)
+    core.image("1.2.1.1.1", "1.2.1", performed=["1.9.1"])
+    core.image("1.2.2.1.1", "1.2.2", accession="A2", performed=["1.9.1"])
+    listed = {"1.2.1.1.1": "1.2.1.1", "1.2.2.1.1": "1.2.2.1"}
+    core.performed.update(replace(report("1.9.1", COMPLETED), instances=listed), "CT01")
+    core.wait()
+    assert core.outcome("1.2.1") is not None
+    assert core.outcome("1.2.2") is not None
