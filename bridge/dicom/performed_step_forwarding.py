@@ -91,7 +91,7 @@ class PerformedStepDestination:
     def _tell(self, association: Association, untold: Untold, message: PerformedStepMessage) -> str:
         uid, number = untold.sop_instance_uid, message.number
         self._progress.sending(self.name, uid, number)
-        status = _exchange(association, uid, message)
+        status = exchange(association, uid, message)
         if not _is_taken(status, message, in_doubt=untold.in_doubt == number):
             self._progress.sending(self.name, uid, 0)  # it said so: there is no doubt
             raise _refused(status, message)
@@ -105,7 +105,7 @@ def _contexts(messages: Sequence[PerformedStepMessage]) -> list[PresentationCont
     return [build_context(PERFORMED_STEP, each) for each in dict.fromkeys((*syntaxes, *_PLAIN))]
 
 
-def _exchange(association: Association, uid: str, message: PerformedStepMessage) -> Dataset:
+def exchange(association: Association, uid: str, message: PerformedStepMessage) -> Dataset:
     """Send one message and wait for its answer.
 
     The library would take the data set apart and put it together again: what came goes out byte by

@@ -86,8 +86,11 @@ class PerformedSteps:
     told: dict[str, list[PerformedStepMessage]] = field(default_factory=dict)
     refused: list[tuple[bytes, Operation, str]] = field(default_factory=list)
     ignored: tuple[str, ...] = ()
+    set_error: Exception | None = None
+    strict: bool = False
 
     def create(self, report: PerformedStepReport, peer: str, *, strict: bool = False) -> Recorded:
+        self.strict = strict
         if self.error is not None:
             raise self.error
         if report.status != "IN PROGRESS":
@@ -98,6 +101,8 @@ class PerformedSteps:
         return Recorded()
 
     def update(self, report: PerformedStepReport, peer: str, *, strict: bool = False) -> Recorded:
+        if self.set_error is not None:
+            raise self.set_error
         known = self.steps.get(report.sop_instance_uid)
         if known is None:
             raise NoSuchPerformedStep("the step is unknown")
@@ -155,6 +160,7 @@ class RunningBridge:
         self.performed_steps.told.clear()
         self.performed_steps.refused.clear()
         self.performed_steps.ignored = ()
+        self.performed_steps.set_error = None
 
     def called_by(self, ae_title: str) -> Remote:
         return Remote(
