@@ -16,8 +16,9 @@ from bridge.dicom.configuration import DicomConfiguration
 from bridge.dicom.connection import calling_ae_title, peer_of
 from bridge.dicom.performed_step_report import read_report
 from bridge.dicom.performed_step_state import as_creation, state_of
-from bridge.dicom.sop_classes import PERFORMED_STEP_RETRIEVE
-from bridge.dicom.statuses import PERFORMED_STEP, Status, failure, status, with_attributes
+from bridge.dicom.sop_classes import PERFORMED_STEP, PERFORMED_STEP_RETRIEVE
+from bridge.dicom.statuses import PERFORMED_STEP as ERRORS
+from bridge.dicom.statuses import Status, failure, status, with_attributes
 from bridge.domain.errors import BridgeError, DataTypeError
 from bridge.domain.performed_step import (
     NoSuchPerformedStep,
@@ -66,6 +67,8 @@ class PerformedStepProvider:
     def handle_create(self, event: Event) -> Answer:
         """Record an N-CREATE. Without a SOP Instance UID one is assigned (PS3.7 10.1.5.1.4)."""
         request: Any = event.request
+        if str(request.AffectedSOPClassUID) != PERFORMED_STEP:
+            return _not_of_this_class("N-CREATE"), None
         given = str(request.AffectedSOPInstanceUID or "")
         uid = given or f"2.25.{uuid.uuid4().int}"
         outcome = self._record(
@@ -76,6 +79,8 @@ class PerformedStepProvider:
     def handle_set(self, event: Event) -> Answer:
         """Record an N-SET."""
         request: Any = event.request
+        if str(request.RequestedSOPClassUID) != PERFORMED_STEP:
+            return _not_of_this_class("N-SET"), None
         uid = str(request.RequestedSOPInstanceUID or "")
         record = self._update if self._policy(event).creates_from_set else self._recorder.update
         return self._record(event, record, uid, request.ModificationList, Operation.SET), None
@@ -84,14 +89,14 @@ class PerformedStepProvider:
         """Tell what is known of a step (F.8, Modality Performed Procedure Step Retrieve)."""
         request: Any = event.request
         if str(request.RequestedSOPClassUID) != PERFORMED_STEP_RETRIEVE:
-            return status(Status.UNRECOGNIZED_OPERATION, "N-GET is not offered"), None
+            return _not_of_this_class("N-GET"), None
         try:
             messages = self._recorder.messages(str(request.RequestedSOPInstanceUID or ""))
             if not messages:
                 raise NoSuchPerformedStep("no performed step of this UID was created")
             return _asked_for(state_of(messages), request.AttributeIdentifierList)
         except Exception as error:  # whatever it is, the peer must hear of it
-            return failure(error, PERFORMED_STEP, peer_of(event)), None
+            return failure(error, ERRORS, peer_of(event)), None
 
     def _policy(self, event: Event) -> PerformedStepPolicy:
         return self._configuration.performed_steps_of(calling_ae_title(event))
@@ -121,7 +126,7 @@ class PerformedStepProvider:
             strict = policy.strictness is Strictness.STRICT
             return _outcome(record(report, peer, strict=strict), policy, peer, uid)
         except Exception as error:  # whatever it is, the peer must hear of it
-            return failure(error, PERFORMED_STEP, peer)
+            return failure(error, ERRORS, peer)
 
     def _read(
         self, data: bytes, transfer_syntax_uid: str, uid: str, peer: str, operation: Operation
@@ -132,6 +137,10 @@ class PerformedStepProvider:
             unread = PerformedStepReport(sop_instance_uid=uid, status="", encoded=data)
             self._recorder.refuse(unread, peer, operation, error)
             raise
+
+
+def _not_of_this_class(operation: str) -> Dataset:
+    return status(Status.UNRECOGNIZED_OPERATION, f"{operation} is not of this SOP class")
 
 
 def _outcome(recorded: Recorded, policy: PerformedStepPolicy, peer: str, uid: str) -> int | Dataset:

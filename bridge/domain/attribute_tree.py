@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import TypeAlias
 
+_LARGEST = 2**31 - 1
+
 AttributeTree: TypeAlias = Mapping[str, "str | tuple[AttributeTree, ...]"]
 """Keyword → the whole value as text (several values by backslash), or the items of a sequence.
 
@@ -44,6 +46,6 @@ def decimal(tree: AttributeTree, keyword: str) -> float | None:
 
 
 def whole(tree: AttributeTree, keyword: str) -> int | None:
-    """The first value as a whole number; None when there is none, or it is no number."""
+    """The first value as a whole number of 32 bits; None when there is none, or it is no number."""
     number = decimal(tree, keyword)
-    return None if number is None else round(number)
+    return None if number is None or abs(number) > _LARGEST else round(number)

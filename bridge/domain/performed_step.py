@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from bridge.domain.attribute_tree import AttributeTree
@@ -15,6 +16,9 @@ from bridge.domain.patient import Attributes, Patient
 from bridge.domain.performed_series import PerformedSeries
 from bridge.domain.radiation_dose import RadiationDose
 from bridge.domain.step_status import StepEvent
+
+_START_DATE = "PerformedProcedureStepStartDate"
+_SAME_NUMBER = 180  # days
 
 
 class PerformedStepStatus(StrEnum):
@@ -115,6 +119,23 @@ class Subject:
         return sum(map(bool, (other_name, *others))) > 1
 
 
+@dataclass(frozen=True, slots=True)
+class Performance:
+    """What tells, beside the identifiers it names, which scheduled step was performed.
+
+    `date` is that of its start (DA), empty when it was not said.
+    """
+
+    subject: Subject = Subject()
+    modality: str = ""
+    date: str = ""
+
+    def may_be_of(self, scheduled_date: str) -> bool:
+        """Whether a step of this date may be meant by a number alone: numbers are used again."""
+        ours, theirs = _day(self.date), _day(scheduled_date)
+        return ours is None or theirs is None or abs(ours - theirs) <= _SAME_NUMBER
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PerformedStepReport:
     """The content of one N-CREATE or N-SET.
@@ -151,6 +172,12 @@ class PerformedStepReport:
             self.attributes.get("PatientBirthDate", ""),
             self.attributes.get("PatientSex", ""),
         )
+
+    @property
+    def performance(self) -> Performance:
+        """What tells which scheduled step it was."""
+        date = self.attributes.get(_START_DATE, "")
+        return Performance(self.subject, self.modality, date)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +218,7 @@ class PerformedStep:
     station_ae_title: str = ""
     pps_id: str = ""
     discontinuation_reason: str = ""
+    discontinuation_scheme: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
     created: AttributeTree = field(default_factory=dict)
     created_keywords: frozenset[str] = frozenset()
@@ -201,6 +229,11 @@ class PerformedStep:
     def patient_id(self) -> Identifier | None:
         """The Patient ID that the modality gave."""
         return self.subject.patient_id
+
+    @property
+    def performance(self) -> Performance:
+        """What tells which scheduled step it was."""
+        return Performance(self.subject, self.modality, self.attributes.get(_START_DATE, ""))
 
     @property
     def is_open(self) -> bool:
@@ -233,6 +266,14 @@ def end_of_all(performed: Iterable[PerformedStep]) -> StepEvent | None:
     """
     ends = {each.end for each in performed}
     return next((each for each in _PRECEDENCE if each in ends), None)
+
+
+def _day(date: str) -> int | None:
+    """A DA value as the number of a day; None when it is no date."""
+    try:
+        return datetime.strptime(date, "%Y%m%d").toordinal()  # noqa: DTZ007 - a day, not a moment
+    except ValueError:
+        return None
 
 
 def spelled(status: str) -> str:

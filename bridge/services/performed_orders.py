@@ -13,13 +13,14 @@ from bridge.domain.identifiers import Identifier
 from bridge.domain.order import Order, Procedure, Step
 from bridge.domain.patient import Patient
 from bridge.domain.performed_step import (
+    Performance,
     PerformedStep,
     ScheduledReference,
     Subject,
     end_of_all,
 )
 from bridge.domain.step_history import is_still_cancelled
-from bridge.domain.step_status import StepEvent, StepStatus
+from bridge.domain.step_status import FINAL, StepEvent, StepStatus
 from bridge.services.move_steps import move_steps, steps_of
 from bridge.services.transaction import Transaction
 
@@ -47,15 +48,19 @@ class Meant:
 def find_steps(
     tx: Transaction,
     scheduled: Iterable[ScheduledReference],
-    subject: Subject,
-    modality: str = "",
+    done: Performance,
     given: Order | None = None,
+    known: Iterable[int] = (),
 ) -> Meant:
-    """The scheduled steps that a report names; `given` is an order as it is about to be kept."""
+    """The scheduled steps that a report names.
+
+    `given` is an order as it is about to be kept; `known` are the pks of steps that were found
+    before: whoever is named by a number alone is then found.
+    """
     found: set[int] = set()
     others = False
     for ref in scheduled:
-        places, theirs = _of_reference(tx, ref, subject, modality, given)
+        places, theirs = _of_reference(tx, ref, done, given, frozenset(known))
         found.update(each.step.pk for each in places)
         others = others or theirs
     return Meant(frozenset(found), others)
@@ -66,8 +71,8 @@ def catch_up(tx: Transaction, order: Order, patient: Patient) -> Order:
     del patient  # read anew with the orders of the performed step: there may be several
     own = {step.pk for step in steps_of(order)}
     for performed in _for_order(tx, order):
-        subject, modality = performed.subject, performed.modality
-        meant = find_steps(tx, performed.scheduled, subject, modality, order)
+        known = performed.step_pks
+        meant = find_steps(tx, performed.scheduled, performed.performance, order, known)
         new = (meant.step_pks & own) - set(performed.step_pks)
         if new:
             tx.performed_steps.link(performed.sop_instance_uid, sorted(new))
@@ -128,9 +133,9 @@ def _for_order(tx: Transaction, order: Order) -> list[PerformedStep]:
 def _of_reference(
     tx: Transaction,
     ref: ScheduledReference,
-    subject: Subject,
-    modality: str,
+    done: Performance,
     given: Order | None,
+    known: frozenset[int],
 ) -> tuple[list[_Place], bool]:
     """The steps that one item names, and whether others than these are another patient's."""
     for find, choose in (
@@ -138,13 +143,15 @@ def _of_reference(
         (_by_accession, _chosen_in_order),
         (_by_request, _chosen_in_order),
     ):
-        places = find(tx, ref, subject, given)
+        places = find(tx, ref, done, given)
         if not places:
             continue
-        theirs = [each for each in places if _is_theirs(tx, each.order, subject)]
-        if subject.identifier is None and len({p.order.patient_pk for p in theirs}) > 1:
+        if find is not _by_study:  # a number may be given out again, also to the same patient
+            places = [each for each in places if each.step.pk in known] or places
+        theirs = [each for each in places if _is_theirs(tx, each.order, done.subject)]
+        if done.subject.identifier is None and len({p.order.patient_pk for p in theirs}) > 1:
             return [], True  # an accession number without issuer may be two patients'
-        return choose(theirs, ref, modality), bool(places) and not theirs
+        return choose(theirs, ref, done.modality), not theirs
     return [], False
 
 
@@ -159,7 +166,7 @@ def _is_theirs(tx: Transaction, order: Order, subject: Subject) -> bool:
 
 
 def _by_study(
-    tx: Transaction, ref: ScheduledReference, _subject: Subject, given: Order | None
+    tx: Transaction, ref: ScheduledReference, _done: Performance, given: Order | None
 ) -> list[_Place]:
     uid = ref.study_instance_uid
     if not uid:
@@ -169,7 +176,7 @@ def _by_study(
 
 
 def _by_accession(
-    tx: Transaction, ref: ScheduledReference, _subject: Subject, given: Order | None
+    tx: Transaction, ref: ScheduledReference, done: Performance, given: Order | None
 ) -> list[_Place]:
     accession = ref.accession
     if accession is None:
@@ -177,24 +184,26 @@ def _by_accession(
 
     def named(each: _Place) -> bool:
         ours = each.order.numbers.accession
-        rp_agrees = ref.rp_id in ("", each.procedure.rp_id)
-        return ours is not None and ours.agrees_with(accession) and rp_agrees
+        agrees = ours is not None and ours.agrees_with(accession)
+        of_procedure = ref.rp_id in ("", each.procedure.rp_id)
+        return agrees and of_procedure and done.may_be_of(each.step.start_date)
 
     return _places(_with(tx.orders.with_accession_numbers([accession.value]), given), named)
 
 
 def _by_request(
-    tx: Transaction, ref: ScheduledReference, subject: Subject, given: Order | None
+    tx: Transaction, ref: ScheduledReference, done: Performance, given: Order | None
 ) -> list[_Place]:
     """Procedure and step ID are unique only within an order: the patient has to be known, too."""
-    if not ref.rp_id or not ref.sps_id or ref.accession or subject.identifier is None:
+    if not ref.rp_id or not ref.sps_id or ref.accession or done.subject.identifier is None:
         return []
 
     def named(each: _Place) -> bool:
-        return (each.procedure.rp_id, each.step.sps_id) == (ref.rp_id, ref.sps_id)
+        ids = (each.procedure.rp_id, each.step.sps_id)
+        return ids == (ref.rp_id, ref.sps_id) and done.may_be_of(each.step.start_date)
 
     places = _places(_with(tx.orders.with_rp_ids([ref.rp_id]), given), named)
-    theirs = [each for each in places if _is_theirs(tx, each.order, subject)]
+    theirs = [each for each in places if _is_theirs(tx, each.order, done.subject)]
     return theirs if len(theirs) == 1 else []
 
 
@@ -229,15 +238,20 @@ def _chosen_in_study(places: list[_Place], ref: ScheduledReference, modality: st
 
 
 def _chosen_in_order(places: list[_Place], ref: ScheduledReference, modality: str) -> list[_Place]:
-    """Those of the step ID, else the only one; without a step ID those of the only procedure."""
+    """Those of the step ID, else the only one; without a step ID those of the only procedure.
+
+    Step IDs are unique only within a procedure: where several have it, those that are still open
+    come first, and then those of the modality.
+    """
     exact = [each for each in places if each.step.sps_id == ref.sps_id != ""]
-    if exact:
-        return exact
-    if ref.sps_id:
+    if ref.sps_id and not exact:
         return _single(places, modality)
-    if _procedures(places) > 1:
-        places = [each for each in places if each.step.modality == modality != ""]
-    return places if _procedures(places) == 1 else []
+    found = exact or places
+    if _procedures(found) > 1:
+        found = _preferring(found, lambda each: each.step.status not in FINAL)
+    if _procedures(found) > 1:
+        found = [each for each in found if each.step.modality == modality != ""]
+    return found if _procedures(found) == 1 else []
 
 
 def _has_number(order: Order, accession: Identifier) -> bool:

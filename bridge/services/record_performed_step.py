@@ -28,6 +28,7 @@ from bridge.domain.performed_step import (
     spelled,
 )
 from bridge.domain.performed_step_attributes import (
+    NOT_SETTABLE,
     Shortcomings,
     at_creation,
     at_the_end,
@@ -129,7 +130,7 @@ class RecordPerformedStep:
         if tx.performed_steps.lock(report.sop_instance_uid) is not None:
             return self._again(tx, report, peer, now, strict)
         said, report = report, of_report(tx, report)
-        meant = find_steps(tx, report.scheduled, report.subject, report.modality)
+        meant = find_steps(tx, report.scheduled, report.performance)
         if meant.others:
             warnings += ("the worklist entry it names is another patient's; no step was started",)
         tx.performed_steps.add(report, sorted(meant.step_pks), now)
@@ -164,7 +165,7 @@ class RecordPerformedStep:
         if not held.is_open:
             raise PerformedStepFinal("Performed Procedure Step Object may no longer be updated")
         now = self._clock()
-        ignored = not_allowed(report.content, held.created) if held.created else ()
+        ignored = not_allowed(report.content, held.created) if held.created_keywords else ()
         _refuse_forbidden(report, held, ignored, strict)
         changed = self._changed(held, report)
         warnings = tuple(f"{keyword} may not be set" for keyword in ignored)
@@ -186,15 +187,16 @@ class RecordPerformedStep:
         status = _status(report.status or held.status.value)
         told_series = report.series is not None or bool(report.instances)
         is_ended_early = status is PerformedStepStatus.DISCONTINUED
-        reason = report.discontinuation_reason or held.discontinuation_reason
-        consequence = self._discontinuations.consequence(report.discontinuation_scheme, reason)
-        fixed = held.created_keywords and held.created.keys()
-        attributes = {k: text for k, text in report.attributes.items() if k not in (fixed or ())}
+        told = report if report.discontinuation_reason else held
+        reason, scheme = told.discontinuation_reason, told.discontinuation_scheme
+        consequence = self._discontinuations.consequence(scheme, reason)
+        attributes = {k: text for k, text in report.attributes.items() if k not in NOT_SETTABLE}
         return replace(
             held,
             status=status,
             instances=report.instances if told_series else held.instances,
             discontinuation_reason=reason,
+            discontinuation_scheme=scheme,
             attributes={**held.attributes, **attributes},
             consequence=consequence if is_ended_early else CLOSED,
         )

@@ -135,6 +135,7 @@ class PerformedSteps:
         document = self._connection.execute(select(_P.document).where(which)).scalar_one()
         said = {
             "discontinuation_reason": changed.discontinuation_reason,
+            "discontinuation_scheme": changed.discontinuation_scheme,
             "attributes": dict(changed.attributes),
             "consequence": asdict(changed.consequence),
         }
@@ -209,6 +210,7 @@ def _loaded(row: Row[Any]) -> PerformedStep:
         station_ae_title=document["station_ae_title"],
         pps_id=document["pps_id"],
         discontinuation_reason=reason,
+        discontinuation_scheme=document.get("discontinuation_scheme", ""),
         attributes=attributes,
         created=documents.load_tree(document.get("created", {})),
         created_keywords=frozenset(document.get("keywords", ())),

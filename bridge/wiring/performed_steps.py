@@ -14,7 +14,8 @@ from bridge.wiring.core import Core
 from bridge.wiring.destinations import retry_policy
 from bridge.wiring.performed_step_policy import performed_step_destinations
 
-_PACE = Pace(lanes=4, lease=120.0)
+# A RIS that thinks for half a minute about each of many messages still has only one sender.
+_PACE = Pace(lanes=4, lease=900.0)
 
 
 def build_performed_step_forwarding(core: Core, owner: str) -> Dispatcher:

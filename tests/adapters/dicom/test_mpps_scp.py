@@ -304,6 +304,15 @@ def test_given_roles_are_proposed_then_they_are_answered(
         assert (context.as_scu, context.as_scp) == (True, False)
 
 
+def test_given_a_creation_of_the_class_that_retrieves_then_it_is_refused(
+    bridge: RunningBridge,
+) -> None:
+    with associated(bridge.remote, [build_context(PERFORMED_STEP_RETRIEVE)]) as association:
+        created, _ = association.send_n_create(begun(), PERFORMED_STEP_RETRIEVE, UID)
+        changed, _ = association.send_n_set(ended(), PERFORMED_STEP_RETRIEVE, UID)
+    assert (created.Status, changed.Status) == (0x0211, 0x0211)
+
+
 def test_given_an_n_get_of_the_other_class_then_it_is_not_offered(bridge: RunningBridge) -> None:
     with associated(bridge.remote, [build_context(PERFORMED_STEP)]) as association:
         status, _ = association.send_n_get([Tag(0x00100020)], PERFORMED_STEP, UID)

@@ -92,6 +92,10 @@ def test_given_a_value_that_is_no_number_then_it_is_unknown(text: str) -> None:
     assert dose == RadiationDose()
 
 
+def test_given_a_count_that_no_device_can_mean_then_it_is_unknown() -> None:
+    assert read_dose({"TotalNumberOfExposures": "99999999999"}) == RadiationDose()
+
+
 def test_given_a_later_message_then_what_it_does_not_tell_stays() -> None:
     before = RadiationDose(entrance_dose=4.2, number_of_exposures=1)
     now = RadiationDose(number_of_exposures=3)
