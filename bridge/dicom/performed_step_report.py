@@ -128,7 +128,9 @@ def _value(level: DataSet, tag: int, depth: int) -> str | tuple[AttributeTree, .
         items = level.items(tag) if depth < _MOST_DEEP else ()
         return tuple(tree_of(item, depth + 1) for item in items)
     numbers = level.numbers(tag)
-    return "\\".join(map(str, numbers)) if numbers else level.text(tag)
+    if numbers:
+        return "\\".join(map(str, numbers))
+    return level.text(tag).replace("\0", "")  # which no database keeps in a text
 
 
 def _reference(item: DataSet) -> ScheduledReference:

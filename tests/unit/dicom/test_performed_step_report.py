@@ -1,10 +1,21 @@
 """Given an MPPS attribute list, when it is read, then the report says what was done for whom."""
 
+from contextlib import suppress
 from dataclasses import replace
+from random import Random
+
+import pytest
 
 from bridge.dicom.performed_step_report import read_report
+from bridge.dicom.performed_step_state import state_of
+from bridge.domain.errors import DataTypeError
 from bridge.domain.identifiers import Authority, Identifier
-from bridge.domain.performed_step import PerformedStepReport, ScheduledReference
+from bridge.domain.performed_step import (
+    Operation,
+    PerformedStepMessage,
+    PerformedStepReport,
+    ScheduledReference,
+)
 from tests.unit.dicom.test_elements import EXPLICIT, IMPLICIT, encode
 from tests.unit.dicom.test_worklist_codec import code, entity
 from tests.unit.dicom.test_worklist_query import of
@@ -72,3 +83,34 @@ def test_given_no_attributes_then_nothing_was_said() -> None:
     assert read_report(b"", EXPLICIT, "1.2.9") == PerformedStepReport(
         sop_instance_uid="1.2.9", status="", transfer_syntax_uid=EXPLICIT
     )
+
+
+@pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT])
+def test_given_a_data_set_that_was_damaged_then_it_is_read_or_refused(syntax: str) -> None:
+    whole = encode(of(ScheduledStepAttributesSequence=[of(StudyInstanceUID="1.2.3")]), syntax)
+    whole += encode(of(PerformedSeriesSequence=[of(SeriesInstanceUID="1.1")]), syntax)
+    random = Random(4)
+    for _ in range(500):
+        damaged = bytearray(whole)
+        for _ in range(random.randint(1, 5)):
+            damaged[random.randrange(len(damaged))] = random.randrange(256)
+        kept = PerformedStepMessage(
+            number=1,
+            operation=Operation.CREATE,
+            transfer_syntax_uid=syntax,
+            encoded=bytes(damaged),
+        )
+        with suppress(DataTypeError):
+            read_report(kept.encoded, syntax, "1.2.9")
+        with suppress(DataTypeError):
+            state_of([kept])
+
+
+def test_given_dose_in_binary_numbers_then_they_are_read() -> None:
+    exposure = of(KVP="120")
+    exposure.add_new(0x00189345, "FD", 38.25)
+    changes = of(ExposureDoseSequence=[exposure], TotalNumberOfExposures=7)
+    for syntax in (EXPLICIT, IMPLICIT):
+        dose = read_report(encode(changes, syntax), syntax, "1.2.9").dose
+        assert dose is not None
+        assert (dose.ctdi_vol, dose.number_of_exposures) == (38.25, 7)
