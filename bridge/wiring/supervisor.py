@@ -88,6 +88,7 @@ class Supervisor:
                     if ended is child:
                         self._end_all(wait)
                         return code or 1
+                    self._plan_start(ended, code)
         return 0
 
     def _watch(self, wait: Callable[[float], set[int]]) -> None:

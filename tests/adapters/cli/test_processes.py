@@ -129,6 +129,22 @@ def test_given_one_is_killed_then_the_other_serves_and_it_is_started_again(
     assert send_orders(bridge, 8, 2) == ["AA"] * 16
 
 
+def test_given_the_first_ends_while_the_second_starts_then_that_is_told_and_both_come_up(
+    configuration: dict[str, Any], tmp_path: Path
+) -> None:
+    bridge = Bridge(configuration, tmp_path)
+    bridge.launch()
+    try:
+        wait_until(lambda: len(children(bridge)) == 2, "the second is begun")
+        first, _ = children(bridge)
+        os.kill(first, signal.SIGKILL)
+        wait_until(lambda: readiness(bridge) == (200, "ok"), "both are up")
+        assert first not in children(bridge)
+        assert "event=process.ended" in log_of(tmp_path)
+    finally:
+        bridge.close()
+
+
 def test_given_the_supervisor_is_killed_then_all_end_and_the_next_start_finds_everything(
     bridge: Bridge,
 ) -> None:
