@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,8 +12,11 @@ from sqlalchemy import (
     Row,
     and_,
     bindparam,
+    case,
     delete,
     false,
+    func,
+    null,
     or_,
     select,
     text,
@@ -81,6 +85,7 @@ _INSERT_ORDER = Numbered(
         "patient_ids",
         "created_at",
         "updated_at",
+        "listed_at",
     ),
 )
 _INSERT_PROCEDURE = Numbered(
@@ -169,6 +174,11 @@ class Orders:
         """The order of this row, whole."""
         return self._load(self._connection.execute(select(_ORDER).where(_ORDER.c.pk == pk)).one())
 
+    def these(self, pks: Iterable[int]) -> tuple[Order, ...]:
+        """The orders of these rows that there are."""
+        query = select(_ORDER).where(_ORDER.c.pk.in_(tuple(pks))).order_by(_ORDER.c.pk)
+        return tuple(self._load(row) for row in self._connection.execute(query).all())
+
     def of_patient(self, patient_pk: int) -> tuple[Order, ...]:
         """Every order of a patient, locked."""
         query = select(_ORDER).where(_ORDER.c.patient_pk == patient_pk).order_by(_ORDER.c.pk)
@@ -226,6 +236,7 @@ class Orders:
             "patient_ids": [documents.dump_identifier(each) for each in named[:1]],
             "created_at": now,
             "updated_at": now,
+            "listed_at": time.time(),
             **_number_columns(event.numbers),
         }
         pk = _INSERT_ORDER.add(self._connection, row)
@@ -308,6 +319,7 @@ class Orders:
                 flag=order.flag,
                 patient_ids=_patient_ids(order),
                 updated_at=now,
+                listed_at=_listed_at(order, now),
                 **_number_columns(order.numbers),
             )
         )
@@ -468,3 +480,11 @@ def _step(row: Row[Any]) -> Step:
         history=documents.load_history(row.history) or history_of(StepStatus(row.status)),
         scheduled_at=row.scheduled_at,
     )
+
+
+def _listed_at(order: Order, now: float) -> ColumnElement[Any]:
+    """An order that is held as it comes is listed when it is held no more; others are."""
+    listed = _ORDER.c.listed_at
+    if not order.held_reason:
+        return func.coalesce(listed, time.time())
+    return case((_ORDER.c.created_at == now, null()), else_=listed)

@@ -12,6 +12,7 @@ from bridge.store.tables.commitments import storage_commitment
 from bridge.store.tables.deliveries import attempt, confirmation, delivery
 from bridge.store.tables.forwarded import forwarded_instance
 from bridge.store.tables.journal import mention, message
+from bridge.store.tables.mappings import mapping_version
 from bridge.store.tables.order_notices import order_notice
 from bridge.store.tables.orders import imaging_service_request, requested_procedure, scheduled_step
 from bridge.store.tables.parked import parked_event, parked_key
@@ -62,6 +63,7 @@ __all__ = [
     "imaging_service_request",
     "instance",
     "instance_conflict",
+    "mapping_version",
     "match_decision",
     "mention",
     "message",

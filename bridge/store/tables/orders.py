@@ -27,6 +27,8 @@ imaging_service_request = Table(
     Column("patient_ids", JSON, nullable=False, server_default="[]"),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
+    # When it first lacked nothing that a worklist entry needs (unix time); nothing while it does.
+    Column("listed_at", Double),
     Index("ix_imaging_service_request_updated_at", "updated_at"),
     Index(
         "ix_imaging_service_request_held",
