@@ -21,6 +21,8 @@ class DeliveryState(StrEnum):
 class EventKind(StrEnum):
     """What a delivery tells."""
 
+    STUDY_SCHEDULED = "study.scheduled"
+    STUDY_STARTED = "study.started"
     STUDY_AVAILABLE = "study.available"
     STUDY_CHANGED = "study.changed"
     STUDY_UNMATCHED = "study.unmatched"
@@ -57,6 +59,12 @@ STUDY_KINDS = (
     EventKind.STUDY_WITHDRAWN,
 )
 """What is told of a study."""
+
+EXPECTED_STUDY_KINDS = (EventKind.STUDY_SCHEDULED, EventKind.STUDY_STARTED)
+"""What is told of the study that an order is to become: that it is known, or will not come.
+
+`STUDY_SCHEDULED` follows its order from the beginning, `STUDY_STARTED` once the examination began.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,11 +42,16 @@ class StudyNews(News):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedStudy(StudyNews):
-    """A matched study with its patient and every request it serves (several in the group case)."""
+    """A matched study with its patient and every request it serves (several in the group case).
+
+    One that is only expected has no series. `is_done_elsewhere` tells that none will come: its
+    procedure was done under another Study Instance UID.
+    """
 
     study: Study
     patient: Patient
     requests: tuple[Request, ...]
+    is_done_elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,14 @@
-"""The transaction Bundle that publishes a study (FHIR R4 3.1.0.11), idempotent as a whole."""
+"""What is said to a server, resource by resource, before it is known how the server takes it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from bridge.fhir.identifiers import Json, criteria, escape
 
@@ -27,26 +28,59 @@ class PatientPolicy(StrEnum):
     SEARCH = "search"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
-    """What is to be said of a study, before any reference is resolved.
+class Action(StrEnum):
+    """What is to become of a resource at the server.
 
-    Each resource comes with the search criteria that find it at the server. The study names its
-    patient and orders by identifier only. `patient_reference` is literal, where the server's own
-    patient is known.
+    `FIND`: it is the server's own, and referred to. `AMEND`: what the server holds gets what is
+    said here, and what it does not hold is not created. `CREATE`: what the server holds is left
+    alone. `UPDATE`: what the server holds becomes this.
     """
 
-    study: Json
-    study_criteria: str
-    patient: Json
-    patient_criteria: str
-    patient_reference: str = ""
-    endpoints: tuple[tuple[Json, str], ...] = ()
+    FIND = "find"
+    AMEND = "amend"
+    CREATE = "create"
+    UPDATE = "update"
 
-    def digest(self, receiver: str) -> str:
-        """SHA-256 of everything said to `receiver`, to tell whether there is anything new."""
-        said = [receiver, self.study, self.patient, [resource for resource, _ in self.endpoints]]
-        return hashlib.sha256(dump(said)).hexdigest()
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One resource of what is said; its first identifier is what the server knows it by.
+
+    Others refer to it by `name`, until the server's own reference is known. One that is `needed`
+    and cannot be found holds up the whole; else references to it are left out. `at` is the server's
+    reference where it is known. `otherwise` is created where there is nothing to amend.
+    """
+
+    resource: Json
+    action: Action
+    needed: bool = False
+    at: str = ""
+    otherwise: Json | None = None
+
+    @property
+    def kind(self) -> str:
+        """The type of the resource."""
+        return str(self.resource["resourceType"])
+
+    @property
+    def criteria(self) -> str:
+        """Search criteria that find it at the server."""
+        return token_criteria(self.resource["identifier"][0])
+
+    @property
+    def name(self) -> str:
+        """What others refer to it by."""
+        return full_url(self.kind, self.criteria)
+
+
+Content = tuple[Entry, ...]
+"""Everything that is to be said at once; what is referred to comes before what refers to it."""
+
+
+def digest(content: Content, receiver: str) -> str:
+    """SHA-256 of everything said to `receiver`, to tell whether there is anything new."""
+    said = [[each.action, each.resource] for each in content]
+    return hashlib.sha256(dump([receiver, said])).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,53 +121,35 @@ def linked(study: Json, links: Links, source: str) -> Json:
     }
 
 
-def transaction(
-    content: Content,
-    requests: Sequence[str],
-    *,
-    policy: PatientPolicy,
-    patient: str = "",
-    source: str,
-    refresh_endpoints: bool = False,
-) -> Json:
-    """Say everything in one transaction that may be repeated without harm.
-
-    The patient's and the endpoints' entries are conditional creates, the study's is a conditional
-    update. `patient` is the literal reference when the policy is to search. With
-    `refresh_endpoints` the endpoints are conditional updates, too, so that a changed address
-    reaches the server.
-    """
-    entries: list[Json] = []
-    if content.patient_reference:
-        patient = content.patient_reference
-    elif policy is not PatientPolicy.SEARCH:
-        patient = full_url("Patient", content.patient_criteria)
-        update = policy is PatientPolicy.UPDATE
-        entries.append(_entry(patient, content.patient, content.patient_criteria, update=update))
-    for resource, where in content.endpoints:
-        name = full_url("Endpoint", where)
-        entries.append(_entry(name, resource, where, update=refresh_endpoints))
-    links = Links(
-        patient=patient,
-        endpoints=[full_url("Endpoint", where) for _, where in content.endpoints],
-        requests=requests,
-    )
-    study = linked(content.study, links, source)
-    name = full_url("ImagingStudy", content.study_criteria)
-    entries.append(_entry(name, study, content.study_criteria, update=True))
-    return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
-
-
 def full_url(kind: str, where: str) -> str:
     """The name of an entry inside the bundle: the same for the same resource in every bundle."""
     return uuid.uuid5(_NAMESPACE, f"{kind}?{where}").urn
 
 
-def _entry(name: str, resource: Json, where: str, *, update: bool) -> Json:
-    kind = resource["resourceType"]
-    request = (
-        {"method": "PUT", "url": f"{kind}?{where}"}
-        if update
-        else {"method": "POST", "url": kind, "ifNoneExist": where}
-    )
-    return {"fullUrl": name, "resource": resource, "request": request}
+def client_id(kind: str, where: str) -> str:
+    """The id of a resource at servers that leave it to us: the same whenever it is written."""
+    return str(uuid.uuid5(_NAMESPACE, f"{kind}?{where}"))
+
+
+def with_references(resource: Json, known: Mapping[str, str]) -> Json:
+    """The resource with the server's own references in place of names.
+
+    A name that stands for nothing (empty) is left out; what identifies the same beside it stays.
+    """
+    replaced = {k: v if k == "series" else _replaced(v, known) for k, v in resource.items()}
+    return {name: value for name, value in replaced.items() if value not in ({}, [])}
+
+
+def _replaced(value: Any, known: Mapping[str, str]) -> Any:
+    if isinstance(value, list):
+        items = [_replaced(each, known) for each in value]
+        return [each for each in items if each not in ({}, [])]
+    if not isinstance(value, dict):
+        return value
+    name = str(value.get("reference", ""))
+    if name in known:
+        others = {k: v for k, v in value.items() if k != "reference"}
+        found = known[name]
+        bare = not found and set(others) <= {"type"}
+        return {} if bare else {**({"reference": found} if found else {}), **others}
+    return {k: _replaced(v, known) for k, v in value.items()}

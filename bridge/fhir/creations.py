@@ -7,7 +7,12 @@ from contextlib import ExitStack, contextmanager
 from threading import Lock
 
 from bridge.domain.delivery import TransportError
-from bridge.fhir.bundle import Content, PatientPolicy, dump
+from bridge.fhir.bundle import Action, Content, Entry, dump
+
+_SHARED = {
+    "Patient": (Action.CREATE, Action.UPDATE),
+    "ServiceRequest": (Action.CREATE, Action.AMEND),
+}
 
 
 class KeyedLocks:
@@ -46,12 +51,11 @@ class Creations:
     """Serialises the writes of one destination that might create the same patient or endpoint.
 
     Conditional creates are safe only one after the other: a server without isolation answers two
-    at once by creating twice. A patient's writes always wait for each other. Those of an endpoint,
-    which nearly every study names, do so only until it has been written.
+    at once by creating twice. What several subjects name (patients, orders) is written by one at a
+    time. Endpoints, which nearly every study names, are so only until they have been written.
     """
 
-    def __init__(self, policy: PatientPolicy) -> None:
-        self._policy = policy
+    def __init__(self) -> None:
         self._locks = KeyedLocks()
         self._state = Lock()
         self._written: frozenset[bytes] = frozenset()
@@ -60,7 +64,7 @@ class Creations:
     def guarding(self, content: Content) -> Iterator[bool]:
         """Hold what `content` might create. Tells whether its endpoints are yet to be written."""
         with self._locks.holding(self._keys(content)):
-            endpoints = frozenset(dump(resource) for resource, _ in content.endpoints)
+            endpoints = frozenset(dump(each.resource) for each in content if _is_endpoint(each))
             try:
                 yield not endpoints <= self._written
             except TransportError as error:
@@ -70,12 +74,17 @@ class Creations:
             self._remember(self._written | endpoints)
 
     def _keys(self, content: Content) -> Iterator[str]:
-        if self._policy is not PatientPolicy.SEARCH:
-            yield f"Patient?{content.patient_criteria}"
-        for resource, where in content.endpoints:
-            if dump(resource) not in self._written:
-                yield f"Endpoint?{where}"
+        for each in content:
+            if _is_endpoint(each):
+                if dump(each.resource) not in self._written:
+                    yield each.name
+            elif each.action in _SHARED.get(each.kind, ()):
+                yield each.name
 
     def _remember(self, written: frozenset[bytes]) -> None:
         with self._state:
             self._written = written
+
+
+def _is_endpoint(entry: Entry) -> bool:
+    return entry.kind == "Endpoint"

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from bridge.fhir.identifiers import Json
 from bridge.fhir.terms import DCM, ENDPOINT_CONNECTION, URI
 
+WADO_RS = "dicom-wado-rs"
 # Connection type → its display and the media types that come over it.
 CONNECTIONS = {
-    "dicom-wado-rs": ("DICOM WADO-RS", ("application/dicom", "application/dicom+json")),
+    WADO_RS: ("DICOM WADO-RS", ("application/dicom", "application/dicom+json")),
     "dicom-wado-uri": ("DICOM WADO-URI", ("application/dicom",)),
     "dicom-qido-rs": ("DICOM QIDO-RS", ("application/dicom+json",)),
     "ihe-iid": ("IHE IID", ()),
@@ -28,7 +29,7 @@ class Access:
 
     identifier: str
     address: str
-    connection: str = "dicom-wado-rs"
+    connection: str = WADO_RS
     name: str = "Images"
 
 
@@ -52,4 +53,17 @@ def endpoint_resource(access: Access) -> Json:
         "payloadType": [{"coding": [STUDY_PAYLOAD], "text": "DICOM study"}],
         **({"payloadMimeType": list(media_types)} if media_types else {}),
         "address": access.address.rstrip("/"),
+    }
+
+
+def viewer_endpoint(address: str) -> Json:
+    """Where a person sees a study: a web page, which no connection type of the value set names."""
+    return {
+        "resourceType": "Endpoint",
+        "status": "active",
+        "connectionType": {"display": "Web viewer"},
+        "name": "Viewer",
+        "payloadType": [{"coding": [STUDY_PAYLOAD], "text": "DICOM study"}],
+        "payloadMimeType": ["text/html"],
+        "address": address,
     }

@@ -66,7 +66,7 @@ def imaging_study(published: PublishedStudy, rendering: Rendering) -> Json:
             "resourceType": "ImagingStudy",
             "identifier": _identifiers(published, systems),
             "status": _status(published, count),
-            "modality": [_modality(code) for code in modalities(study)],
+            "modality": [_modality(code) for code in modalities(study) or _expected(published)],
             "subject": _subject(published, systems),
             "started": read_date_time(
                 attributes.get("StudyDate", ""),
@@ -89,6 +89,12 @@ def imaging_study(published: PublishedStudy, rendering: Rendering) -> Json:
             "series": [_series(s, rendering, count, attributes) for s in series],
         }
     )
+
+
+def _expected(published: PublishedStudy) -> list[str]:
+    """The modalities of what is scheduled, while nothing is there yet."""
+    steps = (step for request in published.requests for step in request.procedure.steps)
+    return sorted({step.modality for step in steps if step.modality})
 
 
 def modalities(study: Study) -> list[str]:
@@ -129,6 +135,8 @@ def _identifiers(published: PublishedStudy, systems: IdentifierSystems) -> list[
 def _status(published: PublishedStudy, count: int) -> str:
     """One instance is enough for available, and a discontinued study with images stays so."""
     announced = published.study.announced
+    if published.is_done_elsewhere:
+        return "cancelled"
     if count or (announced and announced.status is AnnouncedStatus.AVAILABLE):
         return "available"
     if announced:

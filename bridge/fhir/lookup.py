@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from http import HTTPStatus
 
 from bridge.domain.delivery import TransportError
-from bridge.domain.identifiers import Identifier
 from bridge.fhir.bundle import token_criteria
 from bridge.fhir.client import FhirClient
-from bridge.fhir.identifiers import IdentifierSystems, Json, criteria
+from bridge.fhir.identifiers import Json
 from bridge.fhir.outcome import Refusal
 
 _log = logging.getLogger(__name__)
@@ -43,30 +42,28 @@ def find_one(client: FhirClient, kind: str, identifier: Json) -> Json | None:
     return found[0] if found else None
 
 
-def find_request(
-    client: FhirClient, numbers: Sequence[Identifier], systems: IdentifierSystems
-) -> str:
-    """The literal reference of the one ServiceRequest known by these numbers, best number first.
+def find_best(client: FhirClient, kind: str, identifiers: Sequence[Json]) -> Json | None:
+    """The one resource known by any of these identifiers, the best of them first.
 
-    Empty when there is none, or several, or when the server does not let us search: the order's
-    number beside the reference says the same, and a study is worth more than its link.
+    None when there is none, or several, or when the server does not let us search: the number
+    beside the reference says the same, and a study is worth more than its link.
 
     Raises:
         TransportError: the search failed in a way that may pass.
     """
-    tokens = ",".join(criteria("", systems.token(number))[1:] for number in numbers)
+    tokens = ",".join(token_criteria(each).partition("=")[2] for each in identifiers)
     try:
-        found = client.search("ServiceRequest", f"identifier={tokens}")
+        found = client.search(kind, f"identifier={tokens}")
     except Refusal as refusal:
         if refusal.unreachable or refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise
-        _log.info("fhir.order_search_refused", extra={"reason": refusal.message})
-        return ""
-    for number in numbers:
-        mine = [r for r in found if carries(r, systems.resource(number))]
+        _log.info("fhir.search_refused", extra={"type": kind, "reason": refusal.message})
+        return None
+    for identifier in identifiers:
+        mine = [each for each in found if carries(each, identifier)]
         if len(mine) == 1:
-            return reference(mine[0])
-    return ""
+            return mine[0]
+    return None
 
 
 def reference(resource: Json) -> str:

@@ -94,6 +94,7 @@ _R5: Mapping[str, Mapping[str, Change]] = {
         "reasonCode": Change("reason", lambda concept: {"value": [_reference_to(concept)]}),
     },
     "Appointment": {"reasonCode": Change("reason", _reference_to)},
+    "DocumentReference": {"context": Change()},
 }
 
 
@@ -103,7 +104,17 @@ def in_release(resource: Json, release: Release) -> Json:
     Raises:
         KeyError: the table does not know the resource's type.
     """
-    return resource if release is Release.R4 else _convert(resource, _R5[resource["resourceType"]])
+    if release is Release.R4:
+        return resource
+    converted = _convert(resource, _R5[resource["resourceType"]])
+    if resource["resourceType"] == "DocumentReference":
+        return {**converted, **_document_context(resource.get("context", {}))}
+    return converted
+
+
+def _document_context(context: Json) -> Json:
+    """DocumentReference.context is flat in R5, and what is related is what it is based on."""
+    return {{"related": "basedOn"}.get(name, name): value for name, value in context.items()}
 
 
 def _convert(elements: Json, changes: Mapping[str, Change]) -> Json:

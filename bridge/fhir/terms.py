@@ -6,6 +6,7 @@ DICOM_UID = "urn:dicom:uid"
 URI = "urn:ietf:rfc:3986"
 DCM = "http://dicom.nema.org/resources/ontology/DCM"
 SNOMED_CT = "http://snomed.info/sct"
+LOINC = "http://loinc.org"
 IDENTIFIER_TYPE = "http://terminology.hl7.org/CodeSystem/v2-0203"
 ENDPOINT_CONNECTION = "http://terminology.hl7.org/CodeSystem/endpoint-connection-type"
 PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
@@ -16,7 +17,7 @@ CODE_SYSTEMS = {
     "SCT": SNOMED_CT,
     "SNM": SNOMED_CT,
     "SRT": "http://snomed.info/srt",
-    "LN": "http://loinc.org",
+    "LN": LOINC,
     "UCUM": "http://unitsofmeasure.org",
     "RADLEX": "http://radlex.org",
     "I10": "http://hl7.org/fhir/sid/icd-10",

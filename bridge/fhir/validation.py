@@ -22,11 +22,32 @@ _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 _STUDY_STATUS = frozenset({"registered", "available", "cancelled", "entered-in-error", "unknown"})
 _GENDER = frozenset({"male", "female", "other", "unknown"})
 _ENDPOINT_STATUS = frozenset({"active", "suspended", "error", "off", "entered-in-error", "test"})
+_REQUEST_STATUS = frozenset(
+    {"draft", "active", "on-hold", "revoked", "completed", "entered-in-error", "unknown"}
+)
+_TASK_STATUS = frozenset(
+    {
+        "draft",
+        "requested",
+        "received",
+        "accepted",
+        "rejected",
+        "ready",
+        "cancelled",
+        "in-progress",
+        "on-hold",
+        "failed",
+        "completed",
+        "entered-in-error",
+    }
+)
 _IDENTIFIER_USE = frozenset({"usual", "official", "temp", "secondary", "old"})
 _BINDINGS: Mapping[str, Mapping[str, frozenset[str]]] = {
     "ImagingStudy": {"status": _STUDY_STATUS},
     "Patient": {"gender": _GENDER},
     "Endpoint": {"status": _ENDPOINT_STATUS},
+    "ServiceRequest": {"status": _REQUEST_STATUS},
+    "Task": {"status": _TASK_STATUS},
 }
 
 
@@ -73,7 +94,7 @@ def _rules(error: ValidationError) -> str:
 
 
 def _open_bindings(resource: Json) -> Iterator[str]:
-    for element, codes in _BINDINGS[resource["resourceType"]].items():
+    for element, codes in _BINDINGS.get(resource["resourceType"], {}).items():
         if element in resource and resource[element] not in codes:
             yield f"{element}: not in the value set"
     for identifier in resource.get("identifier", ()):

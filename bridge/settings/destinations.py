@@ -31,6 +31,21 @@ _EVENT = choice(
     "study.changed",
     "study.withdrawn",
 )
+_FHIR_EVENT = choice(
+    "order.held",
+    "order.scheduled",
+    "order.changed",
+    "order.canceled",
+    "patient.arrived",
+    "step.started",
+    "step.completed",
+    "step.discontinued",
+    "study.scheduled",
+    "study.started",
+    "study.available",
+    "study.changed",
+    "study.withdrawn",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +107,21 @@ class FhirDestination(Destination):
     token: Secret | None = field(
         default=None,
         metadata=described(Value(SECRET, optional=True), "Bearer token sent with each request."),
+    )
+    profile: str = field(
+        default="standard",
+        metadata=described(
+            NAME, "What kind of server it is: a file of `mappings/ehr`, without `.yaml`."
+        ),
+    )
+    events: tuple[str, ...] = field(
+        default=(),
+        metadata=described(
+            Values(_FHIR_EVENT),
+            "Events it is told of; none given: study.started, study.available, study.changed,"
+            " study.withdrawn. Those of orders write ServiceRequest.status and a Task for each"
+            " step; `study.scheduled` writes the study as soon as its order is known.",
+        ),
     )
     create_patient: bool = field(
         default=True,

@@ -16,6 +16,7 @@ from bridge.settings.addresses import (
     BASE_URL,
     DATABASE,
     HOST,
+    HTTP_URL,
     IMAGES,
     LISTEN_PORT,
 )
@@ -93,6 +94,15 @@ class Http:
             "Address under which others reach this listener, written into FHIR Endpoints. Set it"
             " behind a proxy or when listening on every interface.",
             derived="`http://HOST:PORT`",
+        ),
+    )
+    viewer_url: str = field(
+        default="",
+        metadata=described(
+            Value(HTTP_URL, optional=True),
+            "Where a person sees a study: an address in which `{study_instance_uid}` stands for"
+            " the study. Written wherever receivers are told of images.",
+            example="https://viewer.example.org/?StudyInstanceUIDs={study_instance_uid}",
         ),
     )
 

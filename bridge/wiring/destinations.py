@@ -13,10 +13,13 @@ from bridge.domain.publication import News
 from bridge.domain.subscription import Subscription
 from bridge.fhir.bundle import PatientPolicy
 from bridge.fhir.client import Server
+from bridge.fhir.composition import Manner
+from bridge.fhir.destination import KINDS as FHIR_KINDS
 from bridge.fhir.destination import FhirDestination, FhirDestinationConfiguration
 from bridge.fhir.endpoint import Access
 from bridge.fhir.identifiers import IdentifierSystems
 from bridge.fhir.releases import Release
+from bridge.mapping.ehr_profiles import load_ehr_profile
 from bridge.services.deliver import Destination
 from bridge.settings import Destination as DestinationSettings
 from bridge.settings import (
@@ -69,7 +72,6 @@ def subscriptions(destinations: Iterable[Adapter]) -> Mapping[str, Subscription]
 def _fhir(settings: Settings, destination: DestinationSettings) -> Adapter:
     if not isinstance(destination, FhirSettings):
         raise TypeError("the table of builders is wrong")
-    site = quote(settings.site.name, safe="")
     return FhirDestination(
         FhirDestinationConfiguration(
             name=destination.name,
@@ -78,21 +80,33 @@ def _fhir(settings: Settings, destination: DestinationSettings) -> Adapter:
                 timeout=destination.timeout_seconds,
                 token=destination.token.reveal() if destination.token else "",
             ),
-            release=Release(destination.version),
             retry=retry_policy(destination),
-            patients=_patient_policy(destination),
-            systems=IdentifierSystems(default=settings.site.assigning_authority),
-            zone=settings.site.timezone,
-            access=(
-                Access(
-                    identifier=f"urn:bridge:{site}:wado-rs",
-                    address=f"{settings.http.public_url.rstrip('/')}/dicom-web",
-                    name=f"Images of {settings.site.name}",
-                ),
-            ),
-            source=f"urn:bridge:{site}",
-            own_ids=_own_ids(settings, destination),
+            manner=_manner(settings, destination),
+            kinds=_kinds(destination.events, FHIR_KINDS),
         )
+    )
+
+
+def _manner(settings: Settings, destination: FhirSettings) -> Manner:
+    site = quote(settings.site.name, safe="")
+    profile = load_ehr_profile(destination.profile, settings.mappings)
+    return Manner(
+        release=Release(destination.version),
+        profile=profile,
+        patients=_patient_policy(destination),
+        systems=IdentifierSystems(known=profile.systems, default=settings.site.assigning_authority),
+        zone=settings.site.timezone,
+        access=(
+            Access(
+                identifier=f"urn:bridge:{site}:wado-rs",
+                address=f"{settings.http.public_url.rstrip('/')}/dicom-web",
+                name=f"Images of {settings.site.name}",
+            ),
+        ),
+        viewer=settings.http.viewer_url,
+        source=f"urn:bridge:{site}",
+        own_ids=_own_ids(settings, destination),
+        is_filler=settings.site.mode == "his_only",
     )
 
 
