@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import uvicorn
+import uvloop
 from fastapi import FastAPI
 
 from bridge.domain.errors import BridgeError
@@ -74,7 +75,8 @@ class AsyncListeners:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._serve())
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(self._serve())
         except BaseException as error:  # handed to the thread that starts the bridge
             self._failure = error
             if self._started.is_set():
