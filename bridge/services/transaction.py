@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 
 from bridge.domain.announced_study import AnnouncedImages, StudyAnnounced
 from bridge.domain.appointment import Appointment, AppointmentAction
+from bridge.domain.audit import AuditEvent
 from bridge.domain.coercion import Coercion
 from bridge.domain.commitment import CommitmentRequest
 from bridge.domain.delivery import Delivery, EventKind, RetryDecision
@@ -366,6 +367,12 @@ class Sources(Protocol):
 
 class Transaction(Protocol):
     """All repositories of one transaction: what they write is kept together or not at all.
+class AuditTrail(Protocol):
+    """What was done, by whom; rows are added and never changed."""
+
+    def add(self, event: AuditEvent) -> None: ...
+
+
 
     `cause` is the application whose message brings the changes about (`KIS|HAUS`).
     """
@@ -374,6 +381,8 @@ class Transaction(Protocol):
 
     @property
     def patients(self) -> Patients: ...
+    @property
+    def audit(self) -> AuditTrail: ...
     @property
     def merges(self) -> PatientMerges: ...
     @property

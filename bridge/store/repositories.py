@@ -13,7 +13,9 @@ from bridge.domain.order import OrderReceived
 from bridge.domain.parked import keys_brought_by
 from bridge.store import orders, patients
 from bridge.store.appointments import Appointments
+from bridge.store.accounts import Accounts
 from bridge.store.commitments import Commitments
+from bridge.store.audit import AuditTrail
 from bridge.store.database import Database, refusal_of_data
 from bridge.store.deliveries import Deliveries
 from bridge.store.forwarded import Forwarded
@@ -58,6 +60,16 @@ class SqlTransaction:
     @cached_property
     def patients(self) -> Patients:
         """Patients and their identifiers."""
+    @cached_property
+    def accounts(self) -> Accounts:
+        """Who signs in to the console."""
+        return Accounts(self._connection)
+
+    @cached_property
+    def audit(self) -> AuditTrail:
+        """What was done, by whom."""
+        return AuditTrail(self._connection)
+
         return Patients(self._connection)
 
     @cached_property
