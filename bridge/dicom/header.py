@@ -9,6 +9,7 @@ from __future__ import annotations
 from pydicom.datadict import tag_for_keyword
 
 from bridge.dicom.elements import DataSet, read
+from bridge.dicom.encoding import Encoded
 from bridge.dicom.rejection import read_rejection
 from bridge.domain.errors import RequiredFieldMissing
 from bridge.domain.identifiers import Authority, Identifier
@@ -94,7 +95,7 @@ _WANTED = frozenset(
 )
 
 
-def read_header(data: bytes, transfer_syntax_uid: str) -> InstanceHeader:
+def read_header(data: Encoded, transfer_syntax_uid: str) -> InstanceHeader:
     """Read the header of a data set as it came, without file meta information.
 
     Raises:
