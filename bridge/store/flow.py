@@ -104,7 +104,6 @@ class Flow:
 
     def arrived(self, since: float, step: int) -> dict[tuple[str, int], int]:
         """(what, bucket) → how many messages, images and studies came, and deliveries went."""
-        images = instance.c.received_at
         received = (message.c.received_at >= since, message.c.direction == Direction.IN.value)
         first = self._first(instance, instance.c.received_at, since)
         finished_at = delivery.c.finished_at

@@ -40,6 +40,7 @@ from bridge.store.resources import Resources
 from bridge.store.sources import Sources
 from bridge.store.statement import Numbers
 from bridge.store.studies import Studies
+from bridge.store.study_reviews import StudyReviews
 from bridge.store.surrogates import Surrogates
 from bridge.store.timers import Timers
 from bridge.store.visits import Visits
@@ -194,6 +195,11 @@ class SqlTransaction:
     def overview(self) -> Overviews:
         """Counts and lists for the console."""
         return Overviews(self._connection)
+
+    @cached_property
+    def study_reviews(self) -> StudyReviews:
+        """Studies listed for a person."""
+        return StudyReviews(self._connection)
 
     @cached_property
     def flow(self) -> Flow:
