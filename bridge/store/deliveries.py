@@ -186,6 +186,7 @@ class Deliveries:
         if owner is not None:
             held.append(_D.lease_owner == owner)
         self._connection.execute(update(delivery).where(*held).values(lease_until=0.0))
+        self.news: list[tuple[str, str, EventKind]] = []
 
     def next_due(self, destination: str, now: float) -> float | None:
         """When the next row of this destination can be claimed (unix time); None if none waits."""
@@ -201,6 +202,7 @@ class Deliveries:
         """The destination has it. Nothing happens when another node took the delivery over."""
         if not self._end(done, DeliveryState.DELIVERED, now, finished_at=now):
             return
+        self.news.append((destination, subject, kind))
         self._attempted(done, "delivered", "", message_pk, now)
         if content_hash:
             self._forget(done)
