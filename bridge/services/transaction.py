@@ -367,14 +367,14 @@ class Sources(Protocol):
     def drop(self, source: str, reference: str) -> None: ...
 
 
-class Transaction(Protocol):
-    """All repositories of one transaction: what they write is kept together or not at all.
 class AuditTrail(Protocol):
     """What was done, by whom; rows are added and never changed."""
 
     def add(self, event: AuditEvent) -> None: ...
 
 
+class Transaction(Protocol):
+    """All repositories of one transaction: what they write is kept together or not at all.
 
     `cause` is the application whose message brings the changes about (`KIS|HAUS`).
     """
@@ -382,9 +382,9 @@ class AuditTrail(Protocol):
     cause: str
 
     @property
-    def patients(self) -> Patients: ...
-    @property
     def audit(self) -> AuditTrail: ...
+    @property
+    def patients(self) -> Patients: ...
     @property
     def merges(self) -> PatientMerges: ...
     @property
