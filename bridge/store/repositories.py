@@ -43,6 +43,7 @@ from bridge.store.studies import Studies
 from bridge.store.study_reviews import StudyReviews
 from bridge.store.surrogates import Surrogates
 from bridge.store.timers import Timers
+from bridge.store.told_procedures import ToldProcedures
 from bridge.store.visits import Visits
 from bridge.store.worklist import Worklist
 
@@ -95,6 +96,11 @@ class SqlTransaction:
     def order_notices(self) -> OrderNotices:
         """How orders stood when they were told of."""
         return OrderNotices(self._connection)
+
+    @cached_property
+    def told_procedures(self) -> ToldProcedures:
+        """What receivers have on record of single procedures."""
+        return ToldProcedures(self._connection)
 
     @cached_property
     def worklist(self) -> Worklist:

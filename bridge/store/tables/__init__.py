@@ -56,6 +56,7 @@ from bridge.store.tables.studies import (
 )
 from bridge.store.tables.surrogates import surrogate
 from bridge.store.tables.timers import timer
+from bridge.store.tables.told import told_procedure
 from bridge.store.tables.visits import visit
 from bridge.store.tables.worklist import worklist_item, worklist_station
 
@@ -115,6 +116,7 @@ __all__ = [
     "study_resolution",
     "surrogate",
     "timer",
+    "told_procedure",
     "visit",
     "waiting_key",
     "worklist_item",
