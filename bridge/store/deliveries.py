@@ -136,6 +136,7 @@ class Deliveries:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.queued = False
+        self.news: list[tuple[str, str, EventKind]] = []
 
     @property
     def _is_postgresql(self) -> bool:
@@ -151,6 +152,7 @@ class Deliveries:
         """
         if self._is_postgresql:  # rows of a lane are numbered in the order they are committed in
             _LOCK_LANE.scalar(self._connection, {"lane": f"{destination}|{subject}"})
+        self.news.append((destination, subject, kind))
         key = {"destination": destination, "subject": subject, "kind": kind.value}
         if _WAITING.scalar(self._connection, key) is not None:
             return
@@ -186,7 +188,6 @@ class Deliveries:
         if owner is not None:
             held.append(_D.lease_owner == owner)
         self._connection.execute(update(delivery).where(*held).values(lease_until=0.0))
-        self.news: list[tuple[str, str, EventKind]] = []
 
     def next_due(self, destination: str, now: float) -> float | None:
         """When the next row of this destination can be claimed (unix time); None if none waits."""
@@ -202,7 +203,6 @@ class Deliveries:
         """The destination has it. Nothing happens when another node took the delivery over."""
         if not self._end(done, DeliveryState.DELIVERED, now, finished_at=now):
             return
-        self.news.append((destination, subject, kind))
         self._attempted(done, "delivered", "", message_pk, now)
         if content_hash:
             self._forget(done)
