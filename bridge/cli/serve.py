@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import signal
 from typing import Any
@@ -35,8 +36,14 @@ def _serve(options: argparse.Namespace) -> int:
         bridge.start()
         _say_ready(bridge.http_address)
         wait_for_stop()
-        bridge.stop()
+        _end(bridge)
     return 0
+
+
+def _end(bridge: Bridge) -> None:
+    if not bridge.stop():  # threads that hang would be waited for when the interpreter ends
+        logging.shutdown()
+        os._exit(0)
 
 
 def _serve_by_several(settings: Settings) -> int:
@@ -56,7 +63,7 @@ def _run_one(settings: Settings, place: Place) -> int:
         except FAILURES as error:
             return explain(error)
         wait_for_stop()
-        bridge.stop()
+        _end(bridge)
     return 0
 
 

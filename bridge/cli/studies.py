@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from bridge.cli.opening import opened, print_row, utc_time
+from bridge.cli.study_preview import preview_rows
 from bridge.cli.waiting import listed
 from bridge.domain.errors import UnknownKey
 from bridge.domain.identifiers import Authority, Identifier
@@ -18,7 +19,7 @@ from bridge.settings import load
 from bridge.store.repositories import SqlStore, SqlTransaction
 
 if TYPE_CHECKING:  # loaded only by the commands that decide something: it takes long
-    from bridge.services.resolve_study import ResolveStudy
+    from bridge.services.preview_study import StudyActs
 
 _SIGNS = {Verdict.AGREES: "=", Verdict.DIFFERS: "≠", Verdict.UNKNOWN: "?"}
 
@@ -32,6 +33,7 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     listing.add_argument("--limit", type=int, default=100, metavar="N", help="at most so many")
     listing.set_defaults(run=_list)
+    _add_compare(group, common)
     show = group.add_parser(
         "show", parents=[common], help="what was decided of a study, by whom, on which evidence"
     )
@@ -53,9 +55,24 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
             acting.add_argument("--to", required=True, metavar="PATIENT-ID[^AUTHORITY]")
         if name != "undo":
             acting.add_argument("--reason", required=True, help="why, for whoever asks later")
-        acting.add_argument("--by", default="", metavar="NAME", help="who decides")
-        acting.set_defaults(run=_resolve, act=act)
+        _add_decider(acting)
+        acting.set_defaults(run=_decide, act=act)
     _add_order(group, common)
+
+
+def _add_compare(group: Any, common: argparse.ArgumentParser) -> None:
+    text = "put a study beside an order, field by field"
+    comparing = group.add_parser("compare", parents=[common], help=text)
+    comparing.add_argument("uid", metavar="STUDY-INSTANCE-UID")
+    comparing.add_argument("number", metavar="ACCESSION-OR-ORDER-NUMBER")
+    comparing.set_defaults(run=_compare)
+
+
+def _add_decider(acting: argparse.ArgumentParser) -> None:
+    acting.add_argument("--by", default="", metavar="NAME", help="who decides")
+    acting.add_argument(
+        "--dry-run", action="store_true", help="only show what would change, and who would be told"
+    )
 
 
 def _add_order(group: Any, common: argparse.ArgumentParser) -> None:
@@ -63,14 +80,14 @@ def _add_order(group: Any, common: argparse.ArgumentParser) -> None:
     ordering = group.add_parser("order", parents=[common], help=text)
     ordering.add_argument("uid", metavar="STUDY-INSTANCE-UID")
     ordering.add_argument("--reason", required=True, help="why, for whoever asks later")
-    ordering.add_argument("--by", default="", metavar="NAME", help="who decides")
+    _add_decider(ordering)
     ordering.add_argument(
         "--procedure",
         default="",
         metavar="CODE^TEXT^SCHEME",
         help="what was done (a text alone: ^TEXT); else what the images call it",
     )
-    ordering.set_defaults(run=_order)
+    ordering.set_defaults(run=_decide, act=_order)
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -116,27 +133,34 @@ def _described(tx: SqlTransaction, uid: str) -> Iterator[tuple[object, ...]]:
         yield ("resolution", utc_time(resolution.at), *told, undone)
 
 
-def _resolve(options: argparse.Namespace) -> int:
+def _decide(options: argparse.Namespace) -> int:
     # What follows a decision takes long to load, and no other command of this group needs it.
-    from bridge.wiring.reconciling import resolving_studies  # noqa: PLC0415
+    from bridge.wiring.reconciling import study_desk  # noqa: PLC0415
 
-    act: Callable[[ResolveStudy, argparse.Namespace, str], MatchDecision] = options.act
+    act: Callable[[StudyActs, argparse.Namespace, str], MatchDecision] = options.act
+    who = options.by or getpass.getuser()
     settings = load(options.config, os.environ)
-    with opened(options) as database, resolving_studies(settings, database) as resolve:
-        decision = act(resolve, options, options.by or getpass.getuser())
+    with opened(options) as database, study_desk(settings, database) as desk:
+        if options.dry_run:
+            preview = desk.preview.of(options.uid, lambda acts: act(acts, options, who))
+            for line in preview_rows(preview):
+                print_row(*line)
+            return 0
+        decision = act(desk.acts, options, who)
     print_row("decision", *_outcome(decision))
     return 0
 
 
-def _order(options: argparse.Namespace) -> int:
-    from bridge.wiring.reconciling import ordering_studies  # noqa: PLC0415 - as above
+def _compare(options: argparse.Namespace) -> int:
+    from bridge.wiring.reconciling import study_desk  # noqa: PLC0415 - as above
 
     settings = load(options.config, os.environ)
-    procedure = _concept(options.procedure)
-    with opened(options) as database, ordering_studies(settings, database) as ordering:
-        who = options.by or getpass.getuser()
-        decision = ordering.order(options.uid, who, options.reason, procedure)
-    print_row("decision", *_outcome(decision))
+    with opened(options) as database, study_desk(settings, database) as desk:
+        found = desk.compare.with_number(options.uid, Identifier(options.number))
+    for each in found:
+        print_row("order", each.number, f"patient {each.agreement.value}", ", ".join(each.keys))
+        for field in each.fields:
+            print_row(field.field, field.likeness.value, field.study or "-", field.order or "-")
     return 0
 
 
@@ -148,31 +172,35 @@ def _concept(text: str) -> CodedConcept | None:
     return CodedConcept(code, scheme or ("L" if code else ""), meaning or code)
 
 
-def _link(resolve: ResolveStudy, options: argparse.Namespace, who: str) -> MatchDecision:
+def _order(acts: StudyActs, options: argparse.Namespace, who: str) -> MatchDecision:
+    return acts.ordering.order(options.uid, who, options.reason, _concept(options.procedure))
+
+
+def _link(acts: StudyActs, options: argparse.Namespace, who: str) -> MatchDecision:
     numbers = [Identifier(each) for each in options.numbers]
-    return resolve.link(options.uid, numbers, who, options.reason)
+    return acts.resolve.link(options.uid, numbers, who, options.reason)
 
 
-def _unlink(resolve: ResolveStudy, options: argparse.Namespace, who: str) -> MatchDecision:
-    return resolve.unlink(options.uid, who, options.reason)
+def _unlink(acts: StudyActs, options: argparse.Namespace, who: str) -> MatchDecision:
+    return acts.resolve.unlink(options.uid, who, options.reason)
 
 
-def _move(resolve: ResolveStudy, options: argparse.Namespace, who: str) -> MatchDecision:
+def _move(acts: StudyActs, options: argparse.Namespace, who: str) -> MatchDecision:
     value, _, authority = options.to.partition("^")
     to = Identifier(value.strip(), Authority(authority.strip(" ^")))
-    return resolve.move(options.uid, to, who, options.reason)
+    return acts.resolve.move(options.uid, to, who, options.reason)
 
 
-def _reject(resolve: ResolveStudy, options: argparse.Namespace, who: str) -> MatchDecision:
-    return resolve.reject(options.uid, who, options.reason)
+def _reject(acts: StudyActs, options: argparse.Namespace, who: str) -> MatchDecision:
+    return acts.resolve.reject(options.uid, who, options.reason)
 
 
-def _restore(resolve: ResolveStudy, options: argparse.Namespace, who: str) -> MatchDecision:
-    return resolve.restore(options.uid, who, options.reason)
+def _restore(acts: StudyActs, options: argparse.Namespace, who: str) -> MatchDecision:
+    return acts.resolve.restore(options.uid, who, options.reason)
 
 
-def _undo(resolve: ResolveStudy, options: argparse.Namespace, who: str) -> MatchDecision:
-    return resolve.undo(options.uid, who)
+def _undo(acts: StudyActs, options: argparse.Namespace, who: str) -> MatchDecision:
+    return acts.resolve.undo(options.uid, who)
 
 
 def _outcome(decision: MatchDecision) -> tuple[object, ...]:

@@ -9,6 +9,7 @@ from bridge.conformance.network import interfaces, networking, storage_classes, 
 from bridge.conformance.services import services
 from bridge.conformance.web import web_services
 from bridge.dicom.charsets import character_set
+from bridge.dicomweb.parts import Holding
 from bridge.dicomweb.router import wado_router
 from bridge.dicomweb.store import stow_router
 from bridge.mapping.modality_quirks import load_quirk_profiles
@@ -74,7 +75,7 @@ def _overview() -> str:
 
 def _web() -> str:
     nowhere = cast(Any, None)
-    return web_services((wado_router(nowhere), stow_router(nowhere, "", 0)))
+    return web_services((wado_router(nowhere), stow_router(nowhere, "", Holding(0))))
 
 
 def _configuration() -> str:

@@ -50,13 +50,17 @@ class Dispatcher:
         for worker in self._workers.values():
             worker.wake()
 
+    def request_stop(self) -> None:
+        """Claim nothing more from here on."""
+        for worker in self._workers.values():
+            worker.request_stop()
+
     def stop(self, grace: float) -> bool:
         """Claim nothing more and finish the sends in hand within `grace` seconds.
 
         False when sends were still going on then: their rows are claimable when the lease ends.
         """
-        for worker in self._workers.values():
-            worker.request_stop()
+        self.request_stop()
         deadline = time.monotonic() + grace
         finished = [
             worker.join(max(0.0, deadline - time.monotonic())) for worker in self._workers.values()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from fnmatch import fnmatchcase
 from functools import cached_property
+from pathlib import Path
 
 from bridge.domain.performed_step_policy import USUAL, PerformedStepPolicy
 from bridge.domain.worklist import OpenSteps, Stations
@@ -49,7 +50,8 @@ class DicomConfiguration:
     `worklist_limit` is the most items that one query gets.
     `idle_timeout` ends associations on which nothing moves; it also bounds how long a peer may
     leave a PDU half sent or a response unread. `maximum_pdu` is the longest P-DATA PDU that peers
-    may send, `maximum_message` the longest data set, which is held in memory as it arrives.
+    may send, `maximum_message` the longest data set; what is long is held in the folder `spool` as
+    it arrives (the system's own when None).
     `worklist` is what peers are shown that nothing is said of, `performed_steps` how theirs are
     taken; `zone` is that of the site.
     """
@@ -64,7 +66,8 @@ class DicomConfiguration:
     worklist_limit: int = 500
     idle_timeout: float = 60.0
     maximum_pdu: int = 131_072
-    maximum_message: int = 2 << 30
+    maximum_message: int = 8 << 30
+    spool: Path | None = None
     worklist: WorklistPolicy = EVERYTHING_SHOWN
     performed_steps: PerformedStepPolicy = USUAL
     zone: tzinfo = UTC

@@ -11,18 +11,22 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event
 from pynetdicom.transport import AssociationSocket
 
+from bridge.dicom.reception import MessageReceiver
 from bridge.domain.errors import ResourceBusy
 
 # Linux only; elsewhere delayed acknowledgements cannot be turned off for a socket.
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 _LONGEST_WAIT = 0.01  # seconds until the association's other duties are looked at again
+_QUIET_ROUNDS, _QUIET_WAIT = 100, 0.2
 _SHORTEST_SLEEP = 0.00005
 _STRETCH = 65_536
 _LONGEST_NEGOTIATION = 1 << 20  # bytes of an A-ASSOCIATE-RQ, which no maximum length limits
@@ -30,10 +34,14 @@ _LONGEST_NEGOTIATION = 1 << 20  # bytes of an A-ASSOCIATE-RQ, which no maximum l
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How long a peer may be silent inside a PDU (seconds), and how long its messages (bytes)."""
+    """How long a peer may be silent inside a PDU (seconds), and how long its messages (bytes).
+
+    `spool` is the folder where long data sets are held as they arrive, None for the system's own.
+    """
 
     idle_timeout: float
     maximum_message: int
+    spool: Path | None = None
 
 
 class Doorbell:
@@ -70,6 +78,26 @@ class SignallingQueue(queue.Queue[Any]):
         self._signal()
 
 
+class Patience:
+    """How long to wait for something before timers are looked at: longer where all is quiet.
+
+    A connection wakes its threads for all that matters; hundreds of them that only look at their
+    timers every hundredth of a second would take the processor for it.
+    """
+
+    def __init__(self) -> None:
+        self._rounds = 0
+
+    def next(self) -> float:
+        """Seconds of the next wait."""
+        self._rounds += 1
+        return _LONGEST_WAIT if self._rounds < _QUIET_ROUNDS else _QUIET_WAIT
+
+    def renew(self) -> None:
+        """Something happened."""
+        self._rounds = 0
+
+
 class Checkpoint(threading.Event):
     """Where an association's thread pauses on request; here it also waits until there is work."""
 
@@ -77,14 +105,16 @@ class Checkpoint(threading.Event):
         super().__init__()
         self.work = threading.Event()
         self.at_rest = threading.Event()
+        self._patience = Patience()
         self.set()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until there is work, or it is time to look at the timers again."""
         passed = super().wait(timeout)
         self.at_rest.set()
-        if self.work.wait(_LONGEST_WAIT):
+        if self.work.wait(self._patience.next()):
             self.at_rest.clear()
+            self._patience.renew()
         self.work.clear()
         return passed
 
@@ -100,14 +130,27 @@ class PromptConnection(AssociationSocket):
     answers, so it is set anew after each receive.
     """
 
-    def __init__(self, association: Association, client: socket.socket, limits: Limits) -> None:
+    def __init__(
+        self,
+        association: Association,
+        client: socket.socket,
+        limits: Limits,
+        receiver: MessageReceiver,
+    ) -> None:
         super().__init__(association, client_socket=client)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # A peer that stops in the middle of a PDU, or stops reading, is given up after this.
         client.settimeout(limits.idle_timeout)
-        self._longest_message = limits.maximum_message
+        self._longest_wait = limits.idle_timeout
         self._longest_pdu = association.ae.maximum_pdu_size + _LONGEST_NEGOTIATION
+        self._receiver = receiver
+        self._patience = Patience()
         self._outgoing = Doorbell()
+        # Not select: it knows no descriptors beyond 1,023.
+        self._outgoing_only, self._both = select.poll(), select.poll()
+        for each in (self._outgoing_only, self._both):
+            each.register(self._outgoing.socket, select.POLLIN)
+        self._both.register(client, select.POLLIN)
         association.dul.to_provider_queue = SignallingQueue(self._outgoing.ring)
 
     @property
@@ -116,34 +159,35 @@ class PromptConnection(AssociationSocket):
         connection = self.socket
         if connection is None or not self._is_connected:
             return False
-        try:
-            readable, _, _ = select.select(
-                [connection, self._outgoing.socket], [], [], _LONGEST_WAIT
-            )
-        except (OSError, ValueError):
+        if connection.fileno() < 0:  # another thread closed it
             self.event_queue.put("Evt17")  # transport connection closed
             return False
-        if self._outgoing.socket in readable:
+        # A peer that sends more than is being worked on is not listened to meanwhile.
+        waiting = self._outgoing_only if self._receiver.is_behind else self._both
+        readable = {descriptor for descriptor, _ in waiting.poll(self._patience.next() * 1000)}
+        if self._outgoing.socket.fileno() in readable:
             self._outgoing.silence()
-        return connection in readable
+        if readable:
+            self._patience.renew()
+        return connection.fileno() in readable
 
     def recv(self, nr_bytes: int) -> bytearray:
         """Receive exactly `nr_bytes`, or less when the peer closes the connection.
 
         Raises:
-            OSError: the peer is silent for too long, or sends more than anybody asked for.
+            OSError: the peer is silent or takes its time for too long, or sends more than anybody
+                asked for.
         """
         if nr_bytes > self._longest_pdu:
             raise OSError(f"the peer announced a PDU of {nr_bytes} bytes")
-        message = self.assoc.dimse.message
-        if message is not None and message.data_set is not None:
-            so_far = message.data_set.tell()
-            if so_far + nr_bytes > self._longest_message:
-                raise OSError(f"the peer sends a message of more than {so_far} bytes")
+        if self._receiver.would_be_too_long(nr_bytes):
+            raise OSError(f"the peer sends a message that is too long by {nr_bytes} bytes")
         received = bytearray(nr_bytes)
         view, count = memoryview(received), 0
-        connection = self.socket
+        connection, deadline = self.socket, time.monotonic() + self._longest_wait
         while connection is not None and count < nr_bytes:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the peer needs too long for {nr_bytes} bytes")
             size = connection.recv_into(view[count : count + _STRETCH])
             if _QUICKACK is not None:
                 connection.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
@@ -152,16 +196,20 @@ class PromptConnection(AssociationSocket):
             count += size
         view.release()
         del received[count:]
-        if count < nr_bytes and _awaits_request(self.assoc):
-            _stop_waiting(self.assoc)
+        if count < nr_bytes:
+            self._receiver.forget()
+            if _awaits_request(self.assoc):
+                _stop_waiting(self.assoc)
         return received
 
     def close(self) -> None:
-        """Close the connection and what wakes it."""
+        """Close the connection and what wakes it, and give up what was arriving."""
         connection = self.socket
         super().close()
         if connection is not None:
             connection.close()  # the library's own close gives up when the peer was faster
+        self._is_connected = False
+        self._receiver.forget()
         self._outgoing.close()
 
 
@@ -176,16 +224,26 @@ def open_connection(event: Event, limits: Limits) -> None:
     For EVT_CONN_OPEN, when the association's threads do not run yet. Without it they look for work
     every millisecond: 285 small CTs and 150 of 512×512 stored a second, 495 and 310 with it.
     """
-    dul, dimse = event.assoc.dul, event.assoc.dimse
+    dul = event.assoc.dul
     if dul.socket is None or dul.socket.socket is None:
         return
     dul.event_queue.get_nowait()  # its "connection opened" (Evt5); the new one has its own
-    dul.socket = PromptConnection(event.assoc, dul.socket.socket, limits)
+    receiver = MessageReceiver(event.assoc, limits.spool, limits.maximum_message)
+    event.assoc.dimse = receiver
+    dul.socket = PromptConnection(event.assoc, dul.socket.socket, limits, receiver)
     dul._run_loop_delay = _SHORTEST_SLEEP
     checkpoint = Checkpoint()
     dul.to_user_queue = SignallingQueue(checkpoint.work.set)
-    dimse.msg_queue = SignallingQueue(checkpoint.work.set)
+    receiver.msg_queue = SignallingQueue(checkpoint.work.set)
     event.assoc._reactor_checkpoint = checkpoint
+    event.assoc.bind(evt.EVT_CONN_CLOSE, _end_connection)
+
+
+def _end_connection(event: Event) -> None:
+    """Close what pynetdicom leaves open when it was the peer that ended a connection."""
+    connection = event.assoc.dul.socket
+    if isinstance(connection, PromptConnection):
+        connection.close()
 
 
 def end_associations(associations: Sequence[Association], grace: float) -> None:

@@ -132,9 +132,14 @@ class DataSet:
 
 
 def read(
-    data: Encoded, transfer_syntax_uid: str = EXPLICIT_LITTLE, tags: Collection[int] | None = None
+    data: Encoded,
+    transfer_syntax_uid: str = EXPLICIT_LITTLE,
+    tags: Collection[int] | None = None,
+    start: int = 0,
 ) -> DataSet:
     """Read the elements `tags` (all when None) of a data set; reading stops after the last.
+
+    The data set begins at `start`.
 
     A data set cut short gives what came before the cut.
 
@@ -143,11 +148,11 @@ def read(
     """
     coding = coding_of(transfer_syntax_uid)
     if is_deflated(transfer_syntax_uid):
-        data = inflated(data)
+        data, start = inflated(data, start), 0
     if tags is None:
-        return DataSet(_scan(data, coding, 0, len(data)), coding)
+        return DataSet(_scan(data, coding, start, len(data)), coding)
     wanted = frozenset(tags) | {SPECIFIC_CHARACTER_SET}
-    return DataSet(_scan(data, coding, 0, len(data), wanted), coding)
+    return DataSet(_scan(data, coding, start, len(data), wanted), coding)
 
 
 def read_whatever(data: Encoded, coding: Coding, tags: Collection[int], flaws: Flaws) -> DataSet:

@@ -94,13 +94,13 @@ def is_deflated(transfer_syntax_uid: str) -> bool:
     return transfer_syntax_uid in _DEFLATED
 
 
-def inflated(data: Encoded) -> bytes:
-    """The beginning of a deflated data set, long enough for a header.
+def inflated(data: Encoded, begins: int = 0) -> bytes:
+    """The beginning of a deflated data set, long enough for a header; it begins at `begins`.
 
     Raises DataTypeError when it cannot be inflated.
     """
     inflate, found = zlib.decompressobj(-zlib.MAX_WBITS), bytearray()
-    for start in range(0, len(data), _STRETCH):
+    for start in range(begins, len(data), _STRETCH):
         try:
             found += inflate.decompress(data[start : start + _STRETCH], _MOST_INFLATED)
         except zlib.error as error:

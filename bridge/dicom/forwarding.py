@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from io import BytesIO
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from pydicom import FileDataset, dcmread
-from pydicom.uid import UID, ExplicitVRLittleEndian
 from pynetdicom import evt
-from pynetdicom.association import Association
 from pynetdicom.presentation import build_context
 
 from bridge.dicom.commitment_scu import CommitmentRequests
-from bridge.dicom.scu import PLAIN, Remote, associated, contexts_for, echo, in_associations
+from bridge.dicom.destination import DicomDestination, as_transport_errors
+from bridge.dicom.pixels.pool import PixelPool
+from bridge.dicom.scu import Remote, associated, contexts_for, in_associations
 from bridge.dicom.sop_classes import STORAGE_COMMITMENT
+from bridge.dicom.store_request import (
+    OUT_OF_RESOURCES,
+    AssociationLost,
+    NotAccepted,
+    StoreRequests,
+)
 from bridge.domain.commitment import InstanceReference
 from bridge.domain.delivery import Delivery, EventKind, RetryPolicy, Sent, TransportError
 from bridge.domain.errors import BridgeError
+from bridge.services.content import Content
 from bridge.services.forward_images import Forward
 from bridge.services.read_images import FoundInstance
 
-_OUT_OF_RESOURCES = range(0xA700, 0xA800)
-_WARNINGS = range(0xB000, 0xC000)
-_SUCCESS = 0x0000
 _MOST_NAMED = 5
 
 
@@ -44,43 +46,44 @@ class Note(Protocol):
         """Keep it, durably."""
 
 
-class StoreDestination:
+@dataclass(slots=True)
+class _Outcome:
+    """What became of each instance: taken, refused for good, or to be tried again, and why."""
+
+    taken: list[FoundInstance] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+class StoreDestination(DicomDestination):
     """One application entity that gets images, as their order has them."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what each of them needs
         self,
         *,
         name: str,
         remote: Remote,
         retry: RetryPolicy,
         kinds: frozenset[EventKind],
-        read: Callable[[FoundInstance], bytes],
+        read: Callable[[FoundInstance], Content],
         note: Note,
+        pixels: PixelPool,
         commitment: Commitment | None = None,
     ) -> None:
-        """With `commitment` the peer has taken what it has committed to, and nothing else."""
-        self.name = name
-        self.retry = retry
-        self._remote = remote
+        """`pixels` decodes what a peer does not take as it is stored.
+
+        With `commitment` the peer has taken what it has committed to, and nothing else.
+        """
+        super().__init__(name=name, remote=remote, retry=retry)
         self._kinds = kinds
         self._read = read
         self._note = note
+        self._pixels = pixels
         self._commitment = commitment
 
     def accepts(self, kind: EventKind) -> bool:
         """Whether images go upon events of this kind."""
         return kind in self._kinds
-
-    def check(self) -> str:
-        """Verify that the peer answers (C-ECHO). Raises TransportError."""
-        try:
-            echo(self._remote)
-        except BridgeError as error:
-            raise TransportError(error.message, permanent=False) from error
-        return f"C-ECHO succeeded at {self._remote.host}:{self._remote.port}"
-
-    def close(self) -> None:
-        """Nothing is held open."""
 
     def send(self, delivery: Delivery, forward: Forward, /) -> Sent:
         """Send what the peer does not have yet.
@@ -89,38 +92,57 @@ class StoreDestination:
         when the peer is away or full or does not commit, for good when it refuses instances for
         what they are.
         """
-        taken: list[FoundInstance] = []
-        refused: dict[str, str] = {}
+        outcome = _Outcome()
         safe: frozenset[str] = frozenset()
         try:
-            for group in in_associations(forward.instances):
-                self._send_group(group, taken, refused)
-            safe = self._committed(taken)
-        except BridgeError as error:
-            raise TransportError(error.message, permanent=False) from error
+            with as_transport_errors():
+                for group in in_associations(forward.instances):
+                    self._send_group(group, outcome)
+                safe = self._committed(outcome.taken)
         finally:
-            uids = [each.sop_instance_uid for each in taken]
+            uids = [each.sop_instance_uid for each in outcome.taken]
             done = [uid for uid in uids if self._commitment is None or uid in safe]
             self._note(self.name, forward.study_instance_uid, done)
-        if refused:
-            raise TransportError(_in_words(refused), permanent=True)
-        if len(done) < len(taken):
+        if outcome.failed:
+            raise TransportError(_in_words(outcome.failed, "could not be sent"), permanent=False)
+        if len(done) < len(uids):
             raise TransportError(
-                f"{len(taken) - len(done)} instances were not committed to", permanent=False
+                f"{len(uids) - len(done)} instances were not committed to", permanent=False
             )
+        if outcome.refused:
+            raise TransportError(_in_words(outcome.refused, "were refused"), permanent=True)
         told = {"study": forward.study_instance_uid, "instances": done}
         return Sent(request=json.dumps(told).encode(), response=b"0000")
 
-    def _send_group(
-        self, group: list[FoundInstance], taken: list[FoundInstance], refused: dict[str, str]
+    def _send_group(self, group: list[FoundInstance], outcome: _Outcome) -> None:
+        """Send instances, over a further association where one of ours ended the last."""
+        waiting, contexts = list(reversed(group)), contexts_for(group)
+        while waiting:
+            with associated(self._remote, contexts) as association:
+                requests = StoreRequests(association, self._pixels, patience=self._remote.timeout)
+                while waiting and association.is_established:
+                    self._send_one(requests, waiting.pop(), outcome)
+
+    def _send_one(
+        self, requests: StoreRequests, instance: FoundInstance, outcome: _Outcome
     ) -> None:
-        with associated(self._remote, contexts_for(group)) as association:
-            for each in group:
-                reason = self._send_one(association, each)
-                if reason:
-                    refused[each.sop_instance_uid] = reason
-                else:
-                    taken.append(each)
+        uid = instance.sop_instance_uid
+        try:
+            answer = requests.send(instance, self._read(instance))
+        except AssociationLost:
+            raise
+        except NotAccepted as error:
+            outcome.refused[uid] = error.message
+        except BridgeError as error:
+            kind = outcome.refused if error.permanent else outcome.failed
+            kind[uid] = error.message
+        else:
+            if answer.is_taken:
+                outcome.taken.append(instance)
+            elif answer.status in OUT_OF_RESOURCES:
+                raise TransportError(f"the peer is out of resources ({answer})", permanent=False)
+            else:
+                outcome.refused[uid] = str(answer)
 
     def _committed(self, taken: list[FoundInstance]) -> frozenset[str]:
         """Ask the peer to commit to what it took; gives what it committed to."""
@@ -135,50 +157,8 @@ class StoreDestination:
         with associated(self._remote, contexts, handlers=handlers) as association:
             return requests.ask(association, references, seconds)[0]
 
-    def _send_one(self, association: Association, instance: FoundInstance) -> str:
-        """Send one instance; gives why it was refused for good, empty when it was taken."""
-        dataset = dcmread(BytesIO(self._read(instance)), force=True)
-        if not _is_accepted(association, instance):
-            try:
-                decompress(dataset)
-            except Exception as error:  # whatever a decoder says: it cannot go
-                syntax = UID(instance.transfer_syntax_uid).name
-                return f"{syntax} is not accepted, and cannot be decompressed: {error}"
-        try:
-            answer = association.send_c_store(dataset)
-        except RuntimeError as error:
-            raise TransportError("the association was lost", permanent=False) from error
-        except (ValueError, AttributeError) as error:  # no context for it was accepted
-            return str(error).splitlines()[0]
-        if "Status" not in answer:
-            raise TransportError("the peer did not answer", permanent=False)
-        status = int(answer.Status)
-        if status in _OUT_OF_RESOURCES:
-            raise TransportError(f"the peer is out of resources ({status:04X})", permanent=False)
-        if status == _SUCCESS or status in _WARNINGS:
-            return ""
-        return f"{status:04X} {answer.get('ErrorComment', '')}".strip()
 
-
-def _is_accepted(association: Association, instance: FoundInstance) -> bool:
-    """Whether the peer takes an instance as it is stored, or plain and as the other plain one."""
-    return instance.transfer_syntax_uid in PLAIN or any(
-        context.abstract_syntax == instance.sop_class_uid
-        and instance.transfer_syntax_uid in context.transfer_syntax
-        for context in association.accepted_contexts
-    )
-
-
-def decompress(dataset: FileDataset) -> None:
-    """Make a data set Explicit VR Little Endian, pixel data included. Raises what pydicom does."""
-    syntax = UID(dataset.file_meta.TransferSyntaxUID)
-    if syntax.is_deflated:
-        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    else:
-        dataset.decompress(generate_instance_uid=False)
-
-
-def _in_words(refused: dict[str, str]) -> str:
-    named = [f"{uid}: {reason}" for uid, reason in list(refused.items())[:_MOST_NAMED]]
-    more = f" and {len(refused) - _MOST_NAMED} more" if len(refused) > _MOST_NAMED else ""
-    return f"{len(refused)} instances were refused: {'; '.join(named)}{more}"
+def _in_words(instances: dict[str, str], outcome: str) -> str:
+    named = [f"{uid}: {reason}" for uid, reason in list(instances.items())[:_MOST_NAMED]]
+    more = f" and {len(instances) - _MOST_NAMED} more" if len(instances) > _MOST_NAMED else ""
+    return f"{len(instances)} instances {outcome}: {'; '.join(named)}{more}"

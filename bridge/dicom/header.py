@@ -9,6 +9,7 @@ from __future__ import annotations
 from pydicom.datadict import tag_for_keyword
 
 from bridge.dicom.elements import DataSet, read
+from bridge.dicom.encoding import Encoded
 from bridge.dicom.rejection import read_rejection
 from bridge.domain.errors import RequiredFieldMissing
 from bridge.domain.identifiers import Authority, Identifier
@@ -94,14 +95,14 @@ _WANTED = frozenset(
 )
 
 
-def read_header(data: bytes, transfer_syntax_uid: str) -> InstanceHeader:
-    """Read the header of a data set as it came, without file meta information.
+def read_header(data: Encoded, transfer_syntax_uid: str, start: int = 0) -> InstanceHeader:
+    """Read the header of a data set as it came; it begins at `start`.
 
     Raises:
         RequiredFieldMissing: one of the UIDs that identify an instance is absent or empty.
         DataTypeError: it is not a data set in that transfer syntax.
     """
-    found = read(data, transfer_syntax_uid, _WANTED)
+    found = read(data, transfer_syntax_uid, _WANTED, start)
     uids = {keyword: found.text(tag) for keyword, tag in _UIDS.items()}
     for keyword, uid in uids.items():
         if not uid:
@@ -120,7 +121,7 @@ def read_header(data: bytes, transfer_syntax_uid: str) -> InstanceHeader:
         request_attributes=tuple(_request(item) for item in found.items(_REQUESTS)),
         performed_step_uids=_performed_steps(found),
         attributes={keyword: text for keyword, text in told_on.items() if text},
-        rejection=read_rejection(data, transfer_syntax_uid)
+        rejection=read_rejection(data, transfer_syntax_uid, start)
         if uids["SOPClassUID"] == KEY_OBJECT_SELECTION
         else None,
     )

@@ -14,10 +14,10 @@ from uuid import UUID
 from pydicom.dataset import Dataset
 from pynetdicom.presentation import build_context
 
-from bridge.dicom.scu import Remote, associated, echo
+from bridge.dicom.destination import DicomDestination, as_transport_errors
+from bridge.dicom.scu import Remote, associated
 from bridge.dicom.sop_classes import INSTANCE_AVAILABILITY, PERFORMED_STEP
 from bridge.domain.delivery import Delivery, EventKind, RetryPolicy, Sent, TransportError
-from bridge.domain.errors import BridgeError
 from bridge.domain.publication import WITHDRAWN, News, PublishedStudy, WithdrawnStudy
 from bridge.domain.study import Study
 
@@ -33,7 +33,7 @@ _WARNINGS: Final = frozenset({0x0107, 0x0116})
 _PASSING: Final = frozenset({0x0110, 0x0213})
 
 
-class AvailabilityDestination:
+class AvailabilityDestination(DicomDestination):
     """One application entity that is notified of instances."""
 
     def __init__(
@@ -46,26 +46,13 @@ class AvailabilityDestination:
         kinds: frozenset[EventKind] = KINDS,
     ) -> None:
         """`retrieve_ae_title` is where the instances can be retrieved from: the bridge itself."""
-        self.name = name
-        self.retry = retry
-        self._remote = remote
+        super().__init__(name=name, remote=remote, retry=retry)
         self._retrieve = retrieve_ae_title
         self._kinds = kinds & KINDS
 
     def accepts(self, kind: EventKind) -> bool:
         """Studies that are available, changed, or withdrawn."""
         return kind in self._kinds
-
-    def check(self) -> str:
-        """Verify that the peer answers (C-ECHO). Raises TransportError."""
-        try:
-            echo(self._remote)
-        except BridgeError as error:
-            raise TransportError(error.message, permanent=False, unreachable=True) from error
-        return f"C-ECHO succeeded at {self._remote.host}:{self._remote.port}"
-
-    def close(self) -> None:
-        """Nothing is held open."""
 
     def send(self, _delivery: Delivery, news: News, /) -> Sent:
         """Notify of a study's instances as they are now, unless exactly that was confirmed last.
@@ -105,16 +92,9 @@ class AvailabilityDestination:
         return (notification if notification.ReferencedSeriesSequence else None), digest
 
     def _notify(self, notification: Dataset, uid: str, said: bytes) -> tuple[int, str]:
-        try:
-            with associated(self._remote, [build_context(INSTANCE_AVAILABILITY)]) as association:
-                status, _ = association.send_n_create(notification, INSTANCE_AVAILABILITY, uid)
-        except BridgeError as error:
-            raise TransportError(
-                error.message, permanent=False, unreachable=True, request=said
-            ) from error
-        except (ValueError, RuntimeError) as error:  # no context was accepted, or it is lost
-            reason = str(error).splitlines()[0]
-            raise TransportError(reason, permanent=False, request=said) from error
+        contexts = [build_context(INSTANCE_AVAILABILITY)]
+        with as_transport_errors(said), associated(self._remote, contexts) as association:
+            status, _ = association.send_n_create(notification, INSTANCE_AVAILABILITY, uid)
         if "Status" not in status:
             raise TransportError("the peer did not answer", permanent=False, request=said)
         return int(status.Status), str(status.get("ErrorComment", ""))

@@ -7,6 +7,9 @@ from importlib.metadata import version
 
 from bridge.domain.errors import DataTypeError
 
+LONGEST_META = 1 << 20
+"""Bytes within which the file meta information of a file must end."""
+
 _PREAMBLE = b"\0" * 128 + b"DICM"
 _VERSION = struct.pack("<HH2sHL", 0x0002, 0x0001, b"OB", 0, 2) + b"\0\1"
 _HEAD = struct.Struct("<HH2sH").pack
@@ -45,17 +48,19 @@ def _element(number: int, vr: bytes, text: str) -> bytes:
     return _HEAD(0x0002, number, vr, len(value)) + value
 
 
-def with_preamble(content: bytes) -> bytes:
-    """The file with its preamble, which some writers leave out.
+def missing_preamble(content: bytes) -> bytes:
+    """What must go before a file whose writer left the preamble out; nothing before others.
 
     pydicom does unless it is asked to enforce the file format, and with it PyPI's dicomweb-client.
     """
     bare = content[128:132] != b"DICM" and content[:2] == b"\x02\x00"
-    return _PREAMBLE + content if bare else content
+    return _PREAMBLE if bare else b""
 
 
 def split_file(content: bytes) -> tuple[str, int]:
     """Give the transfer syntax of a DICOM file, and where its data set begins.
+
+    Its first `LONGEST_META` bytes are enough.
 
     Raises:
         DataTypeError: it has no preamble, or no file meta information that says the syntax.

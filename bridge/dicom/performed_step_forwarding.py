@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 from io import BytesIO
 from typing import Any, Protocol
@@ -14,9 +13,10 @@ from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import N_CREATE, N_SET
 from pynetdicom.presentation import PresentationContext, build_context
 
+from bridge.dicom.destination import DicomDestination
 from bridge.dicom.performed_step_report import sniffed
 from bridge.dicom.performed_step_state import parsed, written
-from bridge.dicom.scu import PeerUnavailable, Remote, associated, echo
+from bridge.dicom.scu import PeerUnavailable, Remote, associated, paused
 from bridge.dicom.sop_classes import PERFORMED_STEP
 from bridge.dicom.statuses import NO_LONGER_UPDATABLE, Status
 from bridge.domain.delivery import Delivery, EventKind, RetryPolicy, Sent, TransportError
@@ -28,7 +28,6 @@ _PLAIN = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
 _WARNINGS = frozenset({0x0001, 0x0107, 0x0116}) | frozenset(range(0xB000, 0xC000))
 TRANSIENT = frozenset({Status.PROCESSING_FAILURE, Status.RESOURCE_LIMITATION})
 """Failures after which the same may succeed; every other one is for good."""
-_POLL_SECONDS = 0.0001
 
 
 class Progress(Protocol):
@@ -41,31 +40,18 @@ class Progress(Protocol):
         """Keep, durably, that a message was taken."""
 
 
-class PerformedStepDestination:
+class PerformedStepDestination(DicomDestination):
     """One application entity that is told of performed steps, in the words of the modality."""
 
     def __init__(
         self, *, name: str, remote: Remote, retry: RetryPolicy, progress: Progress
     ) -> None:
-        self.name = name
-        self.retry = retry
-        self._remote = remote
+        super().__init__(name=name, remote=remote, retry=retry)
         self._progress = progress
 
     def accepts(self, kind: EventKind) -> bool:
         """Only performed steps."""
         return kind is EventKind.PERFORMED_STEP
-
-    def check(self) -> str:
-        """Verify that the peer answers (C-ECHO). Raises TransportError."""
-        try:
-            echo(self._remote)
-        except BridgeError as error:
-            raise TransportError(error.message, permanent=False) from error
-        return f"C-ECHO succeeded at {self._remote.host}:{self._remote.port}"
-
-    def close(self) -> None:
-        """Nothing is held open."""
 
     def send(self, delivery: Delivery, untold: Untold, /) -> Sent:
         """Send what the peer was not told yet, in order, on one association.
@@ -149,12 +135,9 @@ def _answered(
     library: Any = association  # what `send_n_create` does after it has encoded its data set
     if not association.is_established or context.context_id is None:
         return None
-    library._reactor_checkpoint.clear()
-    while not library._is_paused:
-        time.sleep(_POLL_SECONDS)
-    association.dimse.send_msg(request, context.context_id)
-    _, response = association.dimse.get_msg(block=True)
-    library._reactor_checkpoint.set()
+    with paused(association):
+        association.dimse.send_msg(request, context.context_id)
+        _, response = association.dimse.get_msg(block=True)
     if response is None:
         library._handle_no_response()
         return None

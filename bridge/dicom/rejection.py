@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bridge.dicom.elements import DataSet, read
+from bridge.dicom.encoding import Encoded
 from bridge.domain.rejection import REJECTIONS, RejectionNote
 
 _CONCEPT_NAME, _CODE_VALUE, _SCHEME = 0x0040A043, 0x00080100, 0x00080102
@@ -14,9 +15,9 @@ _SOP_SEQUENCE, _SOP_INSTANCE = 0x00081199, 0x00081155
 _WANTED = frozenset({_CONCEPT_NAME, _CURRENT_EVIDENCE, _OTHER_EVIDENCE})
 
 
-def read_rejection(data: bytes, transfer_syntax_uid: str) -> RejectionNote | None:
+def read_rejection(data: Encoded, transfer_syntax_uid: str, start: int = 0) -> RejectionNote | None:
     """What a Key Object Selection document rejects; None for one that selects for other reasons."""
-    found = read(data, transfer_syntax_uid, _WANTED)
+    found = read(data, transfer_syntax_uid, _WANTED, start)
     titles = found.items(_CONCEPT_NAME)
     code = titles[0].text(_CODE_VALUE) if titles else ""
     if code not in REJECTIONS or titles[0].text(_SCHEME) != "DCM":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ _PENDING = frozenset({0xFF00, 0xFF01})
 _SUCCESS = 0x0000
 # An association proposes at most 128 contexts (PS3.8 9.3.2.2: odd numbers up to 255).
 _MOST_CONTEXTS = 128
+_POLL_SECONDS = 0.0001
 _MOST_KINDS = 60  # of SOP class and transfer syntax: two contexts each, and some room
 PLAIN = (str(ExplicitVRLittleEndian), str(ImplicitVRLittleEndian))
 
@@ -59,12 +61,16 @@ class RequestFailed(BridgeError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remote:
-    """An application entity to call, and the title to call it under."""
+    """An application entity to call, and the title to call it under.
+
+    `timeout` is how long it may take over an answer, in seconds.
+    """
 
     ae_title: str
     host: str
     port: int
     calling_ae_title: str = "BRIDGE"
+    timeout: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +168,8 @@ def associated(
         PeerUnavailable: none can be had.
     """
     entity = AE(ae_title=remote.calling_ae_title)
+    entity.acse_timeout = entity.dimse_timeout = entity.connection_timeout = remote.timeout
+    entity.network_timeout = None  # what we wait for has limits of its own
     opened: list[socket.socket] = []
     association = entity.associate(
         remote.host,
@@ -180,6 +188,19 @@ def associated(
         association.release()
         for connection in opened:
             connection.close()  # the library leaves it open when the peer closed first
+
+
+@contextmanager
+def paused(association: Association) -> Iterator[None]:
+    """Keep the association's own thread from taking the answer, as the library does itself."""
+    library: Any = association
+    library._reactor_checkpoint.clear()
+    try:
+        while not library._is_paused and library.is_alive() and library.is_established:
+            time.sleep(_POLL_SECONDS)
+        yield
+    finally:
+        library._reactor_checkpoint.set()
 
 
 def contexts_for(instances: Sequence[FoundInstance]) -> list[PresentationContext]:
@@ -213,6 +234,8 @@ def open_promptly(event: Event, opened: list[socket.socket]) -> None:
     connection = event.assoc.dul.socket
     if connection is not None and connection.socket is not None:
         connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # One that stops reading, or stops in the middle of a PDU, is given up.
+        connection.socket.settimeout(event.assoc.dimse_timeout)
         opened.append(connection.socket)
 
 

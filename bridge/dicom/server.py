@@ -157,6 +157,7 @@ class DicomServer:
         limits = Limits(
             idle_timeout=self._configuration.idle_timeout,
             maximum_message=self._configuration.maximum_message,
+            spool=self._configuration.spool,
         )
         return [
             (evt.EVT_CONN_OPEN, open_connection, [limits]),

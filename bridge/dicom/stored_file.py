@@ -105,7 +105,7 @@ class StoredFile:
         self.content = content
         self.file: IO[bytes] = io.BufferedReader(ContentFile(content), 65_536)
         try:
-            self.transfer_syntax_uid, self.data_start = _meta(self.file)
+            self.transfer_syntax_uid, self.data_start = read_meta(self.file)
             self.meta = content.read(0, self.data_start)
             if self.is_deflated:
                 self.file, self.data_start = _inflated(self.file, self.data_start), 0
@@ -212,7 +212,7 @@ def _vr(tag: int) -> str:
         return "UN"
 
 
-def _meta(file: IO[bytes]) -> tuple[str, int]:
+def read_meta(file: IO[bytes]) -> tuple[str, int]:
     """Transfer syntax and where the data set begins; most of these heads are short."""
     for length in (4096, _LONGEST_META):
         file.seek(0)

@@ -6,7 +6,7 @@ not keep the others out.
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import json
 import logging
 from collections.abc import AsyncIterator
@@ -19,12 +19,21 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from bridge.dicom.header import read_header
-from bridge.dicom.part10 import split_file, with_preamble
+from bridge.dicom.part10 import LONGEST_META, missing_preamble, split_file
 from bridge.dicom.statuses import STORAGE, Status, code_of
-from bridge.dicomweb.parts import MalformedBody, PartTooLarge, read_parts
+from bridge.dicom.storage import digest_of
+from bridge.dicomweb.parts import (
+    Holding,
+    MalformedBody,
+    Part,
+    PartTooLarge,
+    read_alone,
+    read_parts,
+)
 from bridge.dicomweb.query import InvalidQuery, uid
 from bridge.domain.errors import BridgeError, DataTypeError
 from bridge.domain.study import InstanceHeader, Receipt
+from bridge.services.content import Content
 
 DICOM = "application/dicom"
 DICOM_JSON = "application/dicom+json"
@@ -37,7 +46,7 @@ _log = logging.getLogger(__name__)
 class InstanceReceiver(Protocol):
     """What keeps instances: `services.receive_instance`."""
 
-    def receive(self, header: InstanceHeader, content: bytes, digest: str, peer: str) -> Receipt:
+    def receive(self, header: InstanceHeader, content: Content, digest: str, peer: str) -> Receipt:
         """Keep an instance; it is durable and indexed when this returns."""
 
 
@@ -67,10 +76,10 @@ class _Outcome:
         return HTTPStatus.SERVICE_UNAVAILABLE if full else HTTPStatus.CONFLICT
 
 
-def stow_router(receiver: InstanceReceiver, base_url: str, longest: int) -> APIRouter:
-    """Routes beside those of retrieval; `longest` is the most bytes of one instance."""
+def stow_router(receiver: InstanceReceiver, base_url: str, holding: Holding) -> APIRouter:
+    """Routes beside those of retrieval; `holding` says how instances are held as they arrive."""
     router = APIRouter()
-    store = _Store(receiver, base_url.rstrip("/"), longest)
+    store = _Store(receiver, base_url.rstrip("/"), holding)
     router.add_api_route("/studies", store.post, methods=["POST"])
     router.add_api_route("/studies/{study}", store.post, methods=["POST"])
     return router
@@ -79,10 +88,10 @@ def stow_router(receiver: InstanceReceiver, base_url: str, longest: int) -> APIR
 class _Store:
     """The Store transaction."""
 
-    def __init__(self, receiver: InstanceReceiver, base_url: str, longest: int) -> None:
+    def __init__(self, receiver: InstanceReceiver, base_url: str, holding: Holding) -> None:
         self._receiver = receiver
         self._base_url = base_url
-        self._longest = longest
+        self._holding = holding
 
     async def post(self, request: Request) -> Response:
         """Keep the instances of a body, all of one study when the path names one."""
@@ -90,14 +99,16 @@ class _Store:
         peer = f"STOW@{request.client.host if request.client else ''}"
         outcome = _Outcome()
         try:
-            async for content in self._files(request):
-                await run_in_threadpool(self._keep, content, wanted, peer, outcome)
-        except PartTooLarge as error:
-            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error)) from error
-        except MalformedBody as error:
+            async for part in self._files(request):
+                with contextlib.closing(part.content):
+                    await run_in_threadpool(self._keep, part, wanted, peer, outcome)
+        except (PartTooLarge, MalformedBody) as error:
+            is_large = isinstance(error, PartTooLarge)
             if not outcome.kept:
-                raise HTTPException(HTTPStatus.BAD_REQUEST, str(error)) from error
-            outcome.failed.append(_Failed(Status.CANNOT_UNDERSTAND))
+                code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if is_large else HTTPStatus.BAD_REQUEST
+                raise HTTPException(code, str(error)) from error
+            reason = Status.OUT_OF_RESOURCES if is_large else Status.CANNOT_UNDERSTAND
+            outcome.failed.append(_Failed(reason))
         if not outcome.kept and not outcome.failed:
             raise HTTPException(HTTPStatus.BAD_REQUEST, "the body holds no instance")
         status = outcome.status
@@ -105,11 +116,11 @@ class _Store:
         body = json.dumps(_answer(outcome, self._base_url, wanted))
         return Response(body, status_code=status, media_type=DICOM_JSON, headers=retry)
 
-    async def _files(self, request: Request) -> AsyncIterator[bytes]:
-        """The DICOM files of a body: parts of a multipart, or one alone."""
+    async def _files(self, request: Request) -> AsyncIterator[Part]:
+        """What a body holds: the parts of a multipart, or one alone."""
         media = _media_type(request)
         if media.get_content_type() == DICOM:
-            yield await self._alone(request)
+            yield Part(DICOM, await read_alone(request.stream(), self._holding))
             return
         boundary = media.get_param("boundary")
         kind = str(media.get_param("type") or DICOM).lower()
@@ -120,27 +131,23 @@ class _Store:
             )
         if not boundary:
             raise HTTPException(HTTPStatus.BAD_REQUEST, "Content-Type names no boundary")
-        async for part in read_parts(request.stream(), str(boundary), self._longest):
-            yield part.content if part.media_type == DICOM else b""
+        async for part in read_parts(request.stream(), str(boundary), self._holding):
+            yield part
 
-    async def _alone(self, request: Request) -> bytes:
-        content = bytearray()
-        async for chunk in request.stream():
-            content += chunk
-            if len(content) > self._longest:
-                raise PartTooLarge(f"an instance is longer than {self._longest} bytes")
-        return bytes(content)
-
-    def _keep(self, content: bytes, wanted: str, peer: str, outcome: _Outcome) -> None:
+    def _keep(self, part: Part, wanted: str, peer: str, outcome: _Outcome) -> None:
         header: InstanceHeader | None = None
         try:
-            content = with_preamble(content)
-            syntax, start = split_file(content)
-            data = memoryview(content)[start:]
-            header = read_header(bytes(data), syntax)
+            if part.media_type != DICOM:
+                raise DataTypeError(f"a part of type {part.media_type} is no instance")
+            source = part.content.source
+            before = missing_preamble(source.read(0, LONGEST_META))
+            syntax, end_of_meta = split_file(before + source.read(0, LONGEST_META))
+            start = end_of_meta - len(before)
+            header = read_header(part.content.data, syntax, start)
             if wanted and header.study_instance_uid != wanted:
                 raise DataTypeError("the instance is of another study", location="StudyInstanceUID")
-            self._receiver.receive(header, content, hashlib.sha256(data).hexdigest(), peer)
+            content = Content(source, before)
+            self._receiver.receive(header, content, digest_of(source, start), peer)
         except Exception as error:  # whatever it is, the others are kept and this one is named
             if not isinstance(error, BridgeError):
                 _log.error("an instance was not kept", exc_info=error, extra={"peer": peer})

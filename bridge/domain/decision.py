@@ -14,7 +14,7 @@ from bridge.domain.matching import (
     RankedCandidate,
 )
 from bridge.domain.matching_rules import Finding, MatchingRules, Rule, Situation
-from bridge.domain.patient_comparison import patient_agreement
+from bridge.domain.patient_comparison import agreement_with
 from bridge.domain.ranking import in_rank, ranked
 from bridge.domain.step_status import StepStatus
 from bridge.domain.study import Study
@@ -32,17 +32,9 @@ class _Case:
     patient_is_known: bool
 
     def agreement(self, candidate: Candidate) -> PatientAgreement:
-        """As `patient_agreement`; images of an order that was moved carry whom it was made for."""
-        identifier, former = self.study.patient_id, candidate.order.former_patient_ids
-        if identifier is not None and any(identifier.agrees_with(each) for each in former):
-            return PatientAgreement.SAME
-        return patient_agreement(
-            self.study,
-            candidate.patient,
-            self.rules,
-            patient_is_known=self.patient_is_known,
-            formerly=candidate.formerly,
-            linked=candidate.linked,
+        """How its patient compares with the study's."""
+        return agreement_with(
+            self.study, candidate, self.rules, patient_is_known=self.patient_is_known
         )
 
     def ranked(self, found: Iterable[Candidate]) -> tuple[RankedCandidate, ...]:

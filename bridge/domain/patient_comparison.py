@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bridge.domain.identifiers import Identifier, is_placeholder
-from bridge.domain.matching import Evidence, PatientAgreement, Verdict
+from bridge.domain.matching import Candidate, Evidence, PatientAgreement, Verdict
 from bridge.domain.matching_rules import Field, MatchingRules, NameStrictness
 from bridge.domain.names import fold_name, same_name
 from bridge.domain.patient import Attributes, Patient
@@ -37,6 +37,23 @@ def patient_agreement(
         return PatientAgreement.LINKED if across else PatientAgreement.OTHER
     name, birth_date, _ = demographics(study, patient, rules)
     return PatientAgreement.ALIKE if name.agrees and birth_date.agrees else PatientAgreement.UNKNOWN
+
+
+def agreement_with(
+    study: Study, candidate: Candidate, rules: MatchingRules, *, patient_is_known: bool
+) -> PatientAgreement:
+    """As `patient_agreement`; images of an order that was moved carry whom it was made for."""
+    identifier, former = study.patient_id, candidate.order.former_patient_ids
+    if identifier is not None and any(identifier.agrees_with(each) for each in former):
+        return PatientAgreement.SAME
+    return patient_agreement(
+        study,
+        candidate.patient,
+        rules,
+        patient_is_known=patient_is_known,
+        formerly=candidate.formerly,
+        linked=candidate.linked,
+    )
 
 
 def demographics(

@@ -90,24 +90,33 @@ class Outbox(Claims):
 
         That a study is nobody's is told where it was told to be somebody's.
         """
-
-        def work(tx: Transaction) -> News | None:
-            confirmed = tx.deliveries.confirmed(delivery.destination, delivery.subject)
-            if is_of_order(delivery.subject):
-                return gather_order(tx, delivery.subject, confirmed)
-            return _study(tx, delivery, confirmed)
-
-        news = self._store.read(work)
         wanted = self._destinations.get(delivery.destination)
-        return news if news is None or wanted is None or wanted.covers(news) else None
+        told = (delivery.destination, delivery.subject, delivery.kind)
+        return self._store.read(lambda tx: news_of(tx, *told, wanted))
 
 
-def _study(tx: Transaction, delivery: Delivery, confirmed: str) -> StudyNews | None:
-    published = gather(tx, delivery.subject, confirmed)
+def news_of(
+    tx: Transaction,
+    destination: str,
+    subject: str,
+    kind: EventKind,
+    wanted: Subscription | None,
+) -> News | None:
+    """What a destination is told upon an event, as it stands in a transaction; None for nothing."""
+    confirmed = tx.deliveries.confirmed(destination, subject)
+    if is_of_order(subject):
+        news: News | None = gather_order(tx, subject, confirmed)
+    else:
+        news = _study(tx, subject, kind, confirmed)
+    return news if news is None or wanted is None or wanted.covers(news) else None
+
+
+def _study(tx: Transaction, subject: str, kind: EventKind, confirmed: str) -> StudyNews | None:
+    published = gather(tx, subject, confirmed)
     if published is not None:
         return published
-    uid = delivery.subject.removeprefix(subject_of(""))
-    if delivery.kind is EventKind.STUDY_UNMATCHED:
+    uid = subject.removeprefix(subject_of(""))
+    if kind is EventKind.STUDY_UNMATCHED:
         study = tx.studies.find(uid)
         return UnmatchedStudy(study=study, last_content_hash=confirmed) if study else None
     if confirmed in ("", WITHDRAWN):

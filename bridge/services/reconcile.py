@@ -18,14 +18,14 @@ from bridge.domain.matching import (
 from bridge.domain.matching_rules import MatchingRules
 from bridge.domain.order import Order, Procedure
 from bridge.domain.patient import Patient
-from bridge.domain.patient_comparison import patient_agreement
+from bridge.domain.patient_comparison import agreement_with, patient_agreement
 from bridge.domain.performed_step import PerformedStep
 from bridge.domain.resolution import Resolution, allowed, resolved, shown_as
 from bridge.domain.study import RequestAttributes, Study, StudyState
 from bridge.services.identify_announced import identified
 from bridge.services.moved_study import moved_to
 from bridge.services.performed_orders import is_of
-from bridge.services.present_study import presentation
+from bridge.services.present_study import Presentation, presentation
 from bridge.services.publish_study import PublishStudy
 from bridge.services.surrogates import of_study
 from bridge.services.transaction import Transaction
@@ -80,6 +80,18 @@ class Reconcile:
             self._publish.announce(tx, study_instance_uid, kind, now)
         return decision
 
+    @property
+    def rules(self) -> MatchingRules:
+        """The site's table as it stands now."""
+        return self._rules()
+
+    def found(self, tx: Transaction, study_instance_uid: str) -> Study | None:
+        """As `locked`, for reading only."""
+        study = tx.studies.find(study_instance_uid)
+        if study is None:
+            return None
+        return _as_decided_on(tx, study, tx.resolutions.current(study.pk))
+
     def locked(self, tx: Transaction, study_instance_uid: str) -> Study | None:
         """A study, locked, as it is decided on: who it shows, under which original numbers."""
         study = tx.studies.lock(study_instance_uid)
@@ -94,6 +106,13 @@ class Reconcile:
         return patient_agreement(
             study, patient, self._rules(), patient_is_known=known, formerly=formerly
         )
+
+    def agreement_with(
+        self, tx: Transaction, study: Study, candidate: Candidate
+    ) -> PatientAgreement:
+        """How the patient of a study compares with that of an order, by the site's rules."""
+        known = study.patient_id is not None and tx.patients.is_known(study.patient_id)
+        return agreement_with(study, candidate, self._rules(), patient_is_known=known)
 
     def waiting(
         self, tx: Transaction, orders: Sequence[Order], patient: Patient, now: float
@@ -131,10 +150,14 @@ class Reconcile:
             if study_instance_uid not in told:
                 self.study(tx, study_instance_uid, now)
 
+    def presented(self, tx: Transaction, study_instance_uid: str) -> Presentation | None:
+        """As what a study is found; None for what its images say themselves."""
+        found = presentation(tx, study_instance_uid)
+        by_order = found is not None and any(map(self._presents_orders, found.sources))
+        return found if by_order else None
+
     def _present(self, tx: Transaction, study_instance_uid: str) -> None:
-        presented = presentation(tx, study_instance_uid)
-        if presented is not None and not any(map(self._presents_orders, presented.sources)):
-            presented = None
+        presented = self.presented(tx, study_instance_uid)
         tx.studies.present(study_instance_uid, presented.coercion if presented else None)
 
 
@@ -151,15 +174,26 @@ def candidates(tx: Transaction, study: Study) -> tuple[Candidate, ...]:
     for key, order, procedure in _led_to(tx, study, patient_of):
         found.setdefault(procedure.pk, (order, procedure, set()))[2].add(key)
     return tuple(
-        Candidate(
-            order=order,
-            procedure=procedure,
-            patient=patient_of(order),
-            keys=frozenset(keys),
-            formerly=tx.patients.formerly(order.patient_pk),
-            linked=_linked(tx, order.patient_pk),
-        )
+        candidate_of(tx, order, procedure, keys, patient_of(order))
         for order, procedure, keys in found.values()
+    )
+
+
+def candidate_of(
+    tx: Transaction,
+    order: Order,
+    procedure: Procedure,
+    keys: Iterable[Key] = (),
+    patient: Patient | None = None,
+) -> Candidate:
+    """A procedure that `keys` led to, with all that is known of its patient."""
+    return Candidate(
+        order=order,
+        procedure=procedure,
+        patient=patient or tx.patients.get(order.patient_pk),
+        keys=frozenset(keys),
+        formerly=tx.patients.formerly(order.patient_pk),
+        linked=_linked(tx, order.patient_pk),
     )
 
 

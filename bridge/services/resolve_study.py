@@ -37,7 +37,7 @@ class ResolveStudy:
         numbers = tuple(orders)
 
         def procedures(tx: Transaction, study: Study) -> tuple[int, ...]:
-            found = [_order(tx, each) for each in numbers]
+            found = [order_called(tx, each) for each in numbers]
             return tuple(pk for order in found for pk in _procedures(order, study))
 
         return self._resolve(study_instance_uid, ResolutionAction.LINK, procedures, who, reason)
@@ -173,7 +173,8 @@ def _patient(tx: Transaction, called: Identifier) -> Patient:
     return found[0]
 
 
-def _order(tx: Transaction, number: Identifier) -> Order:
+def order_called(tx: Transaction, number: Identifier) -> Order:
+    """The order of an accession or order number. Raises UnknownKey for none or several."""
     found = {
         order.pk: order
         for order in (

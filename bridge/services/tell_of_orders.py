@@ -26,6 +26,11 @@ def is_of_order(subject: str) -> bool:
     return subject.startswith(_SUBJECT)
 
 
+def order_of(subject: str) -> int:
+    """The pk of the order that a delivery is about."""
+    return int(subject.removeprefix(_SUBJECT))
+
+
 class TellOfOrders:
     """Compares each changed order with how it stood when it was told of, and queues the news.
 
@@ -66,6 +71,6 @@ class TellOfOrders:
 
 def gather_order(tx: Transaction, subject: str, last_content_hash: str) -> OrderNews:
     """An order as it stands, with its patient."""
-    order = tx.orders.get(int(subject.removeprefix(_SUBJECT)))
+    order = tx.orders.get(order_of(subject))
     patient = tx.patients.get(order.patient_pk)
     return OrderNews(order=order, patient=patient, last_content_hash=last_content_hash)

@@ -136,6 +136,7 @@ class Deliveries:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.queued = False
+        self.news: list[tuple[str, str, EventKind]] = []
 
     @property
     def _is_postgresql(self) -> bool:
@@ -151,6 +152,7 @@ class Deliveries:
         """
         if self._is_postgresql:  # rows of a lane are numbered in the order they are committed in
             _LOCK_LANE.scalar(self._connection, {"lane": f"{destination}|{subject}"})
+        self.news.append((destination, subject, kind))
         key = {"destination": destination, "subject": subject, "kind": kind.value}
         if _WAITING.scalar(self._connection, key) is not None:
             return

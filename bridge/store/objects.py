@@ -25,12 +25,17 @@ _LEFTOVER_SECONDS = 3600.0
 _MOST_KNOWN = 10_000
 
 
+def incoming(root: Path) -> Path:
+    """Where objects of a directory are written before they are whole."""
+    return root.resolve() / _TEMPORARY
+
+
 class LocalObjects:
     """Objects below one directory; keys are relative paths with `/`."""
 
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
-        self._incoming = self._root / _TEMPORARY
+        self._incoming = incoming(root)
         self._known: set[Path] = set()
         self._lock = threading.Lock()
         self._make_durable(self._incoming)

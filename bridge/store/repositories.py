@@ -11,11 +11,15 @@ from sqlalchemy import Connection
 
 from bridge.domain.order import OrderReceived
 from bridge.domain.parked import keys_brought_by
+from bridge.services.rehearsal import Rehearsed, Touched
 from bridge.store import orders, patients
+from bridge.store.accounts import Accounts
 from bridge.store.appointments import Appointments
+from bridge.store.audit import AuditTrail
 from bridge.store.commitments import Commitments
 from bridge.store.database import Database, refusal_of_data
 from bridge.store.deliveries import Deliveries
+from bridge.store.flow import Flow
 from bridge.store.forwarded import Forwarded
 from bridge.store.images import Images
 from bridge.store.journal import Journal
@@ -36,12 +40,15 @@ from bridge.store.resources import Resources
 from bridge.store.sources import Sources
 from bridge.store.statement import Numbers
 from bridge.store.studies import Studies
+from bridge.store.study_reviews import StudyReviews
 from bridge.store.surrogates import Surrogates
 from bridge.store.timers import Timers
+from bridge.store.told_procedures import ToldProcedures
 from bridge.store.visits import Visits
 from bridge.store.worklist import Worklist
 
 T = TypeVar("T")
+S = TypeVar("S")
 _ROWS_TO_COME = Numbers(patients.INSERT, *orders.INSERTS)
 
 
@@ -54,6 +61,16 @@ class SqlTransaction:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.cause = ""
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """Who signs in to the console."""
+        return Accounts(self._connection)
+
+    @cached_property
+    def audit(self) -> AuditTrail:
+        """What was done, by whom."""
+        return AuditTrail(self._connection)
 
     @cached_property
     def patients(self) -> Patients:
@@ -79,6 +96,11 @@ class SqlTransaction:
     def order_notices(self) -> OrderNotices:
         """How orders stood when they were told of."""
         return OrderNotices(self._connection)
+
+    @cached_property
+    def told_procedures(self) -> ToldProcedures:
+        """What receivers have on record of single procedures."""
+        return ToldProcedures(self._connection)
 
     @cached_property
     def worklist(self) -> Worklist:
@@ -180,6 +202,16 @@ class SqlTransaction:
         """Counts and lists for the console."""
         return Overviews(self._connection)
 
+    @cached_property
+    def study_reviews(self) -> StudyReviews:
+        """Studies listed for a person."""
+        return StudyReviews(self._connection)
+
+    @cached_property
+    def flow(self) -> Flow:
+        """Times and counts for the console's charts."""
+        return Flow(self._connection)
+
     def foresee(self, event: OrderReceived) -> None:
         """Ask at once what applying the order is going to ask, where each answer costs a wait."""
         if (pipeline := pipeline_of(self._connection)) is not None:
@@ -194,6 +226,15 @@ class SqlTransaction:
                 if each.study_instance_uid
             )
             self.parked.foresee(keys_brought_by(event))
+
+    @property
+    def touched(self) -> Touched:
+        """What this transaction did so far."""
+        return Touched(
+            study_instance_uids=tuple(self.studies.touched),
+            order_pks=tuple(self.orders.changed),
+            queued=tuple(self.deliveries.news),
+        )
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -211,6 +252,10 @@ class SqlTransaction:
                 raise refusal from error
             raise
         self._connection.exec_driver_sql("RELEASE SAVEPOINT part")
+
+
+class _UndoneError(Exception):
+    """A rehearsal is over."""
 
 
 class SqlStore:
@@ -241,10 +286,7 @@ class SqlStore:
         def run(connection: Connection) -> T:
             transaction = SqlTransaction(connection)
             used[:] = [transaction]
-            result = work(transaction)
-            if "orders" in transaction.__dict__ and (changed := transaction.orders.changed):
-                self._orders_changed(transaction, changed, transaction.cause)
-            return result
+            return self._run(transaction, work)
 
         result = self._database.transact(run)
         opened = used[0].__dict__
@@ -252,6 +294,36 @@ class SqlStore:
             self._deliveries_queued()
         if "timers" in opened and opened["timers"].earliest is not None:
             self._timer_set(opened["timers"].earliest)
+        return result
+
+    def rehearse(
+        self,
+        work: Callable[[SqlTransaction], T],
+        look: Callable[[SqlTransaction, Touched], S],
+    ) -> Rehearsed[T, S]:
+        """Do what `transact` does, look, undo all of it, and look again. Raises what `work` does.
+
+        It takes the writer's place for that moment, as doing it would.
+        """
+
+        def run(connection: Connection) -> Rehearsed[T, S]:
+            transaction = SqlTransaction(connection)
+            try:
+                with transaction.savepoint():
+                    result = self._run(transaction, work)
+                    touched = transaction.touched
+                    after = look(transaction, touched)
+                    raise _UndoneError
+            except _UndoneError:
+                before = look(SqlTransaction(connection), touched)
+            return Rehearsed(result=result, before=before, after=after)
+
+        return self._database.transact(run)
+
+    def _run(self, transaction: SqlTransaction, work: Callable[[SqlTransaction], T]) -> T:
+        result = work(transaction)
+        if "orders" in transaction.__dict__ and (changed := transaction.orders.changed):
+            self._orders_changed(transaction, changed, transaction.cause)
         return result
 
     def read(self, work: Callable[[SqlTransaction], T]) -> T:

@@ -107,6 +107,7 @@ class Studies:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.touched: dict[str, None] = {}
 
     def held(self, sop_instance_uid: str) -> Held | None:
         """What is held under this SOP Instance UID."""
@@ -264,6 +265,7 @@ class Studies:
     ) -> None:
         """Record a decision, unless the last one was the same, and link the study as it says."""
         study_pk = decided.pk
+        self.touched[decided.study_instance_uid] = None
         row: dict[str, Any] = {
             "outcome": decision.outcome.value,
             "reason": decision.reason,
@@ -331,6 +333,7 @@ class Studies:
 
     def present(self, study_instance_uid: str, coercion: Coercion | None) -> None:
         """Let a study be found under what its order says, or (None) under what its images say."""
+        self.touched[study_instance_uid] = None
         row = self._connection.execute(_STUDY_BY_UID, {"uid": study_instance_uid}).one()
         identity = load_identity(row.identity)
         present_keys(self._connection, row.pk, identity, row.attributes, coercion)

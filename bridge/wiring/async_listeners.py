@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import uvicorn
+import uvloop
 from fastapi import FastAPI
 
 from bridge.domain.errors import BridgeError
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 # PostgreSQL each has work to do, and more of them only take the interpreter from each other.
 HL7_THREADS, HL7_THREADS_ON_POSTGRESQL = 32, 8
 START_TIMEOUT_SECONDS = 30.0
-STOP_GRACE_SECONDS = 20.0
+STOP_GRACE_SECONDS = 15.0
 
 
 class AsyncListeners:
@@ -74,7 +75,8 @@ class AsyncListeners:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._serve())
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(self._serve())
         except BaseException as error:  # handed to the thread that starts the bridge
             self._failure = error
             if self._started.is_set():
@@ -86,7 +88,12 @@ class AsyncListeners:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        configuration = uvicorn.Config(self._build_application(), log_config=None, access_log=False)
+        configuration = uvicorn.Config(
+            self._build_application(),
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=int(STOP_GRACE_SECONDS),
+        )
         server = uvicorn.Server(configuration)
         serving = asyncio.create_task(server.serve(sockets=[self._http_socket]))
         try:
@@ -97,7 +104,6 @@ class AsyncListeners:
             self._started.set()
             await self._stopping.wait()
         finally:
-            for listener in self.listeners:
-                await listener.close(STOP_GRACE_SECONDS)
             server.should_exit = True
-            await serving
+            closing = (listener.close(STOP_GRACE_SECONDS) for listener in self.listeners)
+            await asyncio.gather(serving, *closing)

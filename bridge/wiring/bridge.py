@@ -43,8 +43,12 @@ from bridge.wiring.sources import (
     fhir_sources,
     notifiers,
 )
+from bridge.wiring.stopping import end_side_by_side
 
 log = logging.getLogger(__name__)
+
+_CUTTING_OFF_SECONDS = 2.0
+"""What is not done within the grace is cut off, which takes a moment, too."""
 
 
 class Bridge:
@@ -86,6 +90,13 @@ class Bridge:
             self._commitment = build_commitment_dispatcher(self.core, self._owner)
             self._forwarding = build_forwarding(self.core, self._owner)
             self._performed_steps = build_performed_step_forwarding(self.core, self._owner)
+            self._dispatchers = (
+                self._dispatcher,
+                self._returns,
+                self._commitment,
+                self._forwarding,
+                self._performed_steps,
+            )
             self._overdue = build_overdue(settings, self.core.store, self.core.performed_steps)
             self._poller = build_poller(self.core)
             self._archives = build_archive_poller(self.core)
@@ -119,13 +130,7 @@ class Bridge:
             wakers.deliveries.append(self._place.calls.deliveries_queued)
             wakers.timers.append(self._place.calls.timer_set)
             return
-        wakers.deliveries += (
-            self._dispatcher.wake,
-            self._returns.wake,
-            self._commitment.wake,
-            self._forwarding.wake,
-            self._performed_steps.wake,
-        )
+        wakers.deliveries += (each.wake for each in self._dispatchers)
         wakers.timers.append(self._timekeeper.wake)
         if self._place is not None:
             self._place.calls.hear(wakers.deliveries_queued, wakers.timer_set)
@@ -163,11 +168,8 @@ class Bridge:
                 self._poller.start()
                 self._archives.start()
                 self._timekeeper.start()
-                self._dispatcher.start()
-                self._returns.start()
-                self._commitment.start()
-                self._forwarding.start()
-                self._performed_steps.start()
+                for each in self._dispatchers:
+                    each.start()
             self._start_dicom()
             self._listeners.start()
             if self._place is not None:
@@ -195,24 +197,42 @@ class Bridge:
 
         self.core.store.transact(work)
 
-    def stop(self) -> None:
-        """Take nothing new, finish what is under way, and return when all is closed."""
+    def stop(self) -> bool:
+        """Take nothing new, finish what is under way, and return when all is closed.
+
+        All end side by side: whatever hangs, there is one grace for everything. False when
+        something did not end within it: a thread may still hang then.
+        """
         self._dicom_is_up = False
         if self._place is not None:
             self._place.board.put(self._place.number, State.DOWN)
-        self._listeners.stop()
-        self._dicom.stop()
-        self._profile_watch.stop()
+        late = end_side_by_side(
+            {
+                "listeners": self._listeners.stop,
+                "dicom": self._dicom.stop,
+                "profiles": self._profile_watch.stop,
+                "timers": self._stop_timers,
+                "deliveries": self._stop_deliveries,
+            },
+            STOP_GRACE_SECONDS + _CUTTING_OFF_SECONDS,
+        )
+        for name in late:
+            log.warning("bridge.stopped_without", extra={"reason": name})
+        self._taken.close()
+        log.info("bridge.stopped")
+        return not late
+
+    def _stop_timers(self) -> None:
         self._timekeeper.stop()
         self._poller.stop()
         self._archives.stop()
-        self._dispatcher.stop(STOP_GRACE_SECONDS)
-        self._returns.stop(STOP_GRACE_SECONDS)
-        self._commitment.stop(STOP_GRACE_SECONDS)
-        self._forwarding.stop(STOP_GRACE_SECONDS)
-        self._performed_steps.stop(STOP_GRACE_SECONDS)
-        self._taken.close()
-        log.info("bridge.stopped")
+
+    def _stop_deliveries(self) -> None:
+        for each in self._dispatchers:
+            each.request_stop()
+        deadline = time.monotonic() + STOP_GRACE_SECONDS
+        for each in self._dispatchers:
+            each.stop(max(0.0, deadline - time.monotonic()))
 
     def reload_profiles(self) -> None:
         """Read the mapping profiles and code tables again, all or none."""

@@ -120,6 +120,19 @@ def retry_policy(destination: DestinationSettings) -> RetryPolicy:
     )
 
 
+def remote(
+    settings: Settings, destination: DicomStoreDestination | IanDestination | MppsDestination
+) -> Remote:
+    """The application entity that a destination is."""
+    return Remote(
+        ae_title=destination.ae_title,
+        host=destination.host,
+        port=destination.port,
+        calling_ae_title=settings.dicom.ae_title,
+        timeout=destination.timeout_seconds,
+    )
+
+
 def _own_ids(settings: Settings, destination: FhirSettings) -> str:
     """What the ids of a server are called that is asked for orders, too; empty when it is not."""
     url = destination.url.rstrip("/")
@@ -138,12 +151,7 @@ def _ian(settings: Settings, destination: DestinationSettings) -> Adapter:
         raise TypeError("the table of builders is wrong")
     return AvailabilityDestination(
         name=destination.name,
-        remote=Remote(
-            ae_title=destination.ae_title,
-            host=destination.host,
-            port=destination.port,
-            calling_ae_title=settings.dicom.ae_title,
-        ),
+        remote=remote(settings, destination),
         retry=retry_policy(destination),
         retrieve_ae_title=settings.dicom.ae_title,
     )

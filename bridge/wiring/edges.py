@@ -29,6 +29,7 @@ from bridge.settings.dicom import Peer as PeerSettings
 from bridge.settings.worklist import WorklistSettings
 from bridge.wiring.core import Core
 from bridge.wiring.hl7_answers import answer_policy, tls_context
+from bridge.wiring.images import spool_folder
 from bridge.wiring.performed_step_policy import performed_step_policy, policy_of_peer
 from bridge.wiring.sources import known_archives
 
@@ -109,7 +110,7 @@ def build_dicom(core: Core) -> DicomServer:
         settings.dicom, zone=settings.site.timezone, mappings=settings.mappings
     )
     return DicomServer(
-        replace(configuration, shares_port=settings.processes > 1),
+        replace(configuration, shares_port=settings.processes > 1, spool=spool_folder(settings)),
         worklist=core.worklist,
         instances=core.instances,
         performed_steps=core.performed_steps,

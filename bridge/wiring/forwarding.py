@@ -8,12 +8,11 @@ from collections.abc import Callable, Collection, Mapping
 from bridge.delivery.dispatcher import Dispatcher
 from bridge.delivery.worker import Pace
 from bridge.dicom.forwarding import Commitment, StoreDestination
-from bridge.dicom.scu import Remote
 from bridge.domain.subscription import Subscription
 from bridge.services.forward_images import ForwardOutbox, ForwardRule
 from bridge.settings import DicomStoreDestination, Settings
 from bridge.wiring.core import Core
-from bridge.wiring.destinations import retry_policy
+from bridge.wiring.destinations import remote, retry_policy
 
 # A large study takes minutes: the claim must outlast its sending.
 _PACE = Pace(lanes=2, lease=1800.0)
@@ -55,16 +54,12 @@ def build_forward(
     """One such destination."""
     return StoreDestination(
         name=settings.name,
-        remote=Remote(
-            ae_title=settings.ae_title,
-            host=settings.host,
-            port=settings.port,
-            calling_ae_title=core.settings.dicom.ae_title,
-        ),
+        remote=remote(core.settings, settings),
         retry=retry_policy(settings),
         kinds=_rule(settings).kinds,
-        read=core.images.content,
+        read=core.images.open,
         note=outbox.note,
+        pixels=core.pixels,
         commitment=Commitment(core.commitment_requests, settings.commitment_seconds)
         if settings.commitment or settings.commit_after
         else None,

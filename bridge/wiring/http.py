@@ -9,6 +9,8 @@ from fastapi import FastAPI
 
 from bridge.console.status import Status, status_router
 from bridge.dicom.configuration import DicomConfiguration
+from bridge.dicom.spool import Spool
+from bridge.dicomweb.parts import Holding
 from bridge.dicomweb.router import wado_router
 from bridge.dicomweb.store import stow_router
 from bridge.fhir.notifications import Notifier, notification_router
@@ -17,6 +19,7 @@ from bridge.store.overview import schema_problem
 from bridge.wiring.core import Core
 from bridge.wiring.fhir_server import build_fhir_router
 
+from bridge.wiring.images import spool_folder
 Checks = Mapping[str, Callable[[], str]]
 """What readiness depends on: name → a call that gives the problem in words, empty when fine."""
 
@@ -31,7 +34,9 @@ def build_http(
     site = core.settings.site
     app = FastAPI(title="bridge", docs_url=None, redoc_url=None, openapi_url=None)
     dicom_web = f"{core.settings.http.public_url.rstrip('/')}/dicom-web"
-    stow = stow_router(core.instances, dicom_web, longest=DicomConfiguration.maximum_message)
+    spool = spool_folder(core.settings)
+    holding = Holding(DicomConfiguration.maximum_message, lambda: Spool(spool))
+    stow = stow_router(core.instances, dicom_web, holding)
     app.include_router(stow, prefix="/dicom-web")
     app.include_router(
         wado_router(

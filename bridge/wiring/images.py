@@ -10,7 +10,7 @@ from bridge.domain.errors import BridgeError
 from bridge.services.content import Content, Source
 from bridge.settings import Settings
 from bridge.store.bucket import BucketObjects
-from bridge.store.objects import LocalObjects
+from bridge.store.objects import LocalObjects, incoming
 
 
 class ImageObjects(Protocol):
@@ -37,6 +37,13 @@ def open_images(settings: Settings) -> ImageObjects:
     Raises BucketRefuses when the options of a bucket make no sense together.
     """
     return open_bucket(settings) if is_bucket(settings) else LocalObjects(Path(settings.images))
+
+
+def spool_folder(settings: Settings) -> Path:
+    """Where long data sets are held as they arrive: on the disk that they go to, if it is here."""
+    folder = settings.var / "spool" if is_bucket(settings) else incoming(Path(settings.images))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def open_bucket(settings: Settings) -> BucketObjects:

@@ -7,11 +7,10 @@ import time
 from bridge.delivery.dispatcher import Dispatcher
 from bridge.delivery.worker import Pace
 from bridge.dicom.performed_step_forwarding import PerformedStepDestination
-from bridge.dicom.scu import Remote
 from bridge.services.forward_performed_steps import PerformedStepOutbox, PerformedStepRule
 from bridge.settings import MppsDestination
 from bridge.wiring.core import Core
-from bridge.wiring.destinations import retry_policy
+from bridge.wiring.destinations import remote, retry_policy
 from bridge.wiring.performed_step_policy import performed_step_destinations
 
 # A RIS that thinks for half a minute about each of many messages still has only one sender.
@@ -27,12 +26,7 @@ def build_performed_step_forwarding(core: Core, owner: str) -> Dispatcher:
         [
             PerformedStepDestination(
                 name=each.name,
-                remote=Remote(
-                    ae_title=each.ae_title,
-                    host=each.host,
-                    port=each.port,
-                    calling_ae_title=core.settings.dicom.ae_title,
-                ),
+                remote=remote(core.settings, each),
                 retry=retry_policy(each),
                 progress=outbox,
             )

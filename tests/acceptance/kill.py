@@ -1,199 +1,42 @@
-"""The kill test's engine: a HIS and modalities that never stop, and a bridge killed beneath them.
-
-A sender repeats what was not acknowledged, as real ones do, and remembers what was. In the end
-everything acknowledged must be in effect, and nothing twice.
-"""
+"""The kill test's engine: traffic that never stops, and a bridge killed beneath it."""
 
 from __future__ import annotations
 
 import random
-import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from itertools import count
 from pathlib import Path
-from typing import Literal, TypeAlias
 
-from tests.acceptance.hospital import Hospital, ended, started
-from tests.acceptance.images import Study, scan
-from tests.acceptance.orders import (
-    Order,
-    acknowledgement,
-    new_order,
-    new_patient,
-    omi,
-    orm,
-)
-from tests.peers.mllp import MllpSocket
-from tests.peers.process import PeerError
-
-DUPLICATE, FINAL = 0x0111, 0x0110
-FAMILY = "KILL"
-
-Fate: TypeAlias = Literal["waits", "changed", "cancelled", "scanned", "performed"]
-FATES: tuple[Fate, ...] = ("waits", "changed", "cancelled", "scanned", "performed")
-
-
-@dataclass(slots=True)
-class Case:
-    """An order as far as it was acknowledged."""
-
-    order: Order
-    fate: Fate
-    study: Study | None = None
-    done: bool = False
-
-
-@dataclass(slots=True)
-class Tally:
-    """What was acknowledged."""
-
-    cases: list[Case] = field(default_factory=list)
-    messages: int = 0
-    instances: dict[str, Path] = field(default_factory=dict)
-    restarts: int = 0
-    errors: list[str] = field(default_factory=list)
+from tests.acceptance.hospital import Hospital
+from tests.acceptance.traffic import Tally, Traffic
 
 
 class KillRun:
     """One run: `perform` kills the bridge so many times while the senders send."""
 
     def __init__(self, hospital: Hospital, directory: Path, seed: int) -> None:
-        self.hospital = hospital
-        self.tally = Tally()
-        self._directory = directory
+        self.kills = 0
+        self._bridge = hospital.bridge
+        self._traffic = Traffic(hospital, directory)
         self._random = random.Random(seed)
-        self._ending = threading.Event()
-        self._lock = threading.Lock()
 
     def perform(self, kills: int, senders: int = 3) -> Tally:
         """Kill the bridge `kills` times; end with a bridge that runs and senders that are done."""
-        threads = [threading.Thread(target=self._guard, args=(n,)) for n in range(senders)]
-        for thread in threads:
-            thread.start()
+        self._traffic.start(senders)
         try:
-            while self.tally.restarts < kills and not self.tally.errors:
+            while self.kills < kills and not self._traffic.tally.errors:
                 self._kill_once()
         finally:
-            self._ending.set()
-            for thread in threads:
-                thread.join()
-        assert not self.tally.errors, self.tally.errors
-        return self.tally
+            tally = self._traffic.finish()
+        return tally
 
     def _kill_once(self) -> None:
         """Kill at a random point of its life: at work mostly, while it starts sometimes."""
-        bridge = self.hospital.bridge
         time.sleep(self._random.uniform(0.0, 1.0))
-        bridge.kill()
-        self.tally.restarts += 1
+        self._bridge.kill()
+        self.kills += 1
         if self._random.random() < 0.2:
-            bridge.launch()
+            self._bridge.launch()
             time.sleep(self._random.uniform(0.0, 1.5))
-            bridge.kill()
-            self.tally.restarts += 1
-        bridge.start()
-
-    # --- senders --------------------------------------------------------------------------------
-    def _guard(self, number: int) -> None:
-        """Run one sender and keep what goes wrong, so that the run can say it."""
-        his = PersistentHis(self.hospital.bridge.hl7_port)
-        try:
-            for turn in count(number):
-                if self._ending.is_set():
-                    return
-                self._one(his, FATES[turn % len(FATES)])
-        except Exception as error:
-            self.tally.errors.append(f"sender {number}: {error!r}")
-        finally:
-            his.close()
-
-    def _one(self, his: PersistentHis, fate: Fate) -> None:
-        patient = new_patient(family=FAMILY)
-        write = omi if fate in {"waits", "performed"} else orm
-        orders = (
-            [new_order(patient), new_order(patient)] if fate == "waits" else [new_order(patient)]
-        )
-        cases = [Case(order, fate) for order in orders]
-        self._acknowledged(his.send(write(*orders)))
-        with self._lock:
-            self.tally.cases += cases
-        (case, *_) = cases
-        match fate:
-            case "changed":
-                later = replace(case.order, description="CT neck")
-                self._acknowledged(his.send(orm(later, control="XO")))
-                case.order = later
-            case "cancelled":
-                self._acknowledged(his.send(orm(case.order, control="CA", status="CA")))
-            case "scanned" | "performed":
-                self._scan(case, with_mpps=fate == "performed")
-            case "waits":
-                pass
-        for case in cases:
-            case.done = True
-
-    def _acknowledged(self, answer: dict[str, str]) -> None:
-        assert answer["code"] == "AA", answer
-        with self._lock:
-            self.tally.messages += 1
-
-    def _scan(self, case: Case, *, with_mpps: bool) -> None:
-        order = case.order
-        case.study = study = scan(order, self._directory / order.accession, series=(2, 1))
-        uid = f"{order.study_uid}.7"
-        mpps, port = self.hospital.mpps, self.hospital.bridge.dicom_port
-        if with_mpps:
-            self._repeat(lambda: mpps.create_step(port, uid, started(order)) in {0, DUPLICATE})
-        self._repeat(lambda: self._store(study))
-        if with_mpps:
-            self._repeat(lambda: mpps.set_step(port, uid, ended(study)) in {0, FINAL})
-
-    def _store(self, study: Study) -> bool:
-        missing = [path for path in study.paths if path.stem not in self.tally.instances]
-        if missing:
-            answers = self.hospital.modality().store(missing).answers
-            with self._lock:
-                for path, status in answers:
-                    assert status == "Success", status
-                    self.tally.instances[path.stem] = path
-        return all(path.stem in self.tally.instances for path in study.paths)
-
-    def _repeat(self, attempt: Callable[[], bool]) -> None:
-        """Try until it is acknowledged; a connection that fails is tried again."""
-        for _ in range(2000):
-            try:
-                if attempt():
-                    return
-            except PeerError:
-                pass
-            time.sleep(0.05)
-        raise AssertionError("never acknowledged")
-
-
-class PersistentHis:
-    """Sends a message until it is acknowledged, always with the same bytes."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._wire: MllpSocket | None = None
-
-    def send(self, message: str) -> dict[str, str]:
-        content = message.encode()
-        for _ in range(2000):
-            try:
-                self._wire = self._wire or MllpSocket(self._port)
-                answer = self._wire.exchange(content)
-            except OSError:
-                answer = None
-            if answer is not None:
-                return acknowledgement(answer)
-            self.close()
-            time.sleep(0.05)
-        raise AssertionError("never acknowledged")
-
-    def close(self) -> None:
-        if self._wire is not None:
-            with self._wire:
-                self._wire = None
+            self._bridge.kill()
+            self.kills += 1
+        self._bridge.start()

@@ -93,6 +93,11 @@ class Bridge:
         assert self._process is not None
         self._process.kill()
 
+    def signal(self, number: int) -> None:
+        """Send its process a signal."""
+        assert self._process is not None
+        self._process.child.send_signal(number)
+
     def stop(self) -> int:
         """Ask the bridge to end (SIGTERM); give its exit code."""
         assert self._process is not None

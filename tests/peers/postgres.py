@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
@@ -37,12 +39,8 @@ class Postgres:
         )
         options = [part for setting in settings for part in ("-c", setting)]
         listen: list[str | Path] = ["-h", "127.0.0.1", "-p", str(self.port), "-k", self._home]
-        self._process = Process(
-            [self._programs / "postgres", "-D", data, *listen, *options],
-            self._home / "log",
-            user=self._user,
-        )
-        self._process.wait_for(self._is_ready, "PostgreSQL accepts connections")
+        self._command = [self._programs / "postgres", "-D", data, *listen, *options]
+        self._process = self._start()
         self._names = (f"bridge_{number}" for number in count(1))
 
     def create_database(self) -> str:
@@ -50,6 +48,23 @@ class Postgres:
         name = next(self._names)
         self._run("createdb", *self._address(), name)
         return f"postgresql://bridge@127.0.0.1:{self.port}/{name}"
+
+    def restart(self, seconds: float = 0.0) -> None:
+        """End it as an upgrade of its package does, and start it again after `seconds`."""
+        self._end()
+        time.sleep(seconds)
+        self._process = self._start()
+
+    def _start(self) -> Process:
+        process = Process(self._command, self._home / "log", user=self._user)
+        process.wait_for(self._is_ready, "PostgreSQL accepts connections")
+        return process
+
+    def _end(self) -> None:
+        # SIGINT is PostgreSQL's fast shutdown: it does not wait for clients to leave.
+        self._process.child.send_signal(signal.SIGINT)
+        self._process.child.wait(30)
+        self._process.stop()
 
     def _address(self) -> list[str]:
         return ["-h", "127.0.0.1", "-p", str(self.port), "-U", "bridge"]
@@ -73,10 +88,7 @@ class Postgres:
             raise PeerError(f"{program}: {done.stdout.decode(errors='replace')}")
 
     def close(self) -> None:
-        # SIGINT is PostgreSQL's fast shutdown: it does not wait for clients to leave.
-        self._process.child.send_signal(2)
-        self._process.child.wait(30)
-        self._process.stop()
+        self._end()
         shutil.rmtree(self._home, ignore_errors=True)
 
 

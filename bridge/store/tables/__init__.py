@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from bridge.store.tables.access import (
+    account,
+    audit,
+    console_session,
+    sign_in_failure,
+    sign_in_link,
+)
 from bridge.store.tables.appointments import (
     appointment,
     appointment_number,
@@ -13,6 +20,7 @@ from bridge.store.tables.deliveries import attempt, confirmation, delivery
 from bridge.store.tables.forwarded import forwarded_instance
 from bridge.store.tables.journal import mention, message
 from bridge.store.tables.mappings import mapping_version
+from bridge.store.tables.names import name_index, name_word
 from bridge.store.tables.order_notices import order_notice
 from bridge.store.tables.orders import imaging_service_request, requested_procedure, scheduled_step
 from bridge.store.tables.parked import parked_event, parked_key
@@ -48,16 +56,20 @@ from bridge.store.tables.studies import (
 )
 from bridge.store.tables.surrogates import surrogate
 from bridge.store.tables.timers import timer
+from bridge.store.tables.told import told_procedure
 from bridge.store.tables.visits import visit
 from bridge.store.tables.worklist import worklist_item, worklist_station
 
 __all__ = [
     "TEXT",
+    "account",
     "appointment",
     "appointment_number",
     "appointment_step",
     "attempt",
+    "audit",
     "confirmation",
+    "console_session",
     "delivery",
     "forwarded_instance",
     "imaging_service_request",
@@ -68,6 +80,8 @@ __all__ = [
     "mention",
     "message",
     "metadata",
+    "name_index",
+    "name_word",
     "order_notice",
     "parked_event",
     "parked_key",
@@ -91,6 +105,8 @@ __all__ = [
     "resource_version",
     "scheduled_step",
     "series",
+    "sign_in_failure",
+    "sign_in_link",
     "source_cursor",
     "source_version",
     "storage_commitment",
@@ -100,6 +116,7 @@ __all__ = [
     "study_resolution",
     "surrogate",
     "timer",
+    "told_procedure",
     "visit",
     "waiting_key",
     "worklist_item",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Double, ForeignKey, Index, LargeBinary, Table
+from sqlalchemy import JSON, Column, Double, ForeignKey, Index, LargeBinary, Table, text
 
 from bridge.store.tables.columns import TEXT, metadata, pk, text_column
+
+# Few messages get into trouble, and every other would pay for an index that holds it.
+_TROUBLED = text("disposition IN ('refused', 'failed', 'parked')")
 
 message = Table(
     "message",
@@ -23,6 +26,13 @@ message = Table(
     Column("dedupe_key", TEXT, unique=True),
     Column("raw", LargeBinary, nullable=False),
     Column("reply", LargeBinary, nullable=False),
+    Index(
+        "ix_message_troubled",
+        "disposition",
+        "pk",
+        sqlite_where=_TROUBLED,
+        postgresql_where=_TROUBLED,
+    ),
 )
 
 mention = Table(

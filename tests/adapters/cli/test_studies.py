@@ -20,6 +20,12 @@ def test_given_a_study_without_order_when_one_is_made_then_it_is_matched_and_not
     asked = ("study", "order", study.uid, "--by", "dr.an", "--reason", "trauma")
     wait_until(lambda: "unscheduled" in site.run("study", "list", "--waiting")[1], "decided")
 
+    code, told = site.run(*asked, "--dry-run")
+    assert code == 0
+    assert "decision\tunscheduled\t→\tmatched" in told
+    assert "COMPLETED" in told
+    assert "unscheduled" in site.run("study", "list", "--waiting")[1]
+
     code, told = site.run(*asked, "--procedure", "CTHEAD^CT of the head^99HOSP")
 
     assert (code, told) == (0, "decision\tmatched\toperator dr.an\ttrauma\n")
@@ -41,6 +47,8 @@ def test_given_images_of_another_patient_when_moved_then_they_are_matched_and_it
     assert site.run("send", "dicom", *study.paths)[0] == 0
     wait_until(lambda: "conflict" in site.run("study", "list", "--waiting")[1], "decided")
 
+    beside = site.run("study", "compare", study.uid, order.accession)[1]
+    assert f"PatientID\tdiffers\t{other.patient.id}\t{order.patient.id}" in beside
     to = ("--to", f"{order.patient.id}^HOSP", "--by", "dr.an", "--reason", "wristband")
     code, told = site.run("study", "move", study.uid, *to)
 

@@ -28,7 +28,7 @@ from bridge.domain.performed_step import (
 )
 from bridge.domain.study import InstanceHeader, Receipt
 from bridge.domain.worklist import WorklistEntry, WorklistItem, WorklistQuery
-from bridge.services.content import Content
+from bridge.services.content import Content, as_content
 from bridge.services.read_images import (
     FoundInstance,
     FoundPatient,
@@ -68,12 +68,14 @@ class Instances:
     def __post_init__(self) -> None:
         self.gate.set()
 
-    def receive(self, header: InstanceHeader, content: bytes, digest: str, peer: str) -> Receipt:
+    def receive(
+        self, header: InstanceHeader, content: bytes | Content, digest: str, peer: str
+    ) -> Receipt:
         self.entered.set()
         self.gate.wait(30)
         if self.error is not None:
             raise self.error
-        self.received.append((header, content, digest, peer))
+        self.received.append((header, as_content(content).whole(), digest, peer))
         return Receipt.STORED
 
 

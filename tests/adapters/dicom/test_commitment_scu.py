@@ -20,9 +20,11 @@ from pynetdicom.presentation import build_context, build_role
 
 from bridge.dicom.commitment_scu import CommitmentRequests
 from bridge.dicom.forwarding import Commitment, StoreDestination
+from bridge.dicom.pixels.pool import PixelPool
 from bridge.dicom.scu import Remote, associated
 from bridge.dicom.sop_classes import STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE
 from bridge.domain.delivery import Delivery, EventKind, RetryPolicy, TransportError
+from bridge.services.content import as_content
 from bridge.services.forward_images import Forward
 from bridge.services.read_images import FoundInstance
 from tests.adapters.dicom.services import running
@@ -142,7 +144,7 @@ def destination(
     assert server is not None
     requests = CommitmentRequests()
     try:
-        with running(commitment_requests=requests) as bridge:
+        with closing(PixelPool()) as pixels, running(commitment_requests=requests) as bridge:
             pacs.bridge_port = bridge.port
             yield (
                 StoreDestination(
@@ -150,7 +152,8 @@ def destination(
                     remote=Remote(ae_title="PACS", host="127.0.0.1", port=server.server_address[1]),
                     retry=RetryPolicy(),
                     kinds=frozenset(),
-                    read=lambda each: images[each.sop_instance_uid],
+                    read=lambda each: as_content(images[each.sop_instance_uid]),
+                    pixels=pixels,
                     note=lambda _destination, _study, uids: noted.extend(uids),
                     commitment=Commitment(requests, seconds),
                 ),
@@ -216,13 +219,14 @@ def test_given_a_pacs_that_takes_only_plain_images_then_a_compressed_one_is_deco
     tmp_path: Path,
 ) -> None:
     noted: list[str] = []
-    with closing(StoreScp(tmp_path, accept="+xe")) as pacs:
+    with closing(StoreScp(tmp_path, accept="+xe")) as pacs, closing(PixelPool()) as pixels:
         StoreDestination(
             name="pacs",
             remote=Remote(ae_title="PACS", host="127.0.0.1", port=pacs.port),
             retry=RetryPolicy(),
             kinds=frozenset(),
-            read=lambda each: image(each.sop_instance_uid, compressed=True),
+            read=lambda each: as_content(image(each.sop_instance_uid, compressed=True)),
+            pixels=pixels,
             note=lambda _destination, _study, uids: noted.extend(uids),
         ).send(DELIVERY, Forward(study_instance_uid="1.2", instances=(found("1.1", RLELossless),)))
         (path,) = pacs.directory.iterdir()

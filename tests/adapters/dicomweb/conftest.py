@@ -22,6 +22,7 @@ from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 from bridge.dicom.header import read_header
 from bridge.dicom.part10 import split_file
 from bridge.dicom.pixels.pool import PixelPool
+from bridge.dicomweb.parts import Holding
 from bridge.dicomweb.router import wado_router
 from bridge.dicomweb.store import stow_router
 from bridge.mapping.reconciliation import load_matching_rules
@@ -134,7 +135,9 @@ def url(archive: Archive) -> Iterator[str]:
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     app = FastAPI()
     base = f"{address}/dicom-web"
-    app.include_router(stow_router(archive.instances, base, longest=100_000), prefix="/dicom-web")
+    app.include_router(
+        stow_router(archive.instances, base, Holding(longest=100_000)), prefix="/dicom-web"
+    )
     pool = PixelPool(workers=1, seconds=10)
     app.include_router(wado_router(archive.images, base, pool), prefix="/dicom-web")
     app.include_router(wado_router(archive.images, pool=pool), prefix="/nameless")

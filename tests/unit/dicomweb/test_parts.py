@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import mmap
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.dicomweb.parts import MalformedBody, Part, PartTooLarge, read_parts
+from bridge.dicom.spool import Spool
+from bridge.dicomweb.parts import Holding, MalformedBody, Part, PartTooLarge, read_parts
 
 HEAD = b"--cut\r\nContent-Type: application/dicom\r\n\r\n"
 
@@ -20,7 +23,7 @@ def read(chunks: Sequence[bytes], longest: int = 10_000) -> list[Part]:
             yield chunk
 
     async def collect() -> list[Part]:
-        return [part async for part in read_parts(body(), "cut", longest)]
+        return [part async for part in read_parts(body(), "cut", Holding(longest))]
 
     return asyncio.run(collect())
 
@@ -45,12 +48,29 @@ def test_what_was_written_is_read_whatever_the_chunks(
         size = cuts[len(chunks) % len(cuts)]
         chunks.append(raw[at : at + size])
         at += size
-    assert [part.content for part in read(chunks)] == contents
+    assert [part.content.getvalue() for part in read(chunks)] == contents
     assert all(part.media_type == "application/dicom" for part in read(chunks))
 
 
 def test_a_part_without_a_head_is_plain_text() -> None:
-    assert read([b"--cut\r\n\r\nwords\r\n--cut--"]) == [Part("text/plain", b"words")]
+    (part,) = read([b"--cut\r\n\r\nwords\r\n--cut--"])
+    assert (part.media_type, part.content.getvalue()) == ("text/plain", b"words")
+
+
+def test_a_long_part_is_not_held_in_memory(tmp_path: Path) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        yield HEAD
+        for number in range(300):
+            yield bytes([number % 256]) * 10_000
+        yield b"\r\n--cut--"
+
+    async def lengths() -> list[int]:
+        holding = Holding(1 << 30, lambda: Spool(tmp_path, in_memory=100_000))
+        parts = [part async for part in read_parts(body(), "cut", holding)]
+        assert all(isinstance(part.content.data, mmap.mmap) for part in parts)
+        return [part.content.source.size for part in parts]
+
+    assert asyncio.run(lengths()) == [3_000_000]
 
 
 @pytest.mark.parametrize(

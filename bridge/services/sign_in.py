@@ -1,0 +1,220 @@
+"""Signing in to the console and out of it, and knowing those again who did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bridge.domain.access import Account, Role, SignedIn
+from bridge.domain.audit import (
+    AuditAction,
+    AuditEvent,
+    AuditEventId,
+    AuditEventType,
+    AuditOutcome,
+)
+from bridge.domain.errors import DuplicateKey
+from bridge.services.access import (
+    LONGEST_PASSWORD,
+    SEEN_AGAIN_SECONDS,
+    AccessPolicy,
+    AccessStore,
+    AccessTransaction,
+    PasswordHasher,
+    Session,
+    SignInRefused,
+    TooManyTries,
+    check_name,
+    check_password,
+    digest,
+)
+from bridge.services.transaction import Clock
+
+
+class SignIn:
+    """Lets people in and out, and knows them again by the secret of their session."""
+
+    def __init__(
+        self,
+        *,
+        store: AccessStore,
+        hasher: PasswordHasher,
+        clock: Clock,
+        secret: Callable[[], str],
+        policy: AccessPolicy,
+    ) -> None:
+        self._store = store
+        self._hasher = hasher
+        self._clock = clock
+        self._secret = secret
+        self._policy = policy
+        self._nobodys_hash = hasher.hash(secret())
+
+    def by_password(self, name: str, password: str, address: str) -> str:
+        """Sign in; the secret of the new session.
+
+        Raises TooManyTries, or SignInRefused after as long as a wrong password takes.
+        """
+        self._refuse_guessing(name, address)
+        held = self._store.read(lambda tx: tx.accounts.get(name))
+        known = held.password_hash if held and held.password_hash else self._nobodys_hash
+        fits = self._hasher.verify(known, password[:LONGEST_PASSWORD])
+        if held is None or not fits or held.disabled or not held.password_hash:
+            self._note_failure(name, address)
+            raise SignInRefused("name and password do not fit")
+        return self._let_in(
+            held, address, "", lambda tx: tx.accounts.forget_failures(f"name {name}")
+        )
+
+    def by_link(self, secret: str, address: str) -> str:
+        """Sign in by a one-time link; the secret of the new session. Raises SignInRefused."""
+
+        def use(tx: AccessTransaction) -> Account:
+            name = tx.accounts.link(digest(secret), self._clock())
+            held = tx.accounts.get(name) if name else None
+            if held is None or held.disabled or not tx.accounts.drop_link(digest(secret)):
+                raise SignInRefused("this link has been used, or is too old")
+            return held
+
+        return self._let_in(self._store.transact(use), address, "", lambda _tx: None)
+
+    def by_provider(self, account: Account, provider: str, address: str) -> str:
+        """Sign in whom an OpenID provider vouches for; the secret of the new session."""
+        return self._let_in(account, address, provider, lambda _tx: None)
+
+    def owner_of_link(self, secret: str) -> str | None:
+        """Whose one-time link this is: empty for the first administrator's, None for nobody's."""
+        return self._store.read(lambda tx: tx.accounts.link(digest(secret), self._clock()))
+
+    def first_administrator(self, secret: str, name: str, password: str, address: str) -> str:
+        """Make the first account by the link of a fresh bridge; the secret of its session.
+
+        Raises SignInRefused once there is an account, BridgeError for a name or password that
+        cannot be.
+        """
+        check_name(name)
+        check_password(password)
+        hashed = self._hasher.hash(password)
+        account = Account(name=name, role=Role.ADMIN, password_hash=hashed)
+
+        def work(tx: AccessTransaction) -> None:
+            now = self._clock()
+            if tx.accounts.link(digest(secret), now) != "" or tx.accounts.exist():
+                raise SignInRefused("this link has been used, or is too old")
+            if tx.accounts.get(name) is not None:
+                raise DuplicateKey(f"there is an account {name} already")
+            tx.accounts.drop_links_of("")
+            tx.accounts.put(account, now)
+
+        self._store.transact(work)
+        return self._let_in(account, address, "", lambda _tx: None)
+
+    def known(self, secret: str, address: str) -> SignedIn | None:
+        """Who holds a session, while it lasts."""
+        now, key = self._clock(), digest(secret)
+        held = self._store.read(lambda tx: tx.accounts.session(key))
+        if held is None:
+            return None
+        if now - held.seen_at > self._policy.idle_seconds or (
+            now - held.created_at > self._policy.longest_seconds
+        ):
+            self._store.transact(lambda tx: tx.accounts.close_session(key))
+            return None
+        if now - held.seen_at > min(SEEN_AGAIN_SECONDS, self._policy.idle_seconds / 2):
+            self._store.transact(lambda tx: tx.accounts.session_seen(key, now))
+        return SignedIn(
+            name=held.account,
+            role=held.role,
+            display_name=held.display_name,
+            csrf_token=held.csrf_token,
+            address=address,
+        )
+
+    def out(self, secret: str, address: str) -> None:
+        """End a session."""
+        now, key = self._clock(), digest(secret)
+
+        def work(tx: AccessTransaction) -> None:
+            held = tx.accounts.session(key)
+            if held is not None:
+                tx.accounts.close_session(key)
+                about = (held.account, held.role.value, address)
+                tx.audit.add(_authentication(now, AuditEventType.LOGOUT, about))
+
+        self._store.transact(work)
+
+    def _let_in(
+        self,
+        account: Account,
+        address: str,
+        provider: str,
+        further: Callable[[AccessTransaction], None],
+    ) -> str:
+        secret, now = self._secret(), self._clock()
+        session = Session(
+            account=account.name,
+            role=account.role,
+            display_name=account.display_name,
+            csrf_token=self._secret(),
+            created_at=now,
+            seen_at=now,
+            provider=provider,
+        )
+
+        def work(tx: AccessTransaction) -> None:
+            further(tx)
+            policy = self._policy
+            tx.accounts.drop_sessions(now - policy.longest_seconds, now - policy.idle_seconds)
+            tx.accounts.open_session(digest(secret), session)
+            about = (account.name, account.role.value, address)
+            tx.audit.add(_authentication(now, AuditEventType.LOGIN, about, detail=provider))
+
+        self._store.transact(work)
+        return secret
+
+    def _refuse_guessing(self, name: str, address: str) -> None:
+        policy = self._policy
+        since = self._clock() - policy.tries_seconds
+        by_name, by_address = self._store.read(
+            lambda tx: (
+                tx.accounts.failures(f"name {name}", since),
+                tx.accounts.failures(f"address {address}", since),
+            )
+        )
+        if by_name >= policy.tries_by_name or by_address >= policy.tries_by_address:
+            raise TooManyTries(policy.tries_seconds)
+
+    def _note_failure(self, name: str, address: str) -> None:
+        now = self._clock()
+        since = now - self._policy.tries_seconds
+
+        def work(tx: AccessTransaction) -> None:
+            tx.accounts.failed(f"name {name}", now, since)
+            tx.accounts.failed(f"address {address}", now, since)
+            about = (name, "", address)
+            outcome = AuditOutcome.MINOR_FAILURE
+            tx.audit.add(_authentication(now, AuditEventType.LOGIN, about, outcome=outcome))
+
+        self._store.transact(work)
+
+
+def _authentication(
+    at: float,
+    type_: AuditEventType,
+    about: tuple[str, str, str],
+    *,
+    outcome: AuditOutcome = AuditOutcome.SUCCESS,
+    detail: str = "",
+) -> AuditEvent:
+    """A sign-in or sign-out; `about` is the name, the role and the address."""
+    who, role, address = about
+    return AuditEvent(
+        at=at,
+        event=AuditEventId.USER_AUTHENTICATION,
+        type=type_,
+        action=AuditAction.EXECUTE,
+        outcome=outcome,
+        who=who,
+        role=role,
+        address=address,
+        detail=detail,
+    )
