@@ -9,9 +9,11 @@ from typing import Any
 
 from bridge.cli.mapping_diff import add_parser
 from bridge.domain.errors import BridgeError
+from bridge.fhir import ehr_explanation
 from bridge.fhir.reading import explanation as fhir
 from bridge.hl7 import explanation as hl7
 from bridge.mapping.documents import read_document
+from bridge.mapping.ehr_profiles import FOLDER, ehr_tests
 from bridge.mapping.errors import instead
 from bridge.mapping.fhir_profiles import LANGUAGE, load_fhir_profile
 from bridge.mapping.golden import GoldenResult
@@ -43,7 +45,8 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
 def _test(options: argparse.Namespace) -> int:
     shelf = Shelf.of(_own_folder(options))
     failed = count = 0
-    for file in [_file(name, shelf) for name in options.names] or shelf.tests():
+    every = (*shelf.tests(), *ehr_tests(_own_folder(options)))
+    for file in [_file(name, shelf) for name in options.names] or every:
         for result in _run(file):
             count += 1
             failed += not result.passed
@@ -75,7 +78,7 @@ def _file(name: str, shelf: Shelf) -> Path:
     path = Path(name)
     if path.suffix == ".yaml":
         return path
-    found = shelf.find(f"{name}{TESTS}")
+    found = shelf.find(f"{name}{TESTS}") or shelf.find(f"{FOLDER}/{name}{TESTS}")
     if found is None:
         known = [each.name.removesuffix(TESTS) for each in shelf.tests()]
         raise BridgeError(f"there are no tests of {name!r}; {instead(name, known)}")
@@ -84,6 +87,8 @@ def _file(name: str, shelf: Shelf) -> Path:
 
 def _run(file: Path) -> tuple[GoldenResult, ...]:
     """The tests of a file, in the language of its profile."""
+    if file.parent.name == FOLDER:
+        return ehr_explanation.run_tests(file)
     entries = read_document(file).entries()
     name = entries["profile"].text if "profile" in entries else ""
     if Shelf.of(file.parent).language(name) == LANGUAGE:

@@ -44,7 +44,9 @@ class Subscription:
                 return self._covers(_modalities_of(order), (order,))
             case PublishedStudy(study=study, requests=requests):
                 orders = tuple(request.order for request in requests)
-                return self._covers(_of_series(study), orders)
+                expected = (_modalities_of(order) for order in orders)
+                found = _of_series(study) or frozenset().union(*expected)
+                return self._covers(found, orders)
             case UnmatchedStudy(study=study):
                 return self._covers(_of_series(study), ())
         return True

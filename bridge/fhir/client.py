@@ -27,7 +27,7 @@ _KEEP_ALIVE = 4.0
 _CONNECT = 5.0
 """Longest wait for a connection, in seconds: who takes longer is not there."""
 
-_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _VERSION = re.compile(r'(?:W/)?"?([^"]+)"?')
 
 
@@ -84,7 +84,7 @@ class FhirClient:
         path: str,
         body: bytes = b"",
         *,
-        headers: Mapping[str, str] = _NO_HEADERS,
+        headers: Mapping[str, str] = NO_HEADERS,
         repeatable: bool = True,
     ) -> Answer:
         """Make a request; `path` is relative to the base and URL-encoded, empty for the base.

@@ -107,6 +107,8 @@ def in_release(resource: Json, release: Release) -> Json:
     if release is Release.R4:
         return resource
     converted = _convert(resource, _R5[resource["resourceType"]])
+    if "contained" in resource:
+        converted["contained"] = [in_release(each, release) for each in resource["contained"]]
     if resource["resourceType"] == "DocumentReference":
         return {**converted, **_document_context(resource.get("context", {}))}
     return converted

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from bridge.domain.delivery import (
+    EXPECTED_STUDY_KINDS,
     ORDER_KINDS,
     Delivery,
     EventKind,
@@ -16,6 +17,7 @@ from bridge.domain.delivery import (
 from bridge.domain.journal import Direction, Disposition, JournalEntry, Mention
 from bridge.domain.publication import WITHDRAWN, News, StudyNews, UnmatchedStudy, WithdrawnStudy
 from bridge.domain.subscription import Subscription
+from bridge.services.expected_studies import gather_expected
 from bridge.services.publish_study import gather, subject_of
 from bridge.services.tell_of_orders import gather_order, is_of_order
 from bridge.services.transaction import Store, Transaction
@@ -116,6 +118,8 @@ def _study(tx: Transaction, subject: str, kind: EventKind, confirmed: str) -> St
     if published is not None:
         return published
     uid = subject.removeprefix(subject_of(""))
+    if kind in EXPECTED_STUDY_KINDS and confirmed != WITHDRAWN:
+        return gather_expected(tx, uid, confirmed)
     if kind is EventKind.STUDY_UNMATCHED:
         study = tx.studies.find(uid)
         return UnmatchedStudy(study=study, last_content_hash=confirmed) if study else None

@@ -9,6 +9,7 @@ from bridge.domain.delivery import EventKind
 from bridge.domain.publication import PublishedStudy, Request
 from bridge.domain.study import Study
 from bridge.domain.subscription import Subscription
+from bridge.services.expected_studies import expecting, tell
 from bridge.services.transaction import Transaction
 
 _SUBJECT = "study:"
@@ -27,6 +28,7 @@ class PublishStudy:
 
     def __init__(self, destinations: Mapping[str, Subscription]) -> None:
         self._destinations = destinations
+        self._expecting = expecting(destinations)
 
     def announce(
         self, tx: Transaction, study_instance_uid: str, kind: EventKind, now: float
@@ -36,6 +38,22 @@ class PublishStudy:
             if subscription.wants(kind):
                 subject = subject_of(study_instance_uid)
                 tx.deliveries.enqueue(name, subject, kind, study_instance_uid, now)
+        if self._expecting and kind is EventKind.STUDY_AVAILABLE:
+            for uid in _expected_instead(tx, study_instance_uid):
+                tell(tx, self._expecting, uid, EventKind.STUDY_STARTED, now)
+
+
+def _expected_instead(tx: Transaction, study_instance_uid: str) -> set[str]:
+    """The Study Instance UIDs that its orders gave, where the modality gave this one."""
+    study = tx.studies.find(study_instance_uid)
+    linked = frozenset(tx.studies.procedures_of(study.pk)) if study else frozenset()
+    given = {
+        procedure.study_instance_uid
+        for order in tx.orders.with_procedures(linked)
+        for procedure in order.procedures
+        if procedure.pk in linked and procedure.study_instance_uid
+    }
+    return given - {study_instance_uid}
 
 
 def gather(tx: Transaction, subject: str, last_content_hash: str) -> PublishedStudy | None:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from bridge.domain.delivery import ORDER_KINDS
+from bridge.domain.delivery import ORDER_KINDS, EventKind
+from bridge.domain.order import Order
 from bridge.domain.order_news import news, notice
 from bridge.domain.publication import OrderNews
 from bridge.domain.subscription import Subscription
+from bridge.services.expected_studies import expecting, studies_begun, tell
 from bridge.services.transaction import Clock, Transaction
 
 _SUBJECT = "order:"
@@ -34,13 +36,16 @@ def order_of(subject: str) -> int:
 class TellOfOrders:
     """Compares each changed order with how it stood when it was told of, and queues the news.
 
-    Costs nothing where no destination wants to know of orders.
+    Costs nothing where no destination wants to know of orders, and little where they want to know
+    only of studies that begin.
     """
 
     def __init__(self, destinations: Mapping[str, Subscription], clock: Clock) -> None:
+        wanted = {*ORDER_KINDS, EventKind.STUDY_SCHEDULED}
         self._destinations = {
-            name: each for name, each in destinations.items() if each.kinds & {*ORDER_KINDS}
+            name: each for name, each in destinations.items() if each.kinds & wanted
         }
+        self._expecting = expecting(destinations)
         self._clock = clock
 
     def __call__(self, tx: Transaction, order_pks: Iterable[int], cause: str) -> None:
@@ -48,25 +53,35 @@ class TellOfOrders:
 
         `cause` is the application whose message it was (`KIS|HAUS`), empty when it was none.
         """
-        if not self._destinations:
+        has_begun = bool(self._expecting) and bool(tx.orders.moved_steps)
+        if not (self._destinations or has_begun):
             return
         for pk in order_pks:
             order = tx.orders.get(pk)
-            before, now = tx.order_notices.of(pk), notice(order)
-            if before == now:
-                continue
-            tx.order_notices.keep(pk, now)
-            accession = order.numbers.accession
-            for kind in news(before, now):
-                for name, subscription in self._destinations.items():
-                    if subscription.wants(kind, cause):
-                        tx.deliveries.enqueue(
-                            name,
-                            subject_of(pk),
-                            kind,
-                            accession.value if accession else "",
-                            self._clock(),
-                        )
+            if self._destinations:
+                self._compare(tx, order, cause)
+            if has_begun:
+                for uid in studies_begun(order, tx.orders.moved_steps):
+                    tell(tx, self._expecting, uid, EventKind.STUDY_STARTED, self._clock())
+
+    def _compare(self, tx: Transaction, order: Order, cause: str) -> None:
+        before, now = tx.order_notices.of(order.pk), notice(order)
+        if before == now:
+            return
+        tx.order_notices.keep(order.pk, now)
+        kinds, at = news(before, now), self._clock()
+        for kind in kinds:
+            self._tell(tx, order, kind, cause, at)
+        for procedure in order.procedures if kinds else ():
+            if uid := procedure.study_instance_uid:
+                tell(tx, self._expecting, uid, EventKind.STUDY_SCHEDULED, at)
+
+    def _tell(self, tx: Transaction, order: Order, kind: EventKind, cause: str, at: float) -> None:
+        accession = order.numbers.accession
+        correlation = accession.value if accession else ""
+        for name, subscription in self._destinations.items():
+            if subscription.wants(kind, cause):
+                tx.deliveries.enqueue(name, subject_of(order.pk), kind, correlation, at)
 
 
 def gather_order(tx: Transaction, subject: str, last_content_hash: str) -> OrderNews:

@@ -135,11 +135,17 @@ class Orders:
         self._connection = connection
         self._one: list[str] = []
         self._changed: dict[int, None] = {}
+        self._moved_steps: set[int] = set()
 
     @property
     def changed(self) -> Collection[int]:
         """The orders that this transaction created or changed, in that order."""
         return self._changed
+
+    @property
+    def moved_steps(self) -> Collection[int]:
+        """The steps whose status this transaction set."""
+        return self._moved_steps
 
     def begin_change(self) -> None:
         """Say that this transaction changes orders or patients."""
@@ -361,6 +367,7 @@ class Orders:
         self, step_pk: int, status: StepStatus, history: History | None = None
     ) -> None:
         """Move a step to another state, by what happened to it."""
+        self._moved_steps.add(step_pk)
         values: dict[str, Any] = {"status": status.value}
         if history is not None:
             values["history"] = documents.dump_history(history)

@@ -20,6 +20,7 @@ from bridge.wiring.core import Core
 from bridge.wiring.fhir_server import build_fhir_router
 
 from bridge.wiring.images import spool_folder
+
 Checks = Mapping[str, Callable[[], str]]
 """What readiness depends on: name → a call that gives the problem in words, empty when fine."""
 

@@ -119,7 +119,8 @@ class Hospital:
         return self.published(study.uid, lambda found: counts(found) == study.counts, seconds)
 
     def is_published(self, study_uid: str) -> bool:
-        return bool(self.ehr.imaging_studies(study_uid))
+        """Tell whether images of the study are told of; that it is to come is something else."""
+        return any(one["status"] != "registered" for one in self.ehr.imaging_studies(study_uid))
 
     # --- images on disk -------------------------------------------------------------------------
     def holds_bytes(self, content: bytes) -> bool:

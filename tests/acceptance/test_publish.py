@@ -11,7 +11,7 @@ import fhirkit
 import pytest
 
 from tests.acceptance.conftest import NewHospital
-from tests.acceptance.hospital import Hospital, accession_of
+from tests.acceptance.hospital import DISCONTINUED, Hospital, accession_of
 from tests.acceptance.images import Study, scan
 from tests.acceptance.orders import Order, new_order, new_patient, omi, orm
 from tests.peers.bridge_process import fhir_destination
@@ -241,3 +241,77 @@ def test_given_an_order_with_several_procedures_then_every_study_names_it(
         study = scan(order, tmp_path / order.accession, series=(1,))
         hospital.store(study)
         assert accession_of(hospital.published_complete(study)) == order.accession
+
+
+EVERYTHING = [
+    "order.scheduled",
+    "order.changed",
+    "order.canceled",
+    "step.started",
+    "step.completed",
+    "step.discontinued",
+    "study.scheduled",
+    "study.started",
+    "study.available",
+    "study.changed",
+    "study.withdrawn",
+]
+
+
+def task_of(ehr: MedplumServer, order: Order) -> dict[str, Any]:
+    """The Task of an order's one step, as the EHR holds it."""
+    found = [one for one in ehr.search("Task") if order.accession in str(one["focus"])]
+    assert len(found) < 2, found
+    return found[0] if found else {}
+
+
+def test_given_an_ehr_that_places_orders_then_it_learns_how_they_stand(
+    new_hospital: NewHospital, ehr: MedplumServer, tmp_path: Path
+) -> None:
+    hospital = new_hospital(
+        ehr,
+        destinations=[fhir_destination(ehr.url) | {"events": EVERYTHING, "profile": "standard"}],
+    )
+    order = new_order()
+    hospital.place(orm(order))
+    wait_until(lambda: task_of(ehr, order), "the step is a Task")
+    registered = hospital.published(order.study_uid)
+    assert (registered["status"], registered["numberOfInstances"]) == ("registered", 0)
+
+    known_by = task_of(ehr, order)["focus"]["identifier"]
+    placed = ehr.exchange(
+        "POST",
+        "ServiceRequest",
+        {
+            "resourceType": "ServiceRequest",
+            "status": "active",
+            "intent": "order",
+            "identifier": [known_by],
+            "subject": registered["subject"],
+            "note": [{"text": "the EHR's own"}],
+        },
+    )
+    step = hospital.start_step(order)
+    wait_until(lambda: task_of(ehr, order)["status"] == "in-progress", "the step is in progress")
+    study = scan(order, tmp_path / order.accession, series=(2, 1))
+    hospital.store(study)
+    hospital.end_step(step, study)
+
+    found = hospital.published_complete(study)
+    wait_until(lambda: task_of(ehr, order)["status"] == "completed", "the step is completed")
+    request = ehr.read(f"ServiceRequest/{placed['id']}")
+    assert (request["status"], request["note"][0]["text"]) == ("completed", "the EHR's own")
+    assert found["basedOn"][0]["reference"] == f"ServiceRequest/{placed['id']}"
+    assert task_of(ehr, order)["focus"]["reference"] == f"ServiceRequest/{placed['id']}"
+
+
+def test_given_an_examination_without_images_then_its_study_is_registered_and_then_cancelled(
+    hospital: Hospital, tmp_path: Path
+) -> None:
+    order = new_order()
+    hospital.place(orm(order))
+    step = hospital.start_step(order)
+    hospital.published(order.study_uid, lambda one: one["status"] == "registered")
+    nothing = scan(order, tmp_path / "nothing", series=())
+    hospital.end_step(step, nothing, DISCONTINUED)
+    hospital.published(order.study_uid, lambda one: one["status"] == "cancelled")

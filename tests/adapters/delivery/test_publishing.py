@@ -16,6 +16,7 @@ from bridge.delivery.worker import Pace
 from bridge.domain.delivery import Delivery, RetryPolicy
 from bridge.domain.publication import PublishedStudy
 from bridge.fhir.client import Server
+from bridge.fhir.composition import Manner
 from bridge.fhir.destination import FhirDestination, FhirDestinationConfiguration
 from bridge.fhir.endpoint import Access
 from tests.adapters.fhir.scripted_server import (
@@ -83,7 +84,7 @@ def dispatching(queue: MemoryQueue, ehr: ScriptedServer) -> Iterator[FhirDestina
             name="ehr",
             server=Server(url=ehr.url),
             retry=RetryPolicy(base=0.01, ceiling=0.05, attempts=5),
-            access=(WADO,),
+            manner=Manner(access=(WADO,)),
         )
     )
     pace = Pace(lanes=6, poll=0.05)

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from bridge.fhir.client import Server
-from bridge.fhir.destination import FhirDestination, FhirDestinationConfiguration
+from bridge.fhir.composition import Manner
+from bridge.fhir.destination import KINDS, FhirDestination, FhirDestinationConfiguration
 from tests.adapters.fhir.scripted_server import ScriptedServer, serving
 
 
@@ -28,7 +29,10 @@ def destination(ehr: ScriptedServer) -> Iterator[Callable[..., FhirDestination]]
             if name in keywords
         }
         server = Server(**{"url": ehr.url, "timeout": 20.0, **of_server})
-        configuration = FhirDestinationConfiguration(name="ehr", server=server, **keywords)
+        kinds = keywords.pop("kinds", KINDS)
+        configuration = FhirDestinationConfiguration(
+            name="ehr", server=server, kinds=kinds, manner=Manner(**keywords)
+        )
         made.append(FhirDestination(configuration))
         return made[-1]
 

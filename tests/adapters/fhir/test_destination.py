@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from bridge.domain.announced_study import AnnouncedImages, AnnouncedSeries, AnnouncedStatus
-from bridge.domain.delivery import EventKind, TransportError
+from bridge.domain.delivery import Delivery, EventKind, TransportError
 from bridge.domain.identifiers import Authority, Identifier
+from bridge.domain.publication import OrderNews
+from bridge.domain.step_status import StepStatus
 from bridge.domain.study import Study
 from bridge.fhir import client
 from bridge.fhir.bundle import PatientPolicy
@@ -19,6 +21,7 @@ from bridge.fhir.client import Server
 from bridge.fhir.destination import FhirDestination
 from bridge.fhir.endpoint import Access
 from bridge.fhir.releases import Release
+from bridge.mapping.ehr_profiles import EhrProfile, Requests
 from tests.adapters.fhir.scripted_server import (
     DROP,
     HANG,
@@ -80,7 +83,12 @@ def test_given_a_study_when_sent_then_one_transaction_says_it_all(
 
 def test_given_kinds_of_event_then_only_studies_are_told(destination: Make) -> None:
     told = {kind for kind in EventKind if destination().accepts(kind)}
-    studies = {EventKind.STUDY_AVAILABLE, EventKind.STUDY_CHANGED, EventKind.STUDY_WITHDRAWN}
+    studies = {
+        EventKind.STUDY_STARTED,
+        EventKind.STUDY_AVAILABLE,
+        EventKind.STUDY_CHANGED,
+        EventKind.STUDY_WITHDRAWN,
+    }
     assert told == studies
 
 
@@ -359,7 +367,7 @@ def test_given_a_server_that_lets_no_orders_be_searched_when_sent_then_the_study
         assert len(ehr.writes()) == 1
     else:
         refused(destination())
-    destination(find_requests=False).send(a_delivery(), published())
+    destination(profile=EhrProfile(requests=Requests.IGNORE)).send(a_delivery(), published())
 
 
 def test_given_a_server_that_owns_its_patients_when_it_lacks_one_then_the_study_waits(
@@ -485,3 +493,145 @@ def test_given_the_servers_own_ids_when_sent_then_they_are_literal_references(
     assert study["subject"] == {"type": "Patient", "reference": "Patient/p-1"}
     assert study["basedOn"][0]["reference"] == "ServiceRequest/r-1"
     assert not [asked for asked in ehr.asked if asked.method == "GET"]
+
+
+def an_order(status: StepStatus, **keywords: Any) -> OrderNews:
+    request = a_request(status=status)
+    return OrderNews(order=request.order, patient=a_patient(), **keywords)
+
+
+def an_order_delivery() -> Delivery:
+    return replace(a_delivery("order:1"), kind=EventKind.STEP_COMPLETED, correlation="A1")
+
+
+def held_order(version: str = "3", status: str = "active") -> dict[str, Any]:
+    meta = {"versionId": version}
+    return {**order("sr", BY_ACCESSION), "status": status, "intent": "order", "meta": meta}
+
+
+def test_given_an_order_that_is_done_when_told_then_the_servers_own_is_completed(
+    ehr: ScriptedServer, destination: Make
+) -> None:
+    ehr.script = lambda asked: (
+        searchset(held_order()) if asked.method == "GET" else done("201", "200", "200")
+    )
+    target = destination()
+    sent = target.send(an_order_delivery(), an_order(StepStatus.COMPLETED))
+
+    patient, request, task = ehr.writes()[0].resource["entry"]
+    assert patient["request"]["method"] == "POST"
+    assert request["request"] == {
+        "method": "PUT",
+        "url": "ServiceRequest/sr",
+        "ifMatch": 'W/"3"',
+    }
+    assert request["resource"]["status"] == "completed"
+    assert task["resource"]["status"] == "completed"
+    assert task["resource"]["basedOn"][0]["reference"] == "ServiceRequest/sr"
+    again = an_order(StepStatus.COMPLETED, last_content_hash=sent.content_hash)
+    assert target.send(an_order_delivery(), again).unchanged
+
+
+def test_given_an_order_that_others_fill_when_told_then_it_is_only_referred_to(
+    ehr: ScriptedServer, destination: Make
+) -> None:
+    ehr.script = lambda asked: (
+        searchset(held_order()) if asked.method == "GET" else done("201", "200")
+    )
+    destination(is_filler=False).send(an_order_delivery(), an_order(StepStatus.COMPLETED))
+    kinds = [each["resource"]["resourceType"] for each in ehr.writes()[0].resource["entry"]]
+    assert kinds == ["Patient", "Task"]
+
+
+def test_given_an_order_nobody_holds_when_the_profile_says_so_then_it_is_created(
+    ehr: ScriptedServer, destination: Make
+) -> None:
+    ehr.script = lambda asked: searchset() if asked.method == "GET" else done("201", "201", "201")
+    target = destination(profile=EhrProfile(requests=Requests.CREATE))
+    target.send(an_order_delivery(), an_order(StepStatus.SCHEDULED))
+    _, request, task = ehr.writes()[0].resource["entry"]
+    assert request["request"]["ifNoneExist"] == "identifier=urn%3Aid%3AHOSP%7CA1"
+    assert request["resource"]["status"] == "active"
+    assert task["resource"]["focus"]["reference"] == request["fullUrl"]
+
+
+@pytest.mark.parametrize("status", [409, 412])
+def test_given_somebody_changed_the_order_meanwhile_then_it_is_read_and_written_again(
+    ehr: ScriptedServer, destination: Make, status: int
+) -> None:
+    versions = iter("345")
+
+    def script(asked: Asked) -> Reply:
+        if asked.method == "GET":
+            return searchset(held_order(next(versions)))
+        return done("201", "200", "200") if 'W/\\"4\\"' in asked.body.decode() else Reply(status)
+
+    ehr.script = script
+    destination().send(an_order_delivery(), an_order(StepStatus.COMPLETED))
+    assert len(ehr.writes()) == 2
+
+
+def test_given_an_order_that_keeps_changing_then_the_delivery_is_tried_again_later(
+    ehr: ScriptedServer, destination: Make
+) -> None:
+    ehr.script = lambda asked: searchset(held_order()) if asked.method == "GET" else Reply(412)
+    with pytest.raises(TransportError, match="others keep changing the ServiceRequest") as caught:
+        destination().send(an_order_delivery(), an_order(StepStatus.COMPLETED))
+    assert not caught.value.permanent
+    assert len(ehr.writes()) == 3
+
+
+@pytest.mark.parametrize("limit", [0, 2_500])
+def test_given_a_study_too_large_for_the_server_then_its_instances_are_left_out(
+    ehr: ScriptedServer, destination: Make, limit: int
+) -> None:
+    """Whether the server says so or we know it before."""
+
+    def script(asked: Asked) -> Reply:
+        if asked.method == "GET":
+            return searchset()
+        return Reply(413) if len(asked.body) > 2_500 else done()
+
+    ehr.script = script
+    study = a_study(a_series(instances=50))
+    destination(profile=EhrProfile(max_bytes=limit)).send(a_delivery(), published(study))
+    told = ehr.writes()[-1].resource["entry"][-1]["resource"]
+    assert told["numberOfInstances"] == told["series"][0]["numberOfInstances"] == 50
+    assert "instance" not in told["series"][0]
+    assert len(ehr.writes()) == (1 if limit else 2)
+
+
+def test_given_a_study_too_large_in_any_form_then_it_is_refused_here(
+    ehr: ScriptedServer, destination: Make
+) -> None:
+    error = refused(destination(profile=EhrProfile(max_bytes=100)))
+    assert error.permanent
+    assert "more than the 100 that the server takes" in error.message
+    assert ehr.writes() == []
+
+
+def test_given_a_server_that_closes_before_the_end_of_its_answer_then_it_is_not_done(
+    ehr: ScriptedServer, destination: Make
+) -> None:
+    ehr.script = answering(Reply(200, done().raw, headers={"Content-Length": "9999"}))
+    error = refused(destination(timeout=1.0))
+    assert (error.permanent, error.unreachable) == (False, False)
+
+
+def test_given_elements_the_server_does_not_take_when_sent_then_they_are_left_out(
+    ehr: ScriptedServer, destination: Make
+) -> None:
+    profile = EhrProfile(leave_out=("ImagingStudy.series.instance", "Patient.gender"))
+    destination(profile=profile).send(a_delivery(), published())
+    patient, study = (each["resource"] for each in ehr.writes()[0].resource["entry"])
+    assert "gender" not in patient
+    assert "instance" not in study["series"][0]
+
+
+def test_given_a_viewer_when_sent_then_the_study_says_where_a_person_sees_it(
+    ehr: ScriptedServer, destination: Make
+) -> None:
+    destination(viewer="https://v.example/?s={study_instance_uid}").send(a_delivery(), published())
+    study = ehr.writes()[0].resource["entry"][-1]["resource"]
+    assert study["contained"][0]["address"] == "https://v.example/?s=1.2.3"
+    assert study["endpoint"] == [{"reference": "#endpoint-1"}]

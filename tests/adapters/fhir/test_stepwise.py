@@ -11,10 +11,12 @@ from bridge.domain.delivery import TransportError
 from bridge.fhir.bundle import PatientPolicy
 from bridge.fhir.destination import FhirDestination
 from bridge.fhir.endpoint import Access
+from bridge.mapping.ehr_profiles import EhrProfile, Matches, Writes
 from tests.adapters.fhir.scripted_server import DROP, Asked, Reply, ScriptedServer, searchset
 from tests.unit.fhir.studies import a_delivery, a_patient, a_series, a_study, published
 
 Make = Callable[..., FhirDestination]
+STEPWISE = EhrProfile(writes=Writes.SEQUENCE, matches=Matches.SEARCH)
 WADO = Access(identifier="urn:bridge:HOSP:wado-rs", address="http://127.0.0.1:8080/dicom-web")
 
 
@@ -69,7 +71,7 @@ def plain(ehr: ScriptedServer) -> PlainServer:
 def test_given_an_empty_server_when_sent_twice_then_each_resource_is_there_once(
     plain: PlainServer, destination: Make
 ) -> None:
-    target = destination(conditional=False, access=(WADO,))
+    target = destination(profile=STEPWISE, access=(WADO,))
     target.send(a_delivery(), published())
     more = a_study(a_series(), a_series("1.2.3.2"))
     target.send(a_delivery(), published(more))
@@ -89,7 +91,7 @@ def test_given_an_empty_server_when_sent_twice_then_each_resource_is_there_once(
 def test_given_a_patient_that_changed_when_sent_then_its_owner_decides(
     plain: PlainServer, destination: Make, policy: PatientPolicy, born: str
 ) -> None:
-    target = destination(conditional=False, patients=policy)
+    target = destination(profile=STEPWISE, patients=policy)
     target.send(a_delivery(), published())
     target.send(a_delivery(), published(patient=a_patient(PatientBirthDate="19900102")))
     assert [patient["birthDate"] for patient in plain.all("Patient")] == [born]
@@ -98,7 +100,7 @@ def test_given_a_patient_that_changed_when_sent_then_its_owner_decides(
 def test_given_a_patient_nobody_holds_when_the_server_owns_them_then_the_study_waits(
     plain: PlainServer, destination: Make
 ) -> None:
-    target = destination(conditional=False, patients=PatientPolicy.SEARCH)
+    target = destination(profile=STEPWISE, patients=PatientPolicy.SEARCH)
     with pytest.raises(TransportError) as caught:
         target.send(a_delivery(), published())
     assert not caught.value.permanent
@@ -109,7 +111,7 @@ def test_given_a_patient_nobody_holds_when_the_server_owns_them_then_the_study_w
 def test_given_somebody_else_writes_too_when_sent_then_it_is_read_and_written_again(
     plain: PlainServer, destination: Make, conflicts: int, written: bool
 ) -> None:
-    target = destination(conditional=False)
+    target = destination(profile=STEPWISE)
     target.send(a_delivery(), published())
     plain.conflicts = conflicts
     again = published(a_study(a_series(), a_series("1.2.3.2")))
@@ -125,7 +127,7 @@ def test_given_somebody_else_writes_too_when_sent_then_it_is_read_and_written_ag
 def test_given_two_resources_with_one_identifier_when_sent_then_none_is_guessed(
     plain: PlainServer, destination: Make
 ) -> None:
-    target = destination(conditional=False)
+    target = destination(profile=STEPWISE)
     target.send(a_delivery(), published())
     plain.keep("ImagingStudy", "99", dict(plain.all("ImagingStudy")[0]), "1")
     with pytest.raises(TransportError) as caught:
@@ -139,7 +141,7 @@ def test_given_a_create_without_an_answer_when_it_breaks_then_it_is_not_made_twi
     """Whether it was made, the next search will tell; a second create would not ask."""
     ehr.script = lambda asked: searchset() if asked.method == "GET" else DROP
     with pytest.raises(TransportError):
-        destination(conditional=False).send(a_delivery(), published())
+        destination(profile=STEPWISE).send(a_delivery(), published())
     assert len(ehr.writes()) == 1
 
 
@@ -148,7 +150,7 @@ def test_given_a_create_that_names_nothing_when_answered_then_it_is_not_taken_fo
 ) -> None:
     ehr.script = lambda asked: searchset() if asked.method == "GET" else Reply(201)
     with pytest.raises(TransportError, match="does not say"):
-        destination(conditional=False).send(a_delivery(), published())
+        destination(profile=STEPWISE).send(a_delivery(), published())
 
 
 def test_given_a_server_that_returns_what_it_made_when_created_then_its_id_is_taken(
@@ -160,5 +162,5 @@ def test_given_a_server_that_returns_what_it_made_when_created_then_its_id_is_ta
         return Reply(201, asked.resource | {"id": "77"})
 
     ehr.script = script
-    destination(conditional=False).send(a_delivery(), published())
+    destination(profile=STEPWISE).send(a_delivery(), published())
     assert ehr.writes()[-1].resource["subject"]["reference"] == "Patient/77"

@@ -1,22 +1,27 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from threading import Barrier, Event, Thread
 
 import pytest
 
 from bridge.domain.delivery import TransportError
-from bridge.fhir.bundle import Content, PatientPolicy
+from bridge.fhir.bundle import Action, Content, Entry
 from bridge.fhir.creations import Creations, KeyedLocks
 
 
-def content(patient: str, endpoint: str = "e") -> Content:
-    return Content(
-        study={},
-        study_criteria="",
-        patient={},
-        patient_criteria=patient,
-        endpoints=(({"resourceType": "Endpoint", "address": endpoint}, endpoint),),
+def content(patient: str, endpoint: str = "e", patients: Action = Action.CREATE) -> Content:
+    return (
+        Entry(
+            resource={"resourceType": "Patient", "identifier": [{"value": patient}]},
+            action=patients,
+        ),
+        *(
+            Entry(
+                resource={"resourceType": "Endpoint", "identifier": [{"value": each}]},
+                action=Action.CREATE,
+            )
+            for each in [endpoint][: len(endpoint)]
+        ),
     )
 
 
@@ -26,7 +31,7 @@ def write(creations: Creations, what: Content) -> bool:
 
 
 def test_given_an_endpoint_when_written_once_then_it_is_not_refreshed_again() -> None:
-    creations = Creations(PatientPolicy.CREATE)
+    creations = Creations()
     assert [write(creations, content(p)) for p in ("1", "2", "1")] == [True, False, False]
     assert write(creations, content("1", endpoint="moved")) is True
 
@@ -35,7 +40,7 @@ def test_given_an_endpoint_when_written_once_then_it_is_not_refreshed_again() ->
 def test_given_the_server_was_away_when_it_is_back_then_endpoints_are_written_again(
     unreachable: bool, again: bool
 ) -> None:
-    creations = Creations(PatientPolicy.CREATE)
+    creations = Creations()
     write(creations, content("1"))
     error = TransportError("no", permanent=False, unreachable=unreachable)
     with pytest.raises(TransportError), creations.guarding(content("1")):
@@ -44,7 +49,7 @@ def test_given_the_server_was_away_when_it_is_back_then_endpoints_are_written_ag
 
 
 def test_given_one_patient_when_two_studies_are_written_then_one_waits_for_the_other() -> None:
-    creations, inside, release = Creations(PatientPolicy.CREATE), Event(), Event()
+    creations, inside, release = Creations(), Event(), Event()
     write(creations, content("0"))  # the endpoint is known
     log: list[str] = []
 
@@ -71,8 +76,8 @@ def test_given_one_patient_when_two_studies_are_written_then_one_waits_for_the_o
 
 
 def test_given_a_server_that_owns_its_patients_when_written_then_nobody_waits() -> None:
-    creations, both = Creations(PatientPolicy.SEARCH), Barrier(2)
-    bare = replace(content("1"), endpoints=())
+    creations, both = Creations(), Barrier(2)
+    bare = content("1", endpoint="", patients=Action.FIND)
 
     def run() -> None:
         with creations.guarding(bare):

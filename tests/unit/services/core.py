@@ -66,6 +66,10 @@ DESTINATIONS = {
             {EventKind.STUDY_AVAILABLE, EventKind.STUDY_CHANGED, EventKind.STUDY_WITHDRAWN}
         )
     ),
+    "chart": Subscription(
+        kinds=frozenset({EventKind.STUDY_STARTED, EventKind.STUDY_AVAILABLE}),
+    ),
+    "registry": Subscription(kinds=frozenset({EventKind.STUDY_SCHEDULED})),
     "pager": Subscription(kinds=frozenset({EventKind.STUDY_AVAILABLE})),
     "ris": Subscription(kinds=frozenset(ORDER_KINDS), told_by="RIS"),
     "his": Subscription(kinds=frozenset(ORDER_KINDS), told_by="KIS"),
