@@ -29,6 +29,7 @@ from bridge.store.overview import Overviews
 from bridge.store.parked import Parked
 from bridge.store.patient_merges import PatientMerges
 from bridge.store.patients import Patients
+from bridge.store.patient_lists import PatientLists
 from bridge.store.performed_results import PerformedResults
 from bridge.store.performed_step_messages import PerformedStepMessages
 from bridge.store.performed_steps import PerformedSteps
@@ -224,6 +225,11 @@ class SqlTransaction:
                 (each.study_instance_uid, accession.value if accession else "", each.rp_id)
                 for each in event.procedures
                 if each.study_instance_uid
+    @cached_property
+    def patient_lists(self) -> PatientLists:
+        """Patients found for a person."""
+        return PatientLists(self._connection)
+
             )
             self.parked.foresee(keys_brought_by(event))
 
