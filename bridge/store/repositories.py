@@ -209,6 +209,11 @@ class SqlTransaction:
         return StudyReviews(self._connection)
 
     @cached_property
+    def patient_lists(self) -> PatientLists:
+        """Patients found for a person."""
+        return PatientLists(self._connection)
+
+    @cached_property
     def flow(self) -> Flow:
         """Times and counts for the console's charts."""
         return Flow(self._connection)
@@ -225,11 +230,6 @@ class SqlTransaction:
                 (each.study_instance_uid, accession.value if accession else "", each.rp_id)
                 for each in event.procedures
                 if each.study_instance_uid
-    @cached_property
-    def patient_lists(self) -> PatientLists:
-        """Patients found for a person."""
-        return PatientLists(self._connection)
-
             )
             self.parked.foresee(keys_brought_by(event))
 
