@@ -1,4 +1,4 @@
-"""Given work done and work waiting, when people and monitors ask, then the console tells of it."""
+"""Given work done and work waiting, when monitors ask, then they are told, and of no patient."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from bridge.console.status import Status, status_router
+from bridge.console.monitoring import Monitoring, monitoring_router
 from bridge.domain.delivery import EventKind
-from bridge.domain.errors import UnknownKey
 from bridge.domain.identifiers import Identifier
 from bridge.domain.order import OrderNumbers, OrderReceived, ProcedureDetails, StepDetails
 from bridge.domain.patient import PatientDetails
@@ -111,9 +110,7 @@ def hospital(tmp_path: Path) -> Iterator[Hospital]:
     zone = ZoneInfo("Asia/Ho_Chi_Minh")
     overview = ReadOverview(store=core.store, clock=time.time, zone=zone)
     app = FastAPI()
-    app.include_router(
-        status_router(Status(overview=overview, site="HOSP", zone=zone, checks=hospital.checks))
-    )
+    app.include_router(monitoring_router(Monitoring(overview=overview, checks=hospital.checks)))
     listener = socket.create_server(("127.0.0.1", 0))
     hospital.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none", lifespan="off"))
@@ -125,7 +122,7 @@ def hospital(tmp_path: Path) -> Iterator[Hospital]:
     core.database.close()
 
 
-def test_given_work_at_every_stage_when_the_first_page_is_opened_then_each_count_is_told(
+def test_given_work_at_every_stage_when_metrics_are_read_then_each_count_is_told(
     hospital: Hospital,
 ) -> None:
     for accession in ("A-1", "A-2", "A-3"):
@@ -134,23 +131,12 @@ def test_given_work_at_every_stage_when_the_first_page_is_opened_then_each_count
     hospital.study(f"{STUDY}.1", "A-1")
     hospital.study("1.2.3.4", "B-9")
 
-    page = hospital.get("/").text
     metrics = hospital.get("/metrics").text
 
-    for count, what in (
-        (4, "orders"),
-        (3, "put on the worklist"),
-        (0, "started"),
-        (2, "studies received"),
-        (1, "matched"),
-        (0, "studies delivered"),
-    ):
-        assert f"<b>{count}</b>{what}" in page
-    assert "missing Modality" in page
-    assert '<a href="/?q=A-4">A-4</a>' in page
-    assert "no order carries its identifiers" in page
-    assert "1.2.3.4" in page
-    assert "the oldest has waited since" in page
+    for count, stage in ((4, "received"), (3, "scheduled"), (0, "started")):
+        assert f'bridge_orders_today{{stage="{stage}"}} {count}' in metrics
+    for count, stage in ((2, "received"), (1, "matched"), (0, "delivered")):
+        assert f'bridge_studies_today{{stage="{stage}"}} {count}' in metrics
     assert 'bridge_orders_held{reason="missing Modality"} 1' in metrics
     assert 'bridge_studies{outcome="matched"} 1' in metrics
     assert 'bridge_deliveries{destination="ehr",state="pending"} 1' in metrics
@@ -167,76 +153,16 @@ def test_given_a_delivery_when_it_is_confirmed_then_the_study_counts_as_delivere
     (claimed,) = store.transact(lambda tx: tx.deliveries.claim("ehr", "test", now, 9.0, 1))
     store.transact(lambda tx: tx.deliveries.finish(claimed, "hash", None, now))
 
-    assert "<b>1</b>studies delivered" in hospital.get("/").text
+    assert 'bridge_studies_today{stage="delivered"} 1' in hospital.get("/metrics").text
 
 
-def test_given_a_patient_when_the_lists_are_opened_then_the_name_is_nowhere(
+def test_given_a_patient_when_metrics_are_read_then_the_name_is_nowhere(
     hospital: Hospital,
 ) -> None:
     hospital.order("A-1")
     hospital.study("1.2.3.4")
 
-    for text in (hospital.get("/").text, hospital.get("/", q="P-1").text):
-        assert "NGUY" not in text
-        assert "ORM^O01" in text
     assert "NGUY" not in hospital.get("/metrics").text
-
-
-def test_given_an_identifier_when_sought_then_its_messages_are_found_and_can_be_read(
-    hospital: Hospital,
-) -> None:
-    hospital.order("A-1")
-    hospital.order("A-2")
-
-    found = hospital.get("/", q=" A-2 ").text
-    message = hospital.get("/messages/2").text
-
-    assert "/messages/2" in found
-    assert "/messages/1" not in found
-    assert "PID|1||P-1||NGUYỄN^VĂN ÁNH\n" in message
-    assert "MSA|AA" in message
-    assert "None." in hospital.get("/", q="A-3").text
-
-
-def test_given_a_refused_message_when_the_first_page_is_opened_then_its_error_stands_there(
-    hospital: Hospital,
-) -> None:
-    message = InboundMessage(
-        protocol="hl7",
-        peer="his",
-        source="KIS|HAUS",
-        type="ORM^O01",
-        control_id="X",
-        raw=b"MSH|",
-        received_at=time.time(),
-    )
-    error = UnknownKey("order <A&B> is not known")
-    hospital.core.messages.refuse(message, error, lambda receipt: b"AE")
-
-    page = hospital.get("/").text
-
-    assert "order &lt;A&amp;B&gt; is not known" in page
-    assert '<td class="bad">refused</td>' in page
-
-
-def test_given_an_empty_bridge_when_opened_then_the_page_says_so_and_where_it_is_open_to(
-    hospital: Hospital,
-) -> None:
-    answer = hospital.get("/")
-
-    assert "No message has come or gone yet" in answer.text
-    assert "There is no sign-in yet" in answer.text
-    assert "<strong" in answer.text
-    assert 'http-equiv="refresh"' in answer.text
-    assert 'http-equiv="refresh"' not in hospital.get("/", still="1").text
-    assert answer.headers["cache-control"] == "no-store"
-    assert "default-src 'none'" in answer.headers["content-security-policy"]
-    assert "<script" not in answer.text
-
-
-@pytest.mark.parametrize("path", ["/messages/7", f"/messages/{2**70}", "/messages/x"])
-def test_given_no_such_message_when_opened_then_404(hospital: Hospital, path: str) -> None:
-    assert hospital.get(path).status_code == 404
 
 
 def test_given_all_is_there_when_asked_then_ready(hospital: Hospital) -> None:
@@ -259,7 +185,6 @@ def test_given_a_listener_is_down_when_asked_then_503_says_which(hospital: Hospi
         "hl7": "the MLLP listener is not bound",
     }
     assert hospital.get("/health/live").status_code == 200
-    assert "hl7: the MLLP listener is not bound" in hospital.get("/").text
 
 
 def test_given_an_older_schema_when_asked_then_it_is_not_ready_and_still_tells(
@@ -269,11 +194,9 @@ def test_given_an_older_schema_when_asked_then_it_is_not_ready_and_still_tells(
         connection.exec_driver_sql("DROP TABLE message")
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0000'")
 
-    ready, metrics, page = (hospital.get(p) for p in ("/health/ready", "/metrics", "/"))
+    ready, metrics = (hospital.get(path) for path in ("/health/ready", "/metrics"))
 
     assert "this version needs" in ready.json()["checks"]["database"]
     assert metrics.status_code == 200
     assert 'bridge_ready{check="database"} 0' in metrics.text
     assert "bridge_orders_today" not in metrics.text
-    assert page.status_code == 503
-    assert "cannot be reached" in page.text
