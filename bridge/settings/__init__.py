@@ -12,6 +12,8 @@ from bridge.settings.destinations import (
     Hl7Destination,
     IanDestination,
     MppsDestination,
+    NatsDestination,
+    NewsDestination,
     Retry,
     WebhookDestination,
 )
@@ -52,6 +54,8 @@ __all__ = [
     "IanDestination",
     "Log",
     "MppsDestination",
+    "NatsDestination",
+    "NewsDestination",
     "OrderSource",
     "Origin",
     "Peer",

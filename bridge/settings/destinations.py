@@ -7,12 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar
 
-from bridge.settings.addresses import BASE_URL, HOST, HTTP_URL, PORT
+from bridge.settings.addresses import (
+    BASE_URL,
+    HOST,
+    HTTP_URL,
+    NATS_SUBJECT,
+    NATS_URL,
+    PORT,
+)
 from bridge.settings.schema import Section, Value, Values, described
 from bridge.settings.standard_terms import AE_TITLE
-from bridge.settings.terms import BOOLEAN, NAME, SECRET, TEXT, choice, integer, number
+from bridge.settings.terms import BOOLEAN, NAME, PATH, SECRET, TEXT, choice, integer, number
 from bridge.settings.values import Secret
 
 LOOPBACK = "127.0.0.1"
@@ -76,7 +84,41 @@ class Destination:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FhirDestination(Destination):
+class NewsDestination(Destination):
+    """One that is told what happens to orders and studies, under conditions."""
+
+    modalities: tuple[str, ...] = field(
+        default=(),
+        metadata=described(
+            Values(NAME), "Only of steps or series of these modalities; none given: all."
+        ),
+    )
+    order_sources: tuple[str, ...] = field(
+        default=(),
+        metadata=described(
+            Values(TEXT),
+            "Only of orders that these applications sent (`KIS` or `KIS|HAUS`) and of their"
+            " studies; none given: all.",
+        ),
+    )
+    locations: tuple[str, ...] = field(
+        default=(),
+        metadata=described(
+            Values(TEXT), "Only of steps at these locations (0040,0011); none given: all."
+        ),
+    )
+    told_by: str = field(
+        default="",
+        metadata=described(
+            TEXT,
+            "The application that the destination is itself (`KIS` or `KIS|HAUS`): what its own"
+            " messages changed is not told to it again, but what was made of its orders is.",
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FhirDestination(NewsDestination):
     """A FHIR server that is told of studies."""
 
     kind: ClassVar[str] = "fhir"
@@ -112,7 +154,7 @@ class FhirDestination(Destination):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hl7Destination(Destination):
+class Hl7Destination(NewsDestination):
     """A HIS or RIS that is told of order status by HL7 v2 over MLLP."""
 
     kind: ClassVar[str] = "hl7"
@@ -189,7 +231,7 @@ class DicomStoreDestination(Destination):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IanDestination(Destination):
+class IanDestination(NewsDestination):
     """A RIS that is told of images by Instance Availability Notification."""
 
     kind: ClassVar[str] = "ian"
@@ -223,7 +265,7 @@ class MppsDestination(Destination):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WebhookDestination(Destination):
+class WebhookDestination(NewsDestination):
     """Any program that takes events as JSON by HTTP POST."""
 
     kind: ClassVar[str] = "webhook"
@@ -251,3 +293,49 @@ DESTINATION_KINDS: Mapping[str, type[Destination]] = {
     "mpps": MppsDestination,
     "webhook": WebhookDestination,
 }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NatsDestination(NewsDestination):
+    """A stream of events at a NATS JetStream broker, for whoever reads it there."""
+
+    kind: ClassVar[str] = "nats"
+
+    url: str = field(
+        metadata=described(
+            NATS_URL, "Address of the broker; `tls://` encrypts.", example="nats://127.0.0.1:4222"
+        )
+    )
+    subject: str = field(
+        default="bridge",
+        metadata=described(
+            NATS_SUBJECT,
+            "First part of the subjects; an event's kind follows: `bridge.study.available`. A"
+            " stream of the broker must take `bridge.>`.",
+        ),
+    )
+    token: Secret | None = field(
+        default=None, metadata=described(Value(SECRET, optional=True), "Token to connect with.")
+    )
+    user: str = field(default="", metadata=described(TEXT, "User to connect as."))
+    password: Secret | None = field(
+        default=None, metadata=described(Value(SECRET, optional=True), "Password of the user.")
+    )
+    credentials: Path | None = field(
+        default=None,
+        metadata=described(
+            Value(PATH, optional=True), "File of credentials (JWT and NKey) to connect with."
+        ),
+    )
+    ca_file: Path | None = field(
+        default=None,
+        metadata=described(
+            Value(PATH, optional=True),
+            "Certificates (PEM) that the broker's is checked against; empty: the system's.",
+        ),
+    )
+    events: tuple[str, ...] = field(
+        default=(),
+        metadata=described(Values(_EVENT), "Only events of these kinds; none given: all."),
+    )
+
+
+    "nats": NatsDestination,

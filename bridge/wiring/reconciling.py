@@ -85,7 +85,7 @@ def reconciling(settings: Settings) -> Iterator[Reconcile]:
 def _subscriptions(settings: Settings) -> Mapping[str, Subscription]:
     """What the destinations want to know, but those that images are forwarded to."""
     adapters = build_destinations(settings)
-    told = subscriptions(adapters)
+    told = subscriptions(settings, adapters)
     for each in adapters:
         each.close()
     return told
