@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import resource
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,12 +20,11 @@ from pynetdicom.events import Event
 from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.transport import ThreadedAssociationServer
 
-from bridge.dicom.admission import Admission
 from bridge.dicom.availability import AvailabilityProvider
 from bridge.dicom.commitment import CommitmentProvider, CommitmentService
 from bridge.dicom.commitment_scu import CommitmentRequests
 from bridge.dicom.configuration import DicomConfiguration
-from bridge.dicom.connection import Limits, end_associations, give_up, open_connection
+from bridge.dicom.connection import Limits, end_associations, open_connection
 from bridge.dicom.mpps import PerformedStepProvider, PerformedStepRecorder
 from bridge.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
 from bridge.dicom.query_retrieve import ImageSource, QueryRetrieveProvider
@@ -70,9 +68,6 @@ _WITH_ROLES = (
     }
 )
 
-# Files open for each connection, and for everything else in this process.
-_OF_A_CONNECTION, _OTHERS = 4, 512
-
 _ATTRIBUTE_LIST = "AttributeIdentifierList"
 
 _log = logging.getLogger(__name__)
@@ -103,7 +98,6 @@ class DicomServer:
         self._retrieval = RetrieveProvider(configuration, images)
         self._performed_steps = PerformedStepProvider(configuration, performed_steps)
         self._entity = application_entity(configuration)
-        self._admission = Admission(configuration, give_up)
         self._server: ThreadedAssociationServer | None = None
 
     @property
@@ -118,7 +112,6 @@ class DicomServer:
             OSError: the address cannot be had.
         """
         _prepare_library()
-        _allow_descriptors(_OF_A_CONNECTION * 2 * self._configuration.max_associations + _OTHERS)
         address = (self._configuration.host, self._configuration.port)
         if self._configuration.shares_port:
             self._server = start_sharing(self._entity, address, self._handlers())
@@ -169,7 +162,7 @@ class DicomServer:
             spool=self._configuration.spool,
         )
         return [
-            (evt.EVT_CONN_OPEN, open_connection, [limits, self._admission]),
+            (evt.EVT_CONN_OPEN, open_connection, [limits]),
             (evt.EVT_CONN_OPEN, self._retrieval.take_over),
             (evt.EVT_REQUESTED, _answer_roles),
             (evt.EVT_SOP_EXTENDED, self._answer_extended),
@@ -188,6 +181,7 @@ def application_entity(configuration: DicomConfiguration) -> AE:
     entity = AE(ae_title=configuration.ae_title)
     entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     entity.implementation_version_name = IMPLEMENTATION_VERSION
+    entity.maximum_associations = configuration.max_associations
     entity.maximum_pdu_size = configuration.maximum_pdu
     entity.network_timeout = configuration.idle_timeout
     entity.add_supported_context(VERIFICATION, _PLAIN_SYNTAXES)
@@ -198,20 +192,9 @@ def application_entity(configuration: DicomConfiguration) -> AE:
     entity.add_supported_context(STORAGE_COMMITMENT, _PLAIN_SYNTAXES)
     for uid in sorted(FIND | MOVE | GET):
         entity.add_supported_context(uid, _WORKLIST_SYNTAXES)
+    if not configuration.accepts_unknown_peers:
+        entity.require_calling_aet = list(configuration.peers_by_title)
     return entity
-
-
-def _allow_descriptors(wanted: int) -> None:
-    """Let this process open as many files as its connections may need."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if resource.RLIM_INFINITY in (soft, hard):
-        most = wanted
-    else:
-        most = min(max(soft, wanted), hard)
-    if soft not in (resource.RLIM_INFINITY, most):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    if most < wanted:
-        _log.warning("few files may be open", extra={"wanted": wanted, "allowed": most})
 
 
 def _prepare_library() -> None:
