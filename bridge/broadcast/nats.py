@@ -23,7 +23,7 @@ from bridge.domain.delivery import Delivery, EventKind, RetryPolicy, Sent, Trans
 from bridge.domain.publication import News
 
 _CONNECT_SECONDS: Final = 5
-_PAUSE_SECONDS: Final = 0.1
+_PAUSE_SECONDS: Any = 0.1  # the library types it as whole seconds
 _T = TypeVar("_T")
 
 
