@@ -18,8 +18,9 @@ from bridge.settings.addresses import (
     NATS_URL,
     PORT,
 )
+from bridge.settings.hl7_sending import Answers, ClientTls, PassOn
 from bridge.settings.schema import Section, Value, Values, described
-from bridge.settings.standard_terms import AE_TITLE
+from bridge.settings.standard_terms import AE_TITLE, HL7_CHARACTER_SET
 from bridge.settings.terms import BOOLEAN, NAME, PATH, SECRET, TEXT, choice, integer, number
 from bridge.settings.values import Secret
 
@@ -47,7 +48,11 @@ class Retry:
 
     base_seconds: float = field(
         default=1.0,
-        metadata=described(_TIMEOUT, "Wait after the first failure; it doubles with each further."),
+        metadata=described(
+            _TIMEOUT,
+            "Longest wait after the first failure; it doubles with each further. How much of it is"
+            " waited is left to chance, so that those that failed together do not come together.",
+        ),
     )
     ceiling_seconds: float = field(
         default=300.0, metadata=described(_TIMEOUT, "Longest wait between two attempts.")
@@ -58,6 +63,27 @@ class Retry:
             Value(integer(1, 1_000_000), optional=True),
             "Failed answers after which a delivery becomes a dead letter; empty is never. Times at"
             " which the destination could not be reached do not count.",
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryLimits:
+    """What a destination bears. Each node of several keeps to them by itself."""
+
+    per_second: float | None = field(
+        default=None,
+        metadata=described(
+            Value(number(0.01, 100_000, "per second"), optional=True),
+            "Most deliveries begun in a second; empty is no limit.",
+        ),
+    )
+    at_once: int | None = field(
+        default=None,
+        metadata=described(
+            Value(integer(1, 64), optional=True),
+            "Most deliveries under way at once; empty is as usual for the kind (8 for FHIR,"
+            " webhooks and notifications). Those of one order or study never overtake each other.",
         ),
     )
 
@@ -80,6 +106,10 @@ class Destination:
     )
     retry: Retry = field(
         default_factory=Retry, metadata=described(Section(Retry), "When to try again.")
+    )
+    limits: DeliveryLimits = field(
+        default_factory=DeliveryLimits,
+        metadata=described(Section(DeliveryLimits), "How much of it is sent."),
     )
 
 
@@ -155,12 +185,72 @@ class FhirDestination(NewsDestination):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hl7Destination(NewsDestination):
-    """A HIS or RIS that is told of order status by HL7 v2 over MLLP."""
+    """A HIS or RIS that is told of orders and studies by HL7 v2 over MLLP."""
 
     kind: ClassVar[str] = "hl7"
 
     host: str = field(metadata=described(HOST, "Address of the receiver.", example=LOOPBACK))
     port: int = field(metadata=described(PORT, "Port of the receiver.", example="2576"))
+    profile: str = field(
+        default="orm-oru",
+        metadata=described(
+            NAME, "Outbound mapping profile: which messages are sent, and what stands in them."
+        ),
+    )
+    version: str = field(
+        default="",
+        metadata=described(
+            choice("2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.8"),
+            "Version of HL7 v2 that the receiver speaks (MSH-12).",
+            derived="the profile's",
+        ),
+    )
+    character_set: str = field(
+        default="UNICODE UTF-8",
+        metadata=described(
+            HL7_CHARACTER_SET,
+            "Character set of the messages (MSH-18). What it does not have is transliterated.",
+        ),
+    )
+    sending_application: str = field(default="BRIDGE", metadata=described(TEXT, "MSH-3."))
+    sending_facility: str = field(
+        default="", metadata=described(TEXT, "MSH-4.", derived="`site.name`")
+    )
+    receiving_application: str = field(
+        default="",
+        metadata=described(TEXT, "MSH-5; and `told_by`, unless that is given.", example="KIS"),
+    )
+    receiving_facility: str = field(default="", metadata=described(TEXT, "MSH-6."))
+    processing_id: str = field(
+        default="P", metadata=described(choice("P", "T", "D"), "Processing ID (MSH-11).")
+    )
+    events: tuple[str, ...] = field(
+        default=(),
+        metadata=described(Values(_EVENT), "Only events of these kinds; none given: all."),
+    )
+    acknowledgement: str = field(
+        default="original",
+        metadata=described(
+            choice("original", "accept", "application"),
+            "`original`: one answer to each message. Enhanced mode: `accept` asks for the accept"
+            " acknowledgement only (MSH-15 `AL`, MSH-16 `NE`), `application` for that of the"
+            " application, too, on the same connection.",
+        ),
+    )
+    answers: Answers = field(
+        default_factory=Answers,
+        metadata=described(Section(Answers), "What refusals lead to."),
+    )
+    connect_seconds: float = field(
+        default=10.0, metadata=described(_TIMEOUT, "Longest wait for a connection.")
+    )
+    tls: ClientTls = field(
+        default_factory=ClientTls, metadata=described(Section(ClientTls), "TLS.")
+    )
+    pass_on: PassOn = field(
+        default_factory=PassOn,
+        metadata=described(Section(PassOn), "Messages that are passed on as they came."),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,14 +375,6 @@ class WebhookDestination(NewsDestination):
     )
 
 
-DESTINATION_KINDS: Mapping[str, type[Destination]] = {
-    "fhir": FhirDestination,
-    "hl7": Hl7Destination,
-    "dicom_store": DicomStoreDestination,
-    "ian": IanDestination,
-    "mpps": MppsDestination,
-    "webhook": WebhookDestination,
-}
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NatsDestination(NewsDestination):
     """A stream of events at a NATS JetStream broker, for whoever reads it there."""
@@ -338,4 +420,12 @@ class NatsDestination(NewsDestination):
     )
 
 
+DESTINATION_KINDS: Mapping[str, type[Destination]] = {
+    "fhir": FhirDestination,
+    "hl7": Hl7Destination,
+    "dicom_store": DicomStoreDestination,
+    "ian": IanDestination,
+    "mpps": MppsDestination,
+    "webhook": WebhookDestination,
     "nats": NatsDestination,
+}
