@@ -9,7 +9,6 @@ from urllib.parse import quote
 from bridge.broadcast.events import KINDS
 from bridge.broadcast.nats import Broker, NatsDestination
 from bridge.broadcast.webhook import WebhookDestination
-from bridge.delivery.worker import Limits
 from bridge.dicom.notification import AvailabilityDestination
 from bridge.dicom.scu import Remote
 from bridge.domain.delivery import EventKind, RetryPolicy
@@ -197,6 +196,10 @@ def _nats(settings: Settings, destination: DestinationSettings) -> Adapter:
     )
 
 
+def _revealed(secret: Secret | None) -> str:
+    return secret.reveal() if secret else ""
+
+
 def _kinds(events: Iterable[str], every: frozenset[EventKind]) -> frozenset[EventKind]:
     """The kinds that are named; every one when none is."""
     return frozenset(map(EventKind, events)) or every
@@ -205,10 +208,6 @@ def _kinds(events: Iterable[str], every: frozenset[EventKind]) -> frozenset[Even
 _BUILDERS: Mapping[str, Callable[[Settings, DestinationSettings], Adapter]] = {
     FhirSettings.kind: _fhir,
     IanDestination.kind: _ian,
-def _revealed(secret: Secret | None) -> str:
-    return secret.reveal() if secret else ""
-
-
     WebhookSettings.kind: _webhook,
-}
     NatsSettings.kind: _nats,
+}
