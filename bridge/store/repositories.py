@@ -23,6 +23,7 @@ from bridge.store.flow import Flow
 from bridge.store.forwarded import Forwarded
 from bridge.store.images import Images
 from bridge.store.journal import Journal
+from bridge.store.mapping_versions import MappingVersions
 from bridge.store.order_notices import OrderNotices
 from bridge.store.orders import Orders
 from bridge.store.overview import Overviews
@@ -207,6 +208,11 @@ class SqlTransaction:
     def study_reviews(self) -> StudyReviews:
         """Studies listed for a person."""
         return StudyReviews(self._connection)
+
+    @cached_property
+    def mapping_versions(self) -> MappingVersions:
+        """Which mapping profiles were in force."""
+        return MappingVersions(self._connection)
 
     @cached_property
     def patient_lists(self) -> PatientLists:
