@@ -16,6 +16,7 @@ from bridge.store import orders, patients
 from bridge.store.accounts import Accounts
 from bridge.store.appointments import Appointments
 from bridge.store.audit import AuditTrail
+from bridge.store.audit_lists import AuditLists
 from bridge.store.commitments import Commitments
 from bridge.store.database import Database, refusal_of_data
 from bridge.store.deliveries import Deliveries
@@ -208,6 +209,11 @@ class SqlTransaction:
     def study_reviews(self) -> StudyReviews:
         """Studies listed for a person."""
         return StudyReviews(self._connection)
+
+    @cached_property
+    def audit_lists(self) -> AuditLists:
+        """The audit trail, for reading."""
+        return AuditLists(self._connection)
 
     @cached_property
     def mapping_versions(self) -> MappingVersions:
