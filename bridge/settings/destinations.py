@@ -18,14 +18,14 @@ from bridge.settings.addresses import (
     NATS_URL,
     PORT,
 )
+from bridge.settings.destination import DURATION, LOOPBACK, Destination
 from bridge.settings.hl7_sending import Answers, ClientTls, PassOn
+from bridge.settings.image_destinations import DicomStoreDestination, StowDestination
 from bridge.settings.schema import Section, Value, Values, described
 from bridge.settings.standard_terms import AE_TITLE, HL7_CHARACTER_SET
-from bridge.settings.terms import BOOLEAN, NAME, PATH, SECRET, TEXT, choice, integer, number
+from bridge.settings.terms import BOOLEAN, NAME, PATH, SECRET, TEXT, choice
 from bridge.settings.values import Secret
 
-LOOPBACK = "127.0.0.1"
-_TIMEOUT = number(0.1, 86_400, "seconds")
 _EVENT = choice(
     "order.held",
     "order.scheduled",
@@ -40,77 +40,6 @@ _EVENT = choice(
     "study.changed",
     "study.withdrawn",
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retry:
-    """How often and how long a delivery is tried."""
-
-    base_seconds: float = field(
-        default=1.0,
-        metadata=described(
-            _TIMEOUT,
-            "Longest wait after the first failure; it doubles with each further. How much of it is"
-            " waited is left to chance, so that those that failed together do not come together.",
-        ),
-    )
-    ceiling_seconds: float = field(
-        default=300.0, metadata=described(_TIMEOUT, "Longest wait between two attempts.")
-    )
-    max_attempts: int | None = field(
-        default=20,
-        metadata=described(
-            Value(integer(1, 1_000_000), optional=True),
-            "Failed answers after which a delivery becomes a dead letter; empty is never. Times at"
-            " which the destination could not be reached do not count.",
-        ),
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryLimits:
-    """What a destination bears. Each node of several keeps to them by itself."""
-
-    per_second: float | None = field(
-        default=None,
-        metadata=described(
-            Value(number(0.01, 100_000, "per second"), optional=True),
-            "Most deliveries begun in a second; empty is no limit.",
-        ),
-    )
-    at_once: int | None = field(
-        default=None,
-        metadata=described(
-            Value(integer(1, 64), optional=True),
-            "Most deliveries under way at once; empty is as usual for the kind (8 for FHIR,"
-            " webhooks and notifications). Those of one order or study never overtake each other.",
-        ),
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Destination:
-    """What every destination has, beside its `kind`."""
-
-    kind: ClassVar[str] = ""
-
-    name: str = field(
-        metadata=described(NAME, "Name of the destination; deliveries carry it.", example="ehr")
-    )
-    enabled: bool = field(
-        default=True,
-        metadata=described(BOOLEAN, "`false` keeps deliveries waiting and sends nothing."),
-    )
-    timeout_seconds: float = field(
-        default=30.0, metadata=described(_TIMEOUT, "Longest wait for an answer.")
-    )
-    retry: Retry = field(
-        default_factory=Retry, metadata=described(Section(Retry), "When to try again.")
-    )
-    limits: DeliveryLimits = field(
-        default_factory=DeliveryLimits,
-        metadata=described(Section(DeliveryLimits), "How much of it is sent."),
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,7 +171,7 @@ class Hl7Destination(NewsDestination):
         metadata=described(Section(Answers), "What refusals lead to."),
     )
     connect_seconds: float = field(
-        default=10.0, metadata=described(_TIMEOUT, "Longest wait for a connection.")
+        default=10.0, metadata=described(DURATION, "Longest wait for a connection.")
     )
     tls: ClientTls = field(
         default_factory=ClientTls, metadata=described(Section(ClientTls), "TLS.")
@@ -250,73 +179,6 @@ class Hl7Destination(NewsDestination):
     pass_on: PassOn = field(
         default_factory=PassOn,
         metadata=described(Section(PassOn), "Messages that are passed on as they came."),
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DicomStoreDestination(Destination):
-    """An archive that gets the images by C-STORE."""
-
-    kind: ClassVar[str] = "dicom_store"
-
-    ae_title: str = field(
-        metadata=described(AE_TITLE, "AE title of the archive.", example="ORTHANC")
-    )
-    host: str = field(metadata=described(HOST, "Address of the archive.", example=LOOPBACK))
-    port: int = field(metadata=described(PORT, "Port of the archive.", example="4242"))
-    modalities: tuple[str, ...] = field(
-        default=(),
-        metadata=described(Values(NAME), "Only images of these modalities; none given: all."),
-    )
-    sources: tuple[str, ...] = field(
-        default=(),
-        metadata=described(
-            Values(AE_TITLE), "Only images that came from these AE titles; none given: all."
-        ),
-    )
-    stations: tuple[str, ...] = field(
-        default=(),
-        metadata=described(
-            Values(TEXT), "Only images that name these stations (0008,1010); none given: all."
-        ),
-    )
-    body_parts: tuple[str, ...] = field(
-        default=(),
-        metadata=described(
-            Values(TEXT), "Only images of these body parts (0018,0015); none given: all."
-        ),
-    )
-    sop_classes: tuple[str, ...] = field(
-        default=(),
-        metadata=described(Values(TEXT), "Only images of these SOP Class UIDs; none given: all."),
-    )
-    commitment: bool = field(
-        default=False,
-        metadata=described(
-            BOOLEAN,
-            "Ask the archive to commit to what it takes (Storage Commitment). Images count as"
-            " forwarded once it has, and are sent again when it does not.",
-        ),
-    )
-    commit_after: bool = field(
-        default=False,
-        metadata=described(
-            BOOLEAN,
-            "A device that asks the bridge to commit to images is told so only after this archive"
-            " has committed to those that go there. Asks for `commitment`, too.",
-        ),
-    )
-    commitment_seconds: float = field(
-        default=60.0,
-        metadata=described(_TIMEOUT, "Longest wait for the archive to commit, before a new try."),
-    )
-    unmatched: str = field(
-        default="forward",
-        metadata=described(
-            choice("forward", "hold"),
-            "Images that belong to no known order are forwarded as they came, or held until they"
-            " are matched.",
-        ),
     )
 
 
@@ -425,6 +287,7 @@ DESTINATION_KINDS: Mapping[str, type[Destination]] = {
     "hl7": Hl7Destination,
     "dicom_store": DicomStoreDestination,
     "ian": IanDestination,
+    "stow": StowDestination,
     "mpps": MppsDestination,
     "webhook": WebhookDestination,
     "nats": NatsDestination,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from bridge.settings.addresses import HOST, LISTEN_PORT, PORT
-from bridge.settings.destinations import LOOPBACK
+from bridge.settings.destination import LOOPBACK
 from bridge.settings.performed_steps import PerformedStepQuirks, PerformedStepSettings
 from bridge.settings.schema import Items, Section, Value, Values, described
 from bridge.settings.standard_terms import AE_TITLE, LABEL, SPECIFIC_CHARACTER_SET

@@ -20,7 +20,8 @@ from bridge.settings.addresses import (
     LISTEN_PORT,
 )
 from bridge.settings.console import Console
-from bridge.settings.destinations import DESTINATION_KINDS, LOOPBACK, Destination
+from bridge.settings.destination import LOOPBACK, Destination
+from bridge.settings.destinations import DESTINATION_KINDS
 from bridge.settings.dicom import Dicom
 from bridge.settings.fhir import Fhir
 from bridge.settings.hl7 import MODE, Hl7

@@ -14,6 +14,7 @@ from bridge.settings import (
     IanDestination,
     MppsDestination,
     Settings,
+    StowDestination,
     WebhookDestination,
 )
 from bridge.settings.dicom import Peer
@@ -25,7 +26,7 @@ from bridge.wiring.hl7_answers import RETURN_PREFIX
 from bridge.wiring.neighbours import PATIENCE_SECONDS, neighbours
 
 _C_ECHO, _CAPABILITIES, _CONNECT = "C-ECHO", "CapabilityStatement", "connect"
-_MLLP = "MLLP"
+_MLLP, _QIDO = "MLLP", "QIDO-RS"
 _TESTS: Mapping[str, str] = {
     FhirDestination.kind: _CAPABILITIES,
     FhirSource.kind: _CAPABILITIES,
@@ -34,7 +35,8 @@ _TESTS: Mapping[str, str] = {
     IanDestination.kind: _C_ECHO,
     MppsDestination.kind: _C_ECHO,
     DicomQuerySource.kind: _C_ECHO,
-    QidoSource.kind: "QIDO-RS",
+    QidoSource.kind: _QIDO,
+    StowDestination.kind: _QIDO,
     WebhookDestination.kind: _CONNECT,
 }
 """What is asked of each kind; of others whether they take a connection."""

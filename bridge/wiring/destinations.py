@@ -30,6 +30,7 @@ from bridge.settings import (
     NewsDestination,
     Secret,
     Settings,
+    StowDestination,
 )
 from bridge.settings import FhirDestination as FhirSettings
 from bridge.settings import NatsDestination as NatsSettings
@@ -59,7 +60,7 @@ def build_destinations(settings: Settings) -> tuple[Adapter, ...]:
 
 def not_delivered(settings: Settings) -> tuple[DestinationSettings, ...]:
     """Destinations of kinds that can be configured already but not yet delivered to."""
-    delivered = {*_BUILDERS, DicomStoreDestination.kind, MppsDestination.kind}
+    delivered = {*_BUILDERS, DicomStoreDestination.kind, StowDestination.kind, MppsDestination.kind}
     return tuple(each for each in settings.destinations if each.kind not in delivered)
 
 

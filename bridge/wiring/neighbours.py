@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from bridge.dicom.scu import Remote, echo
+from bridge.dicomweb.forwarding import check
 from bridge.domain.errors import BridgeError
 from bridge.hl7.return_connection import ReturnConnection
 from bridge.settings import (
@@ -19,9 +20,11 @@ from bridge.settings import (
     FhirSource,
     MppsDestination,
     Settings,
+    StowDestination,
 )
 from bridge.wiring.destinations import build_destinations, not_delivered
 from bridge.wiring.examination import Finding
+from bridge.wiring.forwarding import stow_server
 from bridge.wiring.hl7_answers import build_return_connections
 from bridge.wiring.sources import archive_sources, fhir_sources, open_archive, source_server
 
@@ -68,29 +71,32 @@ def _destination(destination: Destination, settings: Settings) -> Finding:
         at = (destination.ae_title, destination.host, destination.port)
         return _application_entity(what, *at, settings)
     patience = min(destination.timeout_seconds, PATIENCE_SECONDS)
+    if isinstance(destination, StowDestination):
+        server = replace(stow_server(destination), timeout=patience)
+        return _said(what, partial(check, server))
     impatient = replace(destination, timeout_seconds=patience)
     alone = replace(settings, destinations=(impatient,))
     if not_delivered(alone):
         return Finding(what, True, f"this version does not deliver to kind {destination.kind}")
     if not destination.enabled:
         return Finding(what, True, "disabled: its deliveries wait")
-    for adapter in build_destinations(alone):
-        with closing(adapter):
-            try:
-                return Finding(what, True, adapter.check())
-            except BridgeError as error:
-                return Finding(what, False, error.message)
-    return Finding(what, True, "nothing to ask")
+    (adapter,) = build_destinations(alone)
+    with closing(adapter):
+        return _said(what, adapter.check)
+
+
+def _said(what: str, check: Callable[[], str]) -> Finding:
+    try:
+        return Finding(what, True, check())
+    except BridgeError as error:
+        return Finding(what, False, error.message)
 
 
 def _source(source: FhirSource) -> Finding:
     what = f"source {source.name}"
     patient = replace(source, timeout_seconds=min(source.timeout_seconds, PATIENCE_SECONDS))
     with closing(source_server(patient)) as server:
-        try:
-            return Finding(what, True, server.check())
-        except BridgeError as error:
-            return Finding(what, False, error.message)
+        return _said(what, server.check)
 
 
 def _archive(source: ArchiveSource, settings: Settings) -> Finding:
@@ -99,18 +105,12 @@ def _archive(source: ArchiveSource, settings: Settings) -> Finding:
         return _application_entity(called, source.ae_title, source.host, source.port, settings)
     patient = replace(source, timeout_seconds=min(source.timeout_seconds, PATIENCE_SECONDS))
     with closing(open_archive(patient, settings.dicom.ae_title)) as archive:
-        try:
-            return Finding(f"source {source.name}", True, archive.check())
-        except BridgeError as error:
-            return Finding(f"source {source.name}", False, error.message)
+        return _said(f"source {source.name}", archive.check)
 
 
 def _return_connection(link: ReturnConnection) -> Finding:
     with closing(link):
-        try:
-            return Finding(link.name, True, link.check(PATIENCE_SECONDS))
-        except BridgeError as error:
-            return Finding(link.name, False, error.message)
+        return _said(link.name, partial(link.check, PATIENCE_SECONDS))
 
 
 def _application_entity(
