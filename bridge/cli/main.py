@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, str] = {
     "step": "performed_steps",
     "order": "waiting",
     "patient": "patients",
+    "user": "users",
     "worklist": "worklist",
     "send": "wire",
     "mapping": "mapping",

@@ -12,11 +12,13 @@ from bridge.domain.errors import BridgeError
 from bridge.fhir import ehr_explanation
 from bridge.fhir.reading import explanation as fhir
 from bridge.hl7 import explanation as hl7
+from bridge.hl7.outbound_golden import run_outbound_tests
 from bridge.mapping.documents import read_document
 from bridge.mapping.ehr_profiles import FOLDER, ehr_tests
 from bridge.mapping.errors import instead
 from bridge.mapping.fhir_profiles import LANGUAGE, load_fhir_profile
 from bridge.mapping.golden import GoldenResult
+from bridge.mapping.outbound import LANGUAGE as OUTBOUND
 from bridge.mapping.profiles import DEFAULT, load_profile
 from bridge.mapping.shelf import TESTS, Shelf
 from bridge.mapping.versions import Version
@@ -61,7 +63,10 @@ def _explain(options: argparse.Namespace) -> int:
     raw = options.file.read_bytes()
     version = Version.parse(options.profile, _own_folder(options))
     name, directory = version.name or DEFAULT, version.directory
-    if Shelf.of(directory).language(name) == LANGUAGE:
+    language = Shelf.of(directory).language(name)
+    if language == OUTBOUND:
+        raise BridgeError(f"{name} reads no messages: it says how they are written")
+    if language == LANGUAGE:
         print(fhir.explain(load_fhir_profile(name, directory), raw), end="")
     else:
         print(hl7.explain(load_profile(name, directory), raw), end="")
@@ -91,6 +96,9 @@ def _run(file: Path) -> tuple[GoldenResult, ...]:
         return ehr_explanation.run_tests(file)
     entries = read_document(file).entries()
     name = entries["profile"].text if "profile" in entries else ""
-    if Shelf.of(file.parent).language(name) == LANGUAGE:
+    language = Shelf.of(file.parent).language(name)
+    if language == OUTBOUND:
+        return run_outbound_tests(file)
+    if language == LANGUAGE:
         return fhir.run_tests(file)
     return hl7.run_tests(file)

@@ -13,6 +13,7 @@ from bridge.cli.signals import RELOADING, STOPPING, stop_signals
 from bridge.settings import Settings, load
 from bridge.telemetry.logs import configure
 from bridge.wiring.bridge import Bridge, http_address
+from bridge.wiring.console import first_link
 from bridge.wiring.place import Place
 from bridge.wiring.supervisor import Supervisor
 
@@ -35,6 +36,7 @@ def _serve(options: argparse.Namespace) -> int:
         bridge = Bridge(settings)
         bridge.start()
         _say_ready(bridge.http_address)
+        _say_first_sign_in(bridge)
         wait_for_stop()
         _end(bridge)
     return 0
@@ -60,6 +62,8 @@ def _run_one(settings: Settings, place: Place) -> int:
         try:
             bridge = Bridge(settings, place)
             bridge.start()
+            if place.is_first:
+                _say_first_sign_in(bridge)
         except FAILURES as error:
             return explain(error)
         wait_for_stop()
@@ -69,3 +73,10 @@ def _run_one(settings: Settings, place: Place) -> int:
 
 def _say_ready(address: str) -> None:
     print(f"bridge ready: {address}/", flush=True)
+
+
+def _say_first_sign_in(bridge: Bridge) -> None:
+    """Where nobody has an account yet: the link that makes the first one, for who reads this."""
+    address = first_link(bridge.settings, bridge.core.store)
+    if address:
+        print(f"nobody has an account yet; make the first one, once, at {address}", flush=True)

@@ -9,21 +9,20 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any
 
 from bridge.cli.opening import opened, print_row
 from bridge.dicom.worklist import Asked
-from bridge.dicom.worklist_caller import Caller
-from bridge.dicom.worklist_preview import ask_as, fields_of, text_of
+from bridge.dicom.worklist_preview import fields_of, text_of
 from bridge.domain.errors import BridgeError
 from bridge.domain.worklist import WorklistItem
 from bridge.services.explain_worklist import ExplainWorklist, Explanation
+from bridge.services.preview_worklist import WorklistAsk, to_explain
 from bridge.services.query_worklist import QueryWorklist
-from bridge.settings import Settings, load
+from bridge.settings import load
 from bridge.store.repositories import SqlStore
-from bridge.wiring.edges import dicom_configuration
+from bridge.wiring.worklist_preview import asked_as
 
 _KEYS = (
     "AccessionNumber",
@@ -36,8 +35,6 @@ _KEYS = (
     "ScheduledProcedureStepStartDate",
     "ScheduledProcedureStepStartTime",
 )
-# Who asks for one of these means one entry, and wants to know where it is.
-_NAMING = ("AccessionNumber", "PatientID", "StudyInstanceUID", "RequestedProcedureID")
 
 
 def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -63,13 +60,14 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
 def _query(options: argparse.Namespace) -> int:
     matching = dict(_pair(key) for key in options.keys)
     settings = load(options.config, os.environ)
-    asked = _asked(settings, options, matching)
+    asked = asked_as(settings, options.calling, matching, fuzzy=options.fuzzy)
     query, limit = asked.identifier.query, asked.caller.limit
     with opened(options) as database:
         store = SqlStore(database)
         items = () if query.impossible else QueryWorklist(store).find(query, limit)
         _print_answer(asked, items, dump=options.dump)
-        for number in options.why or _missed(matching, items):
+        ask = WorklistAsk(ae_title=options.calling, keys=matching, why=tuple(options.why))
+        for number in to_explain(ask, len(items)):
             _print_explanation(ExplainWorklist(store).explain(query, limit, number))
     return 0
 
@@ -79,30 +77,6 @@ def _pair(key: str) -> tuple[str, str]:
     if not equals:
         raise BridgeError(f"{key}: write KEYWORD=VALUE")
     return keyword, value
-
-
-def _asked(settings: Settings, options: argparse.Namespace, matching: Mapping[str, str]) -> Asked:
-    """The query as the bridge reads it when this AE sends it.
-
-    Raises BridgeError when it would not get so far as to send one.
-    """
-    configuration = dicom_configuration(
-        settings.dicom, zone=settings.site.timezone, mappings=settings.mappings
-    )
-    known = options.calling in configuration.peers_by_title
-    if not known and not configuration.accepts_unknown_peers:
-        raise BridgeError(
-            f"{options.calling} gets no association: it is none of dicom.peers, and"
-            " dicom.unknown_peers is reject"
-        )
-    peer = configuration.peer(options.calling)
-    caller = Caller(
-        ae_title=options.calling,
-        configuration=configuration,
-        now=datetime.now(configuration.zone),
-        fuzzy=options.fuzzy and peer.worklist.fuzzy_names,
-    )
-    return ask_as(caller, matching)
 
 
 def _print_answer(asked: Asked, items: Sequence[WorklistItem], *, dump: bool) -> None:
@@ -115,12 +89,6 @@ def _print_answer(asked: Asked, items: Sequence[WorklistItem], *, dump: bool) ->
     if final is not None:
         shown += f"; there are more: status {final:04X}"
     print(shown, file=sys.stderr)
-
-
-def _missed(matching: Mapping[str, str], items: Sequence[WorklistItem]) -> list[str]:
-    """The numbers that were asked for when nothing was found."""
-    wanted = [matching[keyword] for keyword in _NAMING if matching.get(keyword)]
-    return [] if items else [each for each in wanted if not set(each) & set("*?\\")]
 
 
 def _print_explanation(found: Explanation) -> None:

@@ -25,12 +25,14 @@ _TRANSFER_SYNTAX = "Transfer Syntax"
 _REJECTED = (
     ("1 rejected-permanent", "1 service-user", "3 calling-AE-title-not-recognized",
      "`unknown_peers: reject` and the title is none of the configured peers and aliases"),
+    ("1 rejected-permanent", "1 service-user", "7 called-AE-title-not-recognized",
+     "`called_ae_titles` says something, and neither that nor `ae_title` is the title"),
     ("1 rejected-permanent", "1 service-user", "2 application-context-name-not-supported",
      "the application context is not DICOM's"),
     ("1 rejected-permanent", "2 service-provider (ACSE)", "2 protocol-version-not-supported",
      "the protocol version is not 1"),
     ("2 rejected-transient", "3 service-provider (presentation)", "2 local-limit-exceeded",
-     "`max_associations` are open"),
+     "`max_associations` are open, in all or of the peer"),
 )  # fmt: skip
 
 
@@ -54,8 +56,9 @@ def storage_classes() -> str:
     return section(
         2,
         "Annex A: Storage SOP classes known by name",
-        "Any other UID that names no service of PS3.4, private ones included, is accepted for"
-        " storage as well.",
+        "Retired storage classes, and any UID that PS3.6 does not register, private ones included,"
+        " are accepted for storage as well; with `accept: standard` the registered ones alone."
+        " What PS3.6 registers as something else is rejected (abstract-syntax-not-supported).",
         table(("SOP class", "UID"), rows),
     )
 
@@ -97,7 +100,7 @@ def _policies(configuration: DicomConfiguration) -> str:
     entity = application_entity(configuration)
     limits = (
         ("Application context", code("1.2.840.10008.3.1.1.1")),
-        ("Associations accepted at one time", entity.maximum_associations),
+        ("Associations accepted at one time", configuration.max_associations),
         ("Associations initiated at one time", "one for each delivery that is being sent"),
         ("Longest PDU received (bytes)", entity.maximum_pdu_size),
         ("Longest data set received (bytes)", configuration.maximum_message),
@@ -114,7 +117,8 @@ def _policies(configuration: DicomConfiguration) -> str:
         3,
         "4.2 Association policies",
         table(("", "Value"), limits),
-        "The called AE title is not checked. Associations are rejected as follows (PS3.8 9.3.4):",
+        "Unless `called_ae_titles` says so, the called AE title is not checked. Associations are"
+        " rejected as follows (PS3.8 9.3.4):",
         table(("Result", "Source", "Reason", "When"), _REJECTED),
         "An association is aborted when its peer leaves a PDU unfinished for longer than the idle"
         " time, announces a PDU or sends a data set longer than the limits above, or when the"
@@ -133,7 +137,7 @@ def _accepted(configuration: DicomConfiguration) -> str:
         )
         for context in contexts
     ]
-    storage = ("Storage", "annex A, and any other that names no service", "annex B", "SCP")
+    storage = ("Storage", "annex A, and what is said there", "annex B", "SCP")
     return section(
         3,
         "4.2.1 Presentation contexts accepted",

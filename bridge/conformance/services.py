@@ -206,15 +206,25 @@ def _query_retrieve(configuration: DicomConfiguration) -> str:
         table(("Attribute", "VR", "How it is matched", "Levels"), _study_keys()),
         "Any other key is returned when it is known, and not matched. Retrievals name the unique"
         " key of their level. C-MOVE goes to peers that are configured with an address (A801H for"
-        " any other); instances go in their stored transfer syntax. One that cannot be read or is"
-        " not taken counts as failed, and the others go on.",
-        _statuses(
+        " any other). Instances go in their stored transfer syntax, or decoded where the receiver"
+        " takes them in no other way, and name the AE that moves them as Move Originator. One that"
+        " cannot be read or is not taken counts as failed, and the others go on. A response follows"
+        " each; the final one has the counts and Failed SOP Instance UID List (0008,0058).",
+        "C-FIND. "
+        + _statuses(
             statuses.QUERY,
-            _Final(
-                Status.OUT_OF_RESOURCES, f"more than `worklist_limit` ({limit}) matches (C-FIND)"
-            ),
+            _Final(Status.OUT_OF_RESOURCES, f"more than `worklist_limit` ({limit}) matches"),
             _Final(Status.CANCEL, "the peer sent C-CANCEL"),
             pending=(_FF00,),
+        ),
+        "C-MOVE and C-GET. "
+        + _statuses(
+            statuses.RETRIEVAL,
+            _Final(Status.UNABLE_TO_CALCULATE, "more than 65535 instances"),
+            _Final(Status.UNABLE_TO_PERFORM, "no instance arrived"),
+            _Final(Status.SUBOPERATIONS_FAILED, "some failed, or were taken with a warning"),
+            _Final(Status.CANCEL, "the peer sent C-CANCEL"),
+            pending=((*_FF00[:2], "an instance was sent, others follow"),),
         ),
     )
 

@@ -21,6 +21,7 @@ class Peer:
     `aliases` are the titles of others that share its worklist and everything else said here;
     members of the same of the `pools` share their worklists alone, and steps scheduled for the name
     of the pool. `modalities`, `locations` and `worklist_labels` say what is done there.
+    `max_associations` are those open at one time, under any of its titles.
     """
 
     ae_title: str
@@ -35,6 +36,7 @@ class Peer:
     worklist: WorklistPolicy = EVERYTHING_SHOWN
     quirks: Quirks = NO_QUIRKS
     performed_steps: PerformedStepPolicy | None = None
+    max_associations: int | None = None
 
     @property
     def titles(self) -> tuple[str, ...]:
@@ -46,6 +48,8 @@ class Peer:
 class DicomConfiguration:
     """The bridge's own application entity. Times in seconds, sizes in bytes.
 
+    `called_ae_titles` are those it answers to beside its own; with none it answers to any. Without
+    `stores_any` only storage SOP classes that the standard registers are taken.
     Port 0 takes any free port; with `shares_port` other processes listen on it, too.
     `worklist_limit` is the most items that one query gets.
     `idle_timeout` ends associations on which nothing moves; it also bounds how long a peer may
@@ -59,7 +63,9 @@ class DicomConfiguration:
     ae_title: str = "BRIDGE"
     host: str = "127.0.0.1"
     port: int = 11112
+    called_ae_titles: tuple[str, ...] = ()
     accepts_unknown_peers: bool = True
+    stores_any: bool = True
     peers: tuple[Peer, ...] = field(default_factory=tuple)
     max_associations: int = 100
     shares_port: bool = False

@@ -19,6 +19,7 @@ from pynetdicom.association import Association
 from pynetdicom.events import Event
 from pynetdicom.transport import AssociationSocket
 
+from bridge.dicom.admission import Admission, Negotiator
 from bridge.dicom.reception import MessageReceiver
 from bridge.domain.errors import ResourceBusy
 
@@ -213,12 +214,27 @@ class PromptConnection(AssociationSocket):
         self._outgoing.close()
 
 
+class Polling:
+    """What pynetdicom takes for the module `select`, whose `select` knows descriptors to 1,023."""
+
+    @staticmethod
+    def select(
+        readable: Sequence[socket.socket], _writable: Any, _failed: Any, seconds: float
+    ) -> tuple[list[socket.socket], list[Any], list[Any]]:
+        """Those of the connections that can be read. Raises ValueError when one is closed."""
+        poll = select.poll()
+        for each in readable:
+            poll.register(each, select.POLLIN)
+        found = {descriptor for descriptor, _ in poll.poll(seconds * 1000)}
+        return [each for each in readable if each.fileno() in found], [], []
+
+
 def _close(*sockets: socket.socket) -> None:
     for each in sockets:
         each.close()
 
 
-def open_connection(event: Event, limits: Limits) -> None:
+def open_connection(event: Event, limits: Limits, admission: Admission) -> None:
     """Put a prompt connection in the place of pynetdicom's, before anything is read from it.
 
     For EVT_CONN_OPEN, when the association's threads do not run yet. Without it they look for work
@@ -230,6 +246,8 @@ def open_connection(event: Event, limits: Limits) -> None:
     dul.event_queue.get_nowait()  # its "connection opened" (Evt5); the new one has its own
     receiver = MessageReceiver(event.assoc, limits.spool, limits.maximum_message)
     event.assoc.dimse = receiver
+    event.assoc.acse = Negotiator(event.assoc, admission)
+    admission.connected(event.assoc)
     dul.socket = PromptConnection(event.assoc, dul.socket.socket, limits, receiver)
     dul._run_loop_delay = _SHORTEST_SLEEP
     checkpoint = Checkpoint()
@@ -244,6 +262,16 @@ def _end_connection(event: Event) -> None:
     connection = event.assoc.dul.socket
     if isinstance(connection, PromptConnection):
         connection.close()
+
+
+def give_up(association: Association) -> None:
+    """End a connection on which no association is open; its own thread closes it."""
+    connection = association.dul.socket
+    if connection is not None and (client := connection.socket) is not None:
+        with contextlib.suppress(OSError):
+            client.shutdown(socket.SHUT_RDWR)
+    if _awaits_request(association):
+        _stop_waiting(association)
 
 
 def end_associations(associations: Sequence[Association], grace: float) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from pynetdicom import evt
 from pynetdicom.presentation import build_context
@@ -25,10 +23,8 @@ from bridge.domain.commitment import InstanceReference
 from bridge.domain.delivery import Delivery, EventKind, RetryPolicy, Sent, TransportError
 from bridge.domain.errors import BridgeError
 from bridge.services.content import Content
-from bridge.services.forward_images import Forward
+from bridge.services.forward_images import Forward, ForwardOutcome, Note
 from bridge.services.read_images import FoundInstance
-
-_MOST_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +33,6 @@ class Commitment:
 
     requests: CommitmentRequests
     seconds: float
-
-
-class Note(Protocol):
-    """Remembers what a destination has taken (services.forward_images)."""
-
-    def __call__(self, destination: str, study_instance_uid: str, uids: Iterable[str]) -> None:
-        """Keep it, durably."""
-
-
-@dataclass(slots=True)
-class _Outcome:
-    """What became of each instance: taken, refused for good, or to be tried again, and why."""
-
-    taken: list[FoundInstance] = field(default_factory=list)
-    refused: dict[str, str] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
 
 
 class StoreDestination(DicomDestination):
@@ -92,29 +72,23 @@ class StoreDestination(DicomDestination):
         when the peer is away or full or does not commit, for good when it refuses instances for
         what they are.
         """
-        outcome = _Outcome()
-        safe: frozenset[str] = frozenset()
+        outcome = ForwardOutcome()
+        done: list[str] = []
         try:
             with as_transport_errors():
                 for group in in_associations(forward.instances):
                     self._send_group(group, outcome)
-                safe = self._committed(outcome.taken)
+                done = self._safe(outcome.taken)
         finally:
-            uids = [each.sop_instance_uid for each in outcome.taken]
-            done = [uid for uid in uids if self._commitment is None or uid in safe]
+            if self._commitment is None:
+                done = [each.sop_instance_uid for each in outcome.taken]
             self._note(self.name, forward.study_instance_uid, done)
-        if outcome.failed:
-            raise TransportError(_in_words(outcome.failed, "could not be sent"), permanent=False)
-        if len(done) < len(uids):
-            raise TransportError(
-                f"{len(uids) - len(done)} instances were not committed to", permanent=False
-            )
-        if outcome.refused:
-            raise TransportError(_in_words(outcome.refused, "were refused"), permanent=True)
-        told = {"study": forward.study_instance_uid, "instances": done}
-        return Sent(request=json.dumps(told).encode(), response=b"0000")
+        if len(done) < len(outcome.taken):
+            missing = len(outcome.taken) - len(done)
+            raise TransportError(f"{missing} instances were not committed to", permanent=False)
+        return outcome.sent(forward)
 
-    def _send_group(self, group: list[FoundInstance], outcome: _Outcome) -> None:
+    def _send_group(self, group: list[FoundInstance], outcome: ForwardOutcome) -> None:
         """Send instances, over a further association where one of ours ended the last."""
         waiting, contexts = list(reversed(group)), contexts_for(group)
         while waiting:
@@ -124,7 +98,7 @@ class StoreDestination(DicomDestination):
                     self._send_one(requests, waiting.pop(), outcome)
 
     def _send_one(
-        self, requests: StoreRequests, instance: FoundInstance, outcome: _Outcome
+        self, requests: StoreRequests, instance: FoundInstance, outcome: ForwardOutcome
     ) -> None:
         uid = instance.sop_instance_uid
         try:
@@ -144,10 +118,10 @@ class StoreDestination(DicomDestination):
             else:
                 outcome.refused[uid] = str(answer)
 
-    def _committed(self, taken: list[FoundInstance]) -> frozenset[str]:
-        """Ask the peer to commit to what it took; gives what it committed to."""
+    def _safe(self, taken: list[FoundInstance]) -> list[str]:
+        """The SOP Instance UIDs of what is committed to, where that is asked for."""
         if self._commitment is None or not taken:
-            return frozenset()
+            return []
         requests, seconds = self._commitment.requests, self._commitment.seconds
         handlers: list[evt.EventHandlerType] = [(evt.EVT_N_EVENT_REPORT, requests.handle_report)]
         references = [
@@ -155,10 +129,5 @@ class StoreDestination(DicomDestination):
         ]
         contexts = [build_context(STORAGE_COMMITMENT)]
         with associated(self._remote, contexts, handlers=handlers) as association:
-            return requests.ask(association, references, seconds)[0]
-
-
-def _in_words(instances: dict[str, str], outcome: str) -> str:
-    named = [f"{uid}: {reason}" for uid, reason in list(instances.items())[:_MOST_NAMED]]
-    more = f" and {len(instances) - _MOST_NAMED} more" if len(instances) > _MOST_NAMED else ""
-    return f"{len(instances)} instances {outcome}: {'; '.join(named)}{more}"
+            safe = requests.ask(association, references, seconds)[0]
+        return [each.sop_instance_uid for each in taken if each.sop_instance_uid in safe]

@@ -14,7 +14,8 @@ _P_DATA_TF = 0x04
 # Message control header (PS3.8 E.2).
 _COMMAND, _DATA_SET, _LAST = 0x01, 0x00, 0x02
 _PDV_OVERHEAD = 6  # length, presentation context ID, message control header
-_SMALLEST_PDU = 128  # a peer that announces less cannot mean it
+SMALLEST_PDU = 128
+"""Bytes of a P-DATA that every peer takes: one that announces less cannot mean it."""
 
 _ELEMENT = struct.Struct("<HHL").pack
 _US = struct.Struct("<HHLH").pack
@@ -42,7 +43,7 @@ class PendingResponses:
         status: int = PENDING,
     ) -> None:
         self._context_id = context_id
-        self._most = max(maximum_length, _SMALLEST_PDU) - _PDV_OVERHEAD if maximum_length else 0
+        self._most = max(maximum_length, SMALLEST_PDU) - _PDV_OVERHEAD if maximum_length else 0
         self._command = self._fragments(_command_set(message_id, sop_class_uid, status), _COMMAND)
 
     def pdus(self, data_set: bytes) -> bytes:

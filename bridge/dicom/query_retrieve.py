@@ -1,41 +1,29 @@
-"""The Query/Retrieve SCP (PS3.4 Annex C): C-FIND, C-MOVE and C-GET over what was received."""
+"""The Query/Retrieve SCP (PS3.4 Annex C): C-FIND over what was received."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from io import BytesIO
 from typing import Any, Protocol
 
-from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pynetdicom import evt
-from pynetdicom.association import Association
 from pynetdicom.events import Event
-from pynetdicom.presentation import PresentationContext, build_context
 
 from bridge.dicom.charsets import character_set
 from bridge.dicom.configuration import DicomConfiguration
 from bridge.dicom.connection import calling_ae_title, peer_of
 from bridge.dicom.elements import DataSet, read
-from bridge.dicom.encoding import EXPLICIT_LITTLE, IMPLICIT_LITTLE
-from bridge.dicom.native import as_native, is_native
-from bridge.dicom.pixels.pool import PixelPool
+from bridge.dicom.encoding import IMPLICIT_LITTLE
 from bridge.dicom.responses import identifier_bytes, send_pending
-from bridge.dicom.scu import contexts_for, open_promptly
 from bridge.dicom.sop_classes import PATIENT_ROOT
 from bridge.dicom.statuses import QUERY, Status, failure, status
-from bridge.dicom.stored_file import StoredFile
 from bridge.dicom.study_answer import Found, encode
 from bridge.dicom.study_query import (
     QueryLevel,
     StudyIdentifier,
-    read_retrieval,
     read_study_identifier,
 )
 from bridge.dicom.worklist_answer import AnswerForm
-from bridge.domain.errors import BridgeError
 from bridge.services.content import Content
 from bridge.services.read_images import (
     FoundInstance,
@@ -44,12 +32,6 @@ from bridge.services.read_images import (
     FoundStudy,
     ImageQuery,
 )
-
-_MOST_SUBOPERATIONS = 65_535  # their counts are US
-_PENDING = 0xFF00
-_MOST_CONTEXTS = 128  # of one association (PS3.8 9.3.2.2)
-
-_log = logging.getLogger(__name__)
 
 
 class ImageSource(Protocol):
@@ -72,18 +54,11 @@ class ImageSource(Protocol):
 
 
 class QueryRetrieveProvider:
-    """Answers queries and sends what was asked for, to the caller or to a third."""
+    """Answers queries."""
 
     def __init__(self, configuration: DicomConfiguration, images: ImageSource) -> None:
         self._configuration = configuration
         self._images = images
-        self._pixels = PixelPool(workers=1)
-
-    def close(self) -> None:
-        """End what decodes images."""
-        self._pixels.close()
-
-    # --- C-FIND
 
     def handle_find(self, event: Event) -> Iterator[tuple[int | Dataset, None]]:
         """Send every match, then yield the final status unless it is Success."""
@@ -128,88 +103,6 @@ class QueryRetrieveProvider:
             requested=dataset.character_set,
             station="",
         )
-
-    # --- C-MOVE and C-GET
-
-    def handle_move(self, event: Event) -> Iterator[Any]:
-        """Yield the destination, the number of instances, and each of them (pynetdicom's way)."""
-        request: Any = event.request
-        title = str(request.MoveDestination).strip()
-        peer = self._configuration.peers_by_title.get(title)
-        if peer is None or not peer.port:
-            _log.warning("unknown move destination", extra={"peer": peer_of(event)})
-            yield None, None  # A801: Move Destination unknown
-            return
-        found = self._wanted(event)
-        opened: list[Association] = []
-        handlers: list[Any] = [(evt.EVT_CONN_OPEN, _opened, [opened])]
-        contexts = [*contexts_for(found), *_native_contexts(found)][:_MOST_CONTEXTS]
-        yield peer.host, peer.port, {"contexts": contexts, "evt_handlers": handlers}
-        yield from self._sent(event, found, opened)
-
-    def handle_get(self, event: Event) -> Iterator[Any]:
-        """Yield the number of instances, and each of them; refusals as the only result."""
-        try:
-            found = self._wanted(event)
-        except BridgeError as error:
-            yield 1
-            yield failure(error, QUERY, peer_of(event)), None
-            return
-        yield from self._sent(event, found, [event.assoc])
-
-    def _wanted(self, event: Event) -> Sequence[FoundInstance]:
-        dataset = read(identifier_bytes(event), event.context.transfer_syntax)
-        query = read_retrieval(dataset, patient_root=_is_patient_root(event))
-        return self._images.instances(replace(query, limit=_MOST_SUBOPERATIONS + 1))
-
-    def _sent(
-        self, event: Event, found: Sequence[FoundInstance], receiving: Sequence[Association]
-    ) -> Iterator[Any]:
-        yield len(found)
-        for each in found:
-            if event.is_cancelled:
-                yield int(Status.CANCEL), None
-                return
-            yield _PENDING, self._data_set(each, _accepted(receiving, each.sop_class_uid))
-
-    def _data_set(self, instance: FoundInstance, accepted: Set[str]) -> Dataset:
-        """The instance as stored, decoded when the receiver takes it in no other way.
-
-        One that cannot be had fails alone, named by its UID.
-        """
-        try:
-            content = self._images.open(instance)
-            plain = [each for each in (EXPLICIT_LITTLE, IMPLICIT_LITTLE) if each in accepted]
-            if plain and instance.transfer_syntax_uid not in accepted:
-                made = as_native(StoredFile(content), self._pixels, plain[0])
-                return dcmread(BytesIO(b"".join(made.pieces)), force=True)
-            return dcmread(BytesIO(content.whole()), force=True)
-        except Exception as error:
-            _log.error("an instance cannot be read", exc_info=error)
-            unreadable = Dataset()
-            unreadable.SOPInstanceUID = instance.sop_instance_uid
-            return unreadable
-
-
-def _opened(event: Event, opened: list[Association]) -> None:
-    open_promptly(event, [])
-    opened.append(event.assoc)
-
-
-def _native_contexts(found: Sequence[FoundInstance]) -> list[PresentationContext]:
-    """For what is compressed: the way in which everybody can take it."""
-    compressed = {e.sop_class_uid for e in found if not is_native(e.transfer_syntax_uid)}
-    return [build_context(uid, [EXPLICIT_LITTLE, IMPLICIT_LITTLE]) for uid in sorted(compressed)]
-
-
-def _accepted(receiving: Sequence[Association], sop_class_uid: str) -> Set[str]:
-    """The transfer syntaxes in which whoever receives takes instances of a class."""
-    return {
-        str(context.transfer_syntax[0])
-        for association in receiving
-        for context in association.accepted_contexts
-        if context.abstract_syntax == sop_class_uid and context.as_scu
-    }
 
 
 def _is_patient_root(event: Event) -> bool:

@@ -16,6 +16,7 @@ from pynetdicom.dimse_messages import C_STORE_RQ, DIMSEMessage
 from pynetdicom.dimse_primitives import C_CANCEL, C_FIND, C_GET, C_MOVE, C_STORE
 from pynetdicom.pdu_primitives import P_DATA
 
+from bridge.dicom.pdata import SMALLEST_PDU
 from bridge.dicom.spool import IN_MEMORY, Spool
 from bridge.dicom.statuses import Status, status
 
@@ -36,6 +37,12 @@ class MessageReceiver(DIMSEServiceProvider):
         super().__init__(association)
         self._folder = folder
         self._longest = longest
+
+    @property
+    def maximum_pdu_size(self) -> int:
+        """The longest P-DATA that the peer takes; it cannot mean less than a command set needs."""
+        said = super().maximum_pdu_size
+        return max(said, SMALLEST_PDU) if said else 0
 
     @property
     def is_behind(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event
 from pynetdicom.presentation import PresentationContext, build_context
+from pynetdicom.transport import AssociationSocket
 
 from bridge.dicom.sop_classes import MODALITY_WORKLIST, PERFORMED_STEP, VERIFICATION
 from bridge.dicom.worklist_keys import STEP_TAGS
@@ -170,14 +171,14 @@ def associated(
     entity = AE(ae_title=remote.calling_ae_title)
     entity.acse_timeout = entity.dimse_timeout = entity.connection_timeout = remote.timeout
     entity.network_timeout = None  # what we wait for has limits of its own
-    opened: list[socket.socket] = []
+    _close_whatever_opened()
     association = entity.associate(
         remote.host,
         remote.port,
         contexts=list(contexts),
         ae_title=remote.ae_title,
         ext_neg=list(roles) or None,
-        evt_handlers=[(evt.EVT_CONN_OPEN, open_promptly, [opened]), *handlers],
+        evt_handlers=[(evt.EVT_CONN_OPEN, _open_promptly), *handlers],
     )
     try:
         if not association.is_established:
@@ -186,8 +187,6 @@ def associated(
         yield association
     finally:
         association.release()
-        for connection in opened:
-            connection.close()  # the library leaves it open when the peer closed first
 
 
 @contextmanager
@@ -229,14 +228,29 @@ def in_associations(instances: Sequence[FoundInstance]) -> list[list[FoundInstan
     return list(groups.values())
 
 
-def open_promptly(event: Event, opened: list[socket.socket]) -> None:
+def _open_promptly(event: Event) -> None:
     """Turn Nagle's algorithm off: it holds back the data set until the command is acknowledged."""
     connection = event.assoc.dul.socket
     if connection is not None and connection.socket is not None:
         connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # One that stops reading, or stops in the middle of a PDU, is given up.
         connection.socket.settimeout(event.assoc.dimse_timeout)
-        opened.append(connection.socket)
+
+
+def _close_whatever_opened() -> None:
+    """Let the library close its sockets: its own way leaves open what the peer was faster with.
+
+    It gives up when a shutdown fails, as it does for one that was never connected, too.
+    """
+
+    def close(connection: AssociationSocket) -> None:
+        if connection.socket is not None:
+            with suppress(OSError):
+                connection.socket.shutdown(socket.SHUT_RDWR)
+            connection.socket.close()
+
+    library: Any = AssociationSocket
+    library._shutdown_socket = close
 
 
 def _check(status: Dataset) -> None:

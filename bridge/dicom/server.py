@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import resource
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,21 +15,23 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
 )
-from pynetdicom import AE, _config, evt
+from pynetdicom import AE, _config, evt, transport
 from pynetdicom.dimse_messages import _COMMAND_SET_KEYWORDS
 from pynetdicom.dimse_primitives import N_CREATE
 from pynetdicom.events import Event
 from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.transport import ThreadedAssociationServer
 
+from bridge.dicom.admission import Admission
 from bridge.dicom.availability import AvailabilityProvider
 from bridge.dicom.commitment import CommitmentProvider, CommitmentService
 from bridge.dicom.commitment_scu import CommitmentRequests
 from bridge.dicom.configuration import DicomConfiguration
-from bridge.dicom.connection import Limits, end_associations, open_connection
+from bridge.dicom.connection import Limits, Polling, end_associations, give_up, open_connection
 from bridge.dicom.mpps import PerformedStepProvider, PerformedStepRecorder
 from bridge.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
 from bridge.dicom.query_retrieve import ImageSource, QueryRetrieveProvider
+from bridge.dicom.retrieval import RetrieveProvider
 from bridge.dicom.shared_port import start_sharing
 from bridge.dicom.sop_classes import (
     FIND,
@@ -67,6 +71,9 @@ _WITH_ROLES = (
     }
 )
 
+# Files open for each connection, and for everything else in this process.
+_OF_A_CONNECTION, _OTHERS = 4, 512
+
 _ATTRIBUTE_LIST = "AttributeIdentifierList"
 
 _log = logging.getLogger(__name__)
@@ -94,8 +101,10 @@ class DicomServer:
         self._commitment_requests = commitment_requests or CommitmentRequests()
         self._commitment = CommitmentProvider(commitment)
         self._query_retrieve = QueryRetrieveProvider(configuration, images)
+        self._retrieval = RetrieveProvider(configuration, images)
         self._performed_steps = PerformedStepProvider(configuration, performed_steps)
         self._entity = application_entity(configuration)
+        self._admission = Admission(configuration, give_up)
         self._server: ThreadedAssociationServer | None = None
 
     @property
@@ -110,6 +119,7 @@ class DicomServer:
             OSError: the address cannot be had.
         """
         _prepare_library()
+        _allow_descriptors(_OF_A_CONNECTION * 2 * self._configuration.max_associations + _OTHERS)
         address = (self._configuration.host, self._configuration.port)
         if self._configuration.shares_port:
             self._server = start_sharing(self._entity, address, self._handlers())
@@ -119,7 +129,7 @@ class DicomServer:
             )
         # The library's backlog of 5 makes modalities wait seconds when several connect at once.
         if self._server is not None and self._server.socket is not None:
-            self._server.socket.listen(self._configuration.max_associations)
+            self._server.socket.listen(socket.SOMAXCONN)
         _log.info("DICOM listening", extra={"host": address[0], "port": self.port})
 
     def stop(self, grace: float = 5.0) -> None:
@@ -128,7 +138,7 @@ class DicomServer:
             self._server.shutdown()
             self._server = None
         end_associations(self._entity.active_associations, grace)
-        self._query_retrieve.close()
+        self._retrieval.close()
 
     def _answer_extended(self, event: Event) -> dict[str, bytes]:
         """Answer SOP Class Extended Negotiation (PS3.7 D.3.3.5) for the classes that have any."""
@@ -160,12 +170,11 @@ class DicomServer:
             spool=self._configuration.spool,
         )
         return [
-            (evt.EVT_CONN_OPEN, open_connection, [limits]),
+            (evt.EVT_CONN_OPEN, open_connection, [limits, self._admission]),
+            (evt.EVT_CONN_OPEN, self._retrieval.take_over),
             (evt.EVT_REQUESTED, _answer_roles),
             (evt.EVT_SOP_EXTENDED, self._answer_extended),
             (evt.EVT_C_FIND, self._handle_find),
-            (evt.EVT_C_MOVE, self._query_retrieve.handle_move),
-            (evt.EVT_C_GET, self._query_retrieve.handle_get),
             (evt.EVT_C_STORE, self._storage.handle_store),
             (evt.EVT_N_CREATE, self._handle_create),
             (evt.EVT_N_SET, self._performed_steps.handle_set),
@@ -180,7 +189,6 @@ def application_entity(configuration: DicomConfiguration) -> AE:
     entity = AE(ae_title=configuration.ae_title)
     entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     entity.implementation_version_name = IMPLEMENTATION_VERSION
-    entity.maximum_associations = configuration.max_associations
     entity.maximum_pdu_size = configuration.maximum_pdu
     entity.network_timeout = configuration.idle_timeout
     entity.add_supported_context(VERIFICATION, _PLAIN_SYNTAXES)
@@ -191,9 +199,17 @@ def application_entity(configuration: DicomConfiguration) -> AE:
     entity.add_supported_context(STORAGE_COMMITMENT, _PLAIN_SYNTAXES)
     for uid in sorted(FIND | MOVE | GET):
         entity.add_supported_context(uid, _WORKLIST_SYNTAXES)
-    if not configuration.accepts_unknown_peers:
-        entity.require_calling_aet = list(configuration.peers_by_title)
     return entity
+
+
+def _allow_descriptors(wanted: int) -> None:
+    """Let this process open as many files as its connections may need."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if resource.RLIM_INFINITY in (soft, hard) else min(max(soft, wanted), hard)
+    if soft not in (resource.RLIM_INFINITY, most):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    if most < wanted:
+        _log.warning("few files may be open", extra={"wanted": wanted, "allowed": most})
 
 
 def _prepare_library() -> None:
@@ -207,6 +223,8 @@ def _prepare_library() -> None:
     _config.LOG_HANDLER_LEVEL = "none"
     _config.LOG_REQUEST_IDENTIFIERS = False
     _config.LOG_RESPONSE_IDENTIFIERS = False
+    library: Any = transport
+    library.select = Polling()
     _name_attributes_of_creations()
 
 

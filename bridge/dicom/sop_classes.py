@@ -1,4 +1,12 @@
-"""SOP classes that the bridge gives a service of its own (PS3.4); every other one is storage."""
+"""SOP classes: those that the bridge gives a service of its own (PS3.4), and storage."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from pydicom._uid_dict import UID_dictionary
+from pynetdicom.presentation import AllStoragePresentationContexts
+from pynetdicom.sop_class import _NON_PATIENT_OBJECT_CLASSES
 
 VERIFICATION = "1.2.840.10008.1.1"
 MODALITY_WORKLIST = "1.2.840.10008.5.1.4.31"
@@ -20,6 +28,34 @@ FIND = frozenset({PATIENT_ROOT_FIND, STUDY_ROOT_FIND})
 MOVE = frozenset({PATIENT_ROOT_MOVE, STUDY_ROOT_MOVE})
 GET = frozenset({PATIENT_ROOT_GET, STUDY_ROOT_GET})
 PATIENT_ROOT = frozenset({PATIENT_ROOT_FIND, PATIENT_ROOT_MOVE, PATIENT_ROOT_GET})
+
+_SOP_CLASS = "SOP Class"
+# Called storage, but not of what belongs to a patient's study.
+_NO_STORAGE = frozenset(
+    {
+        "1.2.840.10008.1.3.10",  # a directory of media
+        "1.2.840.10008.1.20.1",  # commitment, push and pull
+        "1.2.840.10008.1.20.2",
+        *map(str, _NON_PATIENT_OBJECT_CLASSES.values()),
+    }
+)
+_KNOWN_STORAGE = frozenset(str(each.abstract_syntax) for each in AllStoragePresentationContexts)
+
+
+@lru_cache(maxsize=4096)
+def is_storage(uid: str, *, standard_only: bool = False) -> bool:
+    """Whether a UID names a SOP class of storage (PS3.4 Annex B), also one that is retired.
+
+    What PS3.6 registers as something else is none. Of what it does not register, private classes
+    and those that are newer than our copy, nobody can tell: they pass unless `standard_only`.
+    """
+    if uid in _KNOWN_STORAGE:
+        return True
+    if uid in UID_dictionary:
+        name, kind, *_ = UID_dictionary[uid]
+        return kind == _SOP_CLASS and "Storage" in name and uid not in _NO_STORAGE
+    return not standard_only and uid not in _NO_STORAGE
+
 
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
 

@@ -16,6 +16,7 @@ from bridge.domain.errors import (
     RequiredFieldMissing,
     ResourceBusy,
     StorageFull,
+    UnknownDestination,
     UnsupportedMessage,
     ValueMissing,
 )
@@ -52,10 +53,15 @@ class Status(IntEnum):
     MISTYPED_ARGUMENT = 0x0212
     RESOURCE_LIMITATION = 0x0213
     OUT_OF_RESOURCES = 0xA700
+    UNABLE_TO_CALCULATE = 0xA701
+    UNABLE_TO_PERFORM = 0xA702
+    MOVE_DESTINATION_UNKNOWN = 0xA801
     DOES_NOT_MATCH_SOP_CLASS = 0xA900
+    SUBOPERATIONS_FAILED = 0xB000
     CANNOT_UNDERSTAND = 0xC000
     UNABLE_TO_PROCESS = 0xC100
     CANCEL = 0xFE00
+    PENDING = 0xFF00
 
 
 # PS3.4 F.7.2.2.2: "Performed Procedure Step Object may no longer be updated".
@@ -81,6 +87,14 @@ WORKLIST: Table = {
 QUERY: Table = {
     StorageFull: Status.OUT_OF_RESOURCES,
     ResourceBusy: Status.OUT_OF_RESOURCES,
+    RequiredFieldMissing: Status.DOES_NOT_MATCH_SOP_CLASS,
+    DataTypeError: Status.DOES_NOT_MATCH_SOP_CLASS,
+    BridgeError: Status.CANNOT_UNDERSTAND,
+}
+RETRIEVAL: Table = {
+    StorageFull: Status.UNABLE_TO_CALCULATE,
+    ResourceBusy: Status.UNABLE_TO_CALCULATE,
+    UnknownDestination: Status.MOVE_DESTINATION_UNKNOWN,
     RequiredFieldMissing: Status.DOES_NOT_MATCH_SOP_CLASS,
     DataTypeError: Status.DOES_NOT_MATCH_SOP_CLASS,
     BridgeError: Status.CANNOT_UNDERSTAND,

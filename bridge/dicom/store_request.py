@@ -111,6 +111,11 @@ class StoreRequests:
         self._longest_pdu = peer.maximum_length or 0
         self._message_id = message_id
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the association is still there."""
+        return bool(self._association.is_established)
+
     def send(self, instance: FoundInstance, content: Content) -> StoreAnswer:
         """Send a file as it is stored; decoded when the peer takes it in no other way.
 
@@ -130,7 +135,9 @@ class StoreRequests:
         )
         pieces = _chained(first, data_set)
         with paused(self._association):
-            self._write(pdus(command, pieces, context.context_id or 0, self._longest_pdu))
+            write(
+                self._association, pdus(command, pieces, context.context_id or 0, self._longest_pdu)
+            )
             response = self._response(content.size)
         return self._judged(response)
 
@@ -157,22 +164,6 @@ class StoreRequests:
         if start < content.size:
             raise EOFError(f"{content.size - start} bytes of an instance are missing")
 
-    def _write(self, parts: Iterable[bytes]) -> None:
-        """Hand everything to the socket. Raises AssociationLost."""
-        connection = self._association.dul.socket
-        client = connection.socket if connection is not None else None
-        if client is None or not self._association.is_established:
-            raise AssociationLost("the association was lost")
-        try:
-            for stretch in _joined(parts):
-                client.sendall(stretch)
-        except OSError as error:
-            self._association.abort(block=False)
-            raise AssociationLost("the association was lost") from error
-        except Exception as error:  # some of the instance cannot be had
-            self._association.abort(block=False)
-            raise _as_unreadable(error) from error
-
     def _response(self, size: int) -> Any:
         try:
             patience = self._patience + size / _SLOWEST_DISK
@@ -189,6 +180,26 @@ class StoreRequests:
             self._association.abort(block=False)
             raise AssociationLost("the peer answered with something else")
         return StoreAnswer(int(response.Status), str(response.ErrorComment or ""))
+
+
+def write(association: Association, parts: Iterable[bytes]) -> None:
+    """Hand PDUs to the socket from the thread that serves or uses the association.
+
+    Raises AssociationLost; or, aborting the association, what the parts raise.
+    """
+    connection = association.dul.socket
+    client = connection.socket if connection is not None else None
+    if client is None or not association.is_established:
+        raise AssociationLost("the association was lost")
+    try:
+        for stretch in _joined(parts):
+            client.sendall(stretch)
+    except OSError as error:
+        association.abort(block=False)
+        raise AssociationLost("the association was lost") from error
+    except Exception as error:  # some of the instance cannot be had
+        association.abort(block=False)
+        raise _as_unreadable(error) from error
 
 
 def _first(data_set: Iterator[bytes]) -> bytes:

@@ -125,6 +125,7 @@ def read_study_identifier(identifier: DataSet, *, patient_root: bool) -> StudyId
     )
 
 
+_WILDCARDS = frozenset("*?")
 _HAS_SERIES = (QueryLevel.SERIES, QueryLevel.IMAGE)
 
 
@@ -139,6 +140,10 @@ def read_retrieval(identifier: DataSet, *, patient_root: bool) -> ImageQuery:
     if not identifier.texts(_UNIQUE[level]):
         what = "PatientID" if level is QueryLevel.PATIENT else "UID"
         raise RequiredFieldMissing(f"a retrieval at level {level} names no {what}", location=level)
+    for tag in (_PATIENT_ID, *_UIDS.values()):
+        if any(_WILDCARDS & set(text) for text in identifier.texts(tag)):
+            # Universal matching would retrieve everything there is (C.4.2.2.1 allows none).
+            raise DataTypeError("a retrieval names something by a wildcard", location=f"{tag:08X}")
     wanted: dict[str, Any] = {field: _uids(identifier, tag) for field, tag in _UIDS.items()}
     return ImageQuery(**wanted, patient_id=value_of(identifier, _PATIENT_ID))
 

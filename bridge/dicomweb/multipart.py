@@ -32,14 +32,28 @@ def content_type(boundary: str, kind: str = DICOM) -> str:
 def body(parts: Iterable[OutPart], boundary: str) -> Iterator[bytes]:
     """Write each part, then the end."""
     for part in parts:
-        location = f"Content-Location: {part.location}\r\n" if part.location else ""
-        head = (
-            f"--{boundary}\r\n"
-            f"Content-Type: {part.content_type}\r\n"
-            f"{location}"
-            f"Content-Length: {part.size}\r\n\r\n"
-        )
-        yield head.encode("ascii")
+        yield _head(part, boundary)
         yield from part.pieces
         yield b"\r\n"
-    yield f"--{boundary}--\r\n".encode("ascii")
+    yield _end(boundary)
+
+
+def length(parts: Iterable[OutPart], boundary: str) -> int:
+    """How many bytes `body` writes."""
+    each = (len(_head(part, boundary)) + part.size + 2 for part in parts)
+    return sum(each) + len(_end(boundary))
+
+
+def _head(part: OutPart, boundary: str) -> bytes:
+    location = f"Content-Location: {part.location}\r\n" if part.location else ""
+    head = (
+        f"--{boundary}\r\n"
+        f"Content-Type: {part.content_type}\r\n"
+        f"{location}"
+        f"Content-Length: {part.size}\r\n\r\n"
+    )
+    return head.encode("ascii")
+
+
+def _end(boundary: str) -> bytes:
+    return f"--{boundary}--\r\n".encode("ascii")

@@ -68,6 +68,10 @@ class UnknownKey(BridgeError):
     code = "204"
 
 
+class UnknownDestination(BridgeError):
+    """Something is to be sent to somebody whose address nobody knows (DICOM: A801H)."""
+
+
 class DuplicateKey(BridgeError):
     """An identifier already belongs to something else (HL7 table 0357: 205)."""
 

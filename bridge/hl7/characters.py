@@ -143,6 +143,17 @@ class CharacterSet:
         mended = "".join(part if self.carries(part) else "?" for part in fitting)
         return self._encode_whole(mended) or b""
 
+    def without_strangers(self, text: str) -> str:
+        """`text` in NFC, with what the set does not have written in ASCII, or else left out.
+
+        Never with `?` in its place: who reads a name must not take a letter of ours for its own.
+        """
+        text = normalize(text)
+        if self.carries(text):
+            return text
+        parts = (letter if self.carries(letter) else to_ascii(letter) for letter in text)
+        return "".join(part for part in parts if self.carries(part))
+
     def _decode_plain(self, raw: bytes) -> str:
         if own := _OWN_DECODERS.get(self.codec):
             return own(raw)

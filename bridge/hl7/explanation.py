@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from bridge.domain.errors import BridgeError
 from bridge.domain.events import Event
 from bridge.domain.identifiers import Authority
 from bridge.domain.order import Category, OrderReceived
@@ -12,10 +13,11 @@ from bridge.hl7.er7 import Message, read
 from bridge.hl7.messages import read_message
 from bridge.hl7.order_groups import OrderGroup, find_orders
 from bridge.hl7.reading import Reading, Sender
-from bridge.mapping.description import describe, explain_event
+from bridge.mapping.description import describe, explain_event, title_of, trace_event
 from bridge.mapping.golden import GoldenResult, Translation, run_golden_tests
 from bridge.mapping.profiles import Profile
 from bridge.mapping.source import Site
+from bridge.services.review_mappings import DryRun, TracedEvent, TracedValue
 
 
 def run_tests(path: Path, directory: Path | None = None) -> tuple[GoldenResult, ...]:
@@ -48,6 +50,27 @@ def explain(profile: Profile, raw: bytes, site: Site | None = None) -> str:
     lines += [line for event in reading.events for line in explain_event(event)]
     lines += [f"remark: {text}" for text in (*reading.remarks, *reading.warnings)]
     return "\n".join(lines) + "\n"
+
+
+def trace(profile: Profile, raw: bytes, site: Site, encoding: str | None = None) -> DryRun:
+    """What a profile makes of a message, value by value; what it is refused for is told, too."""
+    try:
+        message = read(raw, encoding_override=encoding)
+        reading = read_message(message, Sender.of(profile, site))
+    except BridgeError as error:
+        return DryRun.refused(error)
+    return DryRun(
+        events=tuple(
+            TracedEvent(title_of(event), tuple(TracedValue(*each) for each in _texts(event)))
+            for event in reading.events
+        ),
+        notes=tuple(_decisions(profile, message, reading.events)),
+        remarks=(*reading.remarks, *reading.warnings),
+    )
+
+
+def _texts(event: Event) -> Iterator[tuple[str, str, str]]:
+    return ((path, str(value), origin) for path, value, origin in trace_event(event))
 
 
 def _decisions(profile: Profile, message: Message, events: Iterable[Event]) -> Iterator[str]:

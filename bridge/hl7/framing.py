@@ -77,6 +77,11 @@ class FrameReader:
         """True while a frame has begun and not ended."""
 
     @property
+    def junk(self) -> int:
+        """How many bytes lay outside any frame since the last one, line ends not counted."""
+        return self._junk
+
+    @property
     def held(self) -> int:
         """How many bytes wait for the rest of their frame."""
         return len(self._buffer)

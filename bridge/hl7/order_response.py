@@ -14,9 +14,9 @@ from bridge.domain.errors import BridgeError
 from bridge.domain.identifiers import Identifier
 from bridge.domain.journal import Disposition
 from bridge.domain.order import CodedConcept, Order, OrderNumbers, Procedure, Step
-from bridge.domain.step_status import StepStatus
 from bridge.hl7.answer_writer import AnswerWriter
 from bridge.hl7.order_groups import OrderGroup, find_orders
+from bridge.hl7.order_status import STATUSES
 from bridge.hl7.segments import Message, Segment
 from bridge.services.order_outcomes import OrderOutcome
 from bridge.services.receive_message import Receipt
@@ -39,18 +39,6 @@ _ANSWERS: Final[Mapping[str, tuple[str, str]]] = {
     "XO": ("XR", "UX"),
 }
 _USUAL: Final = ("OK", "UA")
-# Table 0038.
-_STATUSES: Final[Mapping[StepStatus, str]] = {
-    StepStatus.SCHEDULED: "SC",
-    StepStatus.ARRIVED: "SC",
-    StepStatus.READY: "SC",
-    StepStatus.STARTED: "IP",
-    StepStatus.DEPARTED: "CM",
-    StepStatus.COMPLETED: "CM",
-    StepStatus.DISCONTINUED: "DC",
-    StepStatus.CANCELED: "CA",
-    StepStatus.HELD: "HD",
-}
 _REASONS: Final[Mapping[Disposition, str]] = {
     Disposition.NOTED: "noted, nothing was scheduled",
     Disposition.STALE: "older than what is on record, nothing was changed",
@@ -242,7 +230,7 @@ class _Response:
 
 def _status(order: Order) -> str:
     """ORC-5: that of its steps, when they agree."""
-    found = {_STATUSES[step.status] for each in order.procedures for step in each.steps}
+    found = {STATUSES[step.status] for each in order.procedures for step in each.steps}
     if order.held_reason and found <= {"SC", "HD"}:
         return "HD"
     return found.pop() if len(found) == 1 else ""

@@ -6,6 +6,7 @@ The sender of the original message listens there. Its accept acknowledgement say
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Final
 
 from bridge.domain.delivery import Delivery, EventKind, RetryPolicy, Sent, TransportError
@@ -14,7 +15,7 @@ from bridge.hl7.acknowledgement import AcknowledgementCode, parse
 from bridge.hl7.answering import application_part
 from bridge.hl7.er7 import read
 from bridge.hl7.errors import LinkError
-from bridge.hl7.mllp_client import MllpClient
+from bridge.hl7.persistent_connection import Address, PersistentConnection
 
 _ACCEPTED: Final = frozenset({AcknowledgementCode.CA, AcknowledgementCode.AA})
 _REFUSED_FOR_GOOD: Final = frozenset({AcknowledgementCode.CR, AcknowledgementCode.AE})
@@ -30,10 +31,8 @@ class ReturnConnection:
         """
         self.name = name
         self.retry = RetryPolicy(attempts=20)
-        self._address = host, port
-        self._timeout = timeout
         self._waits = waits
-        self._client: MllpClient | None = None
+        self._connection = PersistentConnection(Address(host=host, port=port, timeout=timeout))
         self._lock = threading.Lock()
 
     def accepts(self, kind: EventKind) -> bool:
@@ -51,7 +50,6 @@ class ReturnConnection:
             try:
                 answer = self._exchange(payload)
             except LinkError as error:
-                self._hang_up()
                 raise TransportError(
                     error.message,
                     permanent=False,
@@ -64,39 +62,21 @@ class ReturnConnection:
 
     def check(self, patience: float) -> str:
         """Who is there, in words. Raises LinkError when nobody is within `patience` seconds."""
-        host, port = self._address
-        MllpClient(host, port, patience).close()
-        return f"a connection is taken at {host}:{port}"
+        address = replace(self._connection.address, timeout=patience)
+        address.connect().close()
+        return f"a connection is taken at {address.host}:{address.port}"
 
     def close(self) -> None:
         """Close the connection."""
         with self._lock:
-            self._hang_up()
+            self._connection.close()
 
     def _exchange(self, payload: bytes) -> bytes:
-        """A connection kept open may have died since: that is found out by using it, once."""
-        kept = self._client
-        if kept is not None:
-            try:
-                return self._say(kept, payload)
-            except LinkError as error:
-                if error.silent:
-                    raise
-                self._hang_up()
-        self._client = MllpClient(*self._address, self._timeout)
-        return self._say(self._client, payload)
-
-    def _say(self, client: MllpClient, payload: bytes) -> bytes:
         if not self._waits:
-            client.write(payload)
+            self._connection.write(payload)
             return b""
         control_id = read(payload).control_id
-        return client.exchange(payload, lambda answer: _answers(answer, control_id))
-
-    def _hang_up(self) -> None:
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        return self._connection.exchange(payload, lambda answer: _answers(answer, control_id))
 
 
 def _answers(answer: bytes, control_id: str) -> bool:

@@ -142,11 +142,26 @@ def explain_event(event: Event) -> Iterator[str]:
     if not isinstance(event, OrderReceived):
         yield str(describe(event))
         return
-    yield f"{event.location}: {event.category.value} order, {event.control} {event.status}".rstrip()
-    for keyword, text in _flatten(describe_order(event)):
-        key = keyword.rpartition(".")[2]
-        origin = event.sources.get(key) or event.sources.get(_START_SOURCE.get(key, ""), "")
+    yield title_of(event)
+    for keyword, text, origin in trace_event(event):
         yield f"  {keyword} = {text!r}" + (f" ← {origin}" if origin else "")
+
+
+def title_of(event: Event) -> str:
+    """An event in a few words: what kind it is, of an order where it stands and what it asks."""
+    if isinstance(event, OrderReceived):
+        asked = f"{event.location}: {event.category.value} order, {event.control} {event.status}"
+        return asked.rstrip()
+    return str(describe(event)["event"])
+
+
+def trace_event(event: Event) -> Iterator[tuple[str, object, str]]:
+    """The values of an event: path, value, and of an order the place each came from."""
+    sources = event.sources if isinstance(event, OrderReceived) else {}
+    described = {key: value for key, value in describe(event).items() if key != "event"}
+    for keyword, value in _flatten(described):
+        key = keyword.rpartition(".")[2]
+        yield keyword, value, sources.get(key) or sources.get(_START_SOURCE.get(key, ""), "")
 
 
 _START_SOURCE = {

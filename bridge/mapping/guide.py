@@ -13,6 +13,10 @@ from bridge.mapping import conditions
 from bridge.mapping.cells import COLUMNS
 from bridge.mapping.element_readers import ELEMENT_READERS
 from bridge.mapping.imaging import RULE_KEYS
+from bridge.mapping.outbound import PROFILE_KEYS as OUTBOUND_KEYS
+from bridge.mapping.outbound_rows import ROW_KEYS as OUTBOUND_ROW_KEYS
+from bridge.mapping.outbound_rows import WHEN_KEYS as OUTBOUND_WHEN_KEYS
+from bridge.mapping.outbound_values import VALUES
 from bridge.mapping.profiles import PROFILE_KEYS
 from bridge.mapping.rows import ROW_KEYS
 from bridge.mapping.shelf import Shelf
@@ -138,4 +142,10 @@ BLOCKS: dict[str, Callable[[], Iterator[str]]] = {
     "mappers": _mappers,
     "element_readers": _element_readers,
     "options": _options,
+    "outbound_keys": _keys(OUTBOUND_KEYS),
+    "outbound_row_keys": _keys(OUTBOUND_ROW_KEYS),
+    "outbound_when_keys": _keys(OUTBOUND_WHEN_KEYS),
+    "outbound_values": lambda: _table(
+        ("Value", "What it is"), ((f"`{name}`", about) for name, about in VALUES.items())
+    ),
 }

@@ -59,6 +59,10 @@ class Shelf:
             name = said.get("extends", "")
         return "hl7"
 
+    def extends(self, name: str) -> str:
+        """The profile that this one only differs from; empty when it says everything itself."""
+        return self._said(name).get("extends", "")
+
     def _said(self, name: str) -> dict[str, str]:
         """What a profile says of itself in its first keys; tables and other files say nothing."""
         path = self.find(f"{name}.yaml")

@@ -85,13 +85,15 @@ class AccessStore(Protocol):
 class AccessPolicy:
     """How long a sign-in holds, and how often one may be mistaken. All in seconds but the counts.
 
-    A name may fail `tries_by_name` times in `tries_seconds`, an address `tries_by_address` times.
+    In `tries_seconds` a name may fail `tries` times from one address. An address may fail more
+    often, for many share one, and a name even more: else anybody could lock out anybody.
     """
 
     idle_seconds: float = 30 * 60
     longest_seconds: float = 12 * 3600
-    tries_by_name: int = 5
+    tries: int = 5
     tries_by_address: int = 30
+    tries_by_name: int = 50
     tries_seconds: float = 15 * 60
     link_seconds: float = 24 * 3600
 
@@ -116,9 +118,15 @@ def digest(secret: str) -> str:
 
 
 def check_name(name: str) -> None:
-    """Raise BridgeError for what cannot be the name of an account."""
-    if not name or len(name) > _LONGEST_NAME or not name.isprintable() or name != name.strip():
-        raise BridgeError(f"an account needs a name of at most {_LONGEST_NAME} characters")
+    """Raise BridgeError for what cannot be the name of an account of ours.
+
+    A colon stands between an OpenID provider and the name it vouches for.
+    """
+    fits = name.isprintable() and name == name.strip() and ":" not in name
+    if not fits or not 0 < len(name) <= _LONGEST_NAME:
+        raise BridgeError(
+            f"the name of an account has at most {_LONGEST_NAME} characters and no colon"
+        )
 
 
 def check_password(password: str) -> None:

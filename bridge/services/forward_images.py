@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Protocol
 
-from bridge.domain.delivery import Delivery, EventKind
+from bridge.domain.delivery import Delivery, EventKind, Sent, TransportError
 from bridge.services.outbox import Claims
 from bridge.services.publish_study import subject_of
 from bridge.services.read_images import FoundInstance, ImageQuery, ReadImages
@@ -14,6 +16,7 @@ from bridge.services.transaction import Clock, Store
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _MOST_IN_ONE = 400  # instances asked for in one query
+_MOST_NAMED = 5
 _TOLD = frozenset({EventKind.STUDY_AVAILABLE, EventKind.STUDY_CHANGED})
 
 
@@ -56,6 +59,46 @@ class Forward:
 
     study_instance_uid: str
     instances: tuple[FoundInstance, ...]
+
+
+class Note(Protocol):
+    """Remembers what a destination has taken (`ForwardOutbox.note`)."""
+
+    def __call__(self, destination: str, study_instance_uid: str, uids: Iterable[str]) -> None:
+        """Keep it, durably."""
+
+
+@dataclass(slots=True)
+class ForwardOutcome:
+    """What became of the instances of one forward.
+
+    Taken; refused for what they are; or failed, to be tried again. The latter two say why, by SOP
+    Instance UID.
+    """
+
+    taken: list[FoundInstance] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def sent(self, forward: Forward) -> Sent:
+        """What is journaled once everything is there.
+
+        Raises TransportError: to be tried again when something failed, for good when something
+        was refused.
+        """
+        if self.failed:
+            raise TransportError(_in_words(self.failed, "could not be sent"), permanent=False)
+        if self.refused:
+            raise TransportError(_in_words(self.refused, "were refused"), permanent=True)
+        uids = [each.sop_instance_uid for each in self.taken]
+        told = {"study": forward.study_instance_uid, "instances": uids}
+        return Sent(request=json.dumps(told).encode(), response=b"0000")
+
+
+def _in_words(instances: Mapping[str, str], outcome: str) -> str:
+    named = [f"{uid}: {reason}" for uid, reason in list(instances.items())[:_MOST_NAMED]]
+    more = f" and {len(instances) - _MOST_NAMED} more" if len(instances) > _MOST_NAMED else ""
+    return f"{len(instances)} instances {outcome}: {'; '.join(named)}{more}"
 
 
 class ForwardOutbox(Claims):

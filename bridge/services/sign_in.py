@@ -10,6 +10,7 @@ from bridge.domain.audit import (
     AuditEvent,
     AuditEventId,
     AuditEventType,
+    AuditObject,
     AuditOutcome,
 )
 from bridge.domain.errors import DuplicateKey
@@ -61,9 +62,11 @@ class SignIn:
         if held is None or not fits or held.disabled or not held.password_hash:
             self._note_failure(name, address)
             raise SignInRefused("name and password do not fit")
-        return self._let_in(
-            held, address, "", lambda tx: tx.accounts.forget_failures(f"name {name}")
-        )
+
+        def forget(tx: AccessTransaction) -> None:
+            tx.accounts.forget_failures(f"{name} from {address}")
+
+        return self._let_in(held, address, "", forget)
 
     def by_link(self, secret: str, address: str) -> str:
         """Sign in by a one-time link; the secret of the new session. Raises SignInRefused."""
@@ -104,6 +107,19 @@ class SignIn:
                 raise DuplicateKey(f"there is an account {name} already")
             tx.accounts.drop_links_of("")
             tx.accounts.put(account, now)
+            tx.audit.add(
+                AuditEvent(
+                    at=now,
+                    event=AuditEventId.SECURITY_ALERT,
+                    type=AuditEventType.USER_SECURITY_ATTRIBUTES_CHANGED,
+                    action=AuditAction.CREATE,
+                    who=name,
+                    address=address,
+                    object_kind=AuditObject.ACCOUNT,
+                    object_id=name,
+                    detail=account.role.value,
+                )
+            )
 
         self._store.transact(work)
         return self._let_in(account, address, "", lambda _tx: None)
@@ -171,25 +187,30 @@ class SignIn:
         self._store.transact(work)
         return secret
 
-    def _refuse_guessing(self, name: str, address: str) -> None:
+    def _limits(self, name: str, address: str) -> dict[str, int]:
+        """What failures are counted by, and how many of each are borne."""
         policy = self._policy
-        since = self._clock() - policy.tries_seconds
-        by_name, by_address = self._store.read(
-            lambda tx: (
-                tx.accounts.failures(f"name {name}", since),
-                tx.accounts.failures(f"address {address}", since),
-            )
+        return {
+            f"{name} from {address}": policy.tries,
+            f"address {address}": policy.tries_by_address,
+            f"name {name}": policy.tries_by_name,
+        }
+
+    def _refuse_guessing(self, name: str, address: str) -> None:
+        limits, since = self._limits(name, address), self._clock() - self._policy.tries_seconds
+        failed = self._store.read(
+            lambda tx: {subject: tx.accounts.failures(subject, since) for subject in limits}
         )
-        if by_name >= policy.tries_by_name or by_address >= policy.tries_by_address:
-            raise TooManyTries(policy.tries_seconds)
+        if any(failed[subject] >= most for subject, most in limits.items()):
+            raise TooManyTries(self._policy.tries_seconds)
 
     def _note_failure(self, name: str, address: str) -> None:
         now = self._clock()
         since = now - self._policy.tries_seconds
 
         def work(tx: AccessTransaction) -> None:
-            tx.accounts.failed(f"name {name}", now, since)
-            tx.accounts.failed(f"address {address}", now, since)
+            for subject in self._limits(name, address):
+                tx.accounts.failed(subject, now, since)
             about = (name, "", address)
             outcome = AuditOutcome.MINOR_FAILURE
             tx.audit.add(_authentication(now, AuditEventType.LOGIN, about, outcome=outcome))

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from bridge.domain.delivery import Delivery
-from bridge.domain.publication import OrderNews, PublishedStudy
+from bridge.domain.publication import News, OrderNews, PublishedStudy
 from bridge.domain.subscription import Subscription
 from bridge.domain.told import IN_DOUBT, ProcedureNews
 from bridge.services.outbox import Claims
@@ -20,11 +21,25 @@ from bridge.services.tell_of_orders import gather_order, is_of_order
 from bridge.services.transaction import Store, Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class News:
-    """All procedures that one delivery is about; never empty."""
+class Record(Protocol):
+    """Where it is noted, durably, what a receiver has."""
+
+    def sending(self, destination: str, subject: str, procedure_pk: int) -> None:
+        """Something goes out now that the receiver may or may not take."""
+
+    def taken(self, destination: str, subject: str, procedure_pk: int, content_hash: str) -> None:
+        """The receiver has this now."""
+
+    def withdrawn(self, destination: str, subject: str, procedure_pk: int) -> None:
+        """The receiver took it back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewsByProcedure(News):
+    """All procedures that one delivery is about; never empty. What is sent is noted in `record`."""
 
     procedures: tuple[ProcedureNews, ...]
+    record: Record
 
 
 class ProcedureOutbox(Claims):
@@ -34,10 +49,10 @@ class ProcedureOutbox(Claims):
         super().__init__(store)
         self._destinations = destinations
 
-    def gather(self, delivery: Delivery) -> News | None:
+    def gather(self, delivery: Delivery) -> NewsByProcedure | None:
         """The procedures of the delivery's order or study as they stand; None for nothing."""
         procedures = self._store.read(lambda tx: self._gather(tx, delivery))
-        return News(procedures) if procedures else None
+        return NewsByProcedure(procedures=procedures, record=self) if procedures else None
 
     def sending(self, destination: str, subject: str, procedure_pk: int) -> None:
         """Note, durably, that something goes out now that the receiver may or may not take."""

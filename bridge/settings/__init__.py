@@ -4,19 +4,24 @@ In goes a file name and an environment; out comes a Settings value, or every pro
 line and its fix. Paths in it are relative to the working directory.
 """
 
+from bridge.settings.destination import Destination, Retry
 from bridge.settings.destinations import (
     DESTINATION_KINDS,
-    Destination,
-    DicomStoreDestination,
     FhirDestination,
     Hl7Destination,
     IanDestination,
     MppsDestination,
-    Retry,
+    NatsDestination,
+    NewsDestination,
     WebhookDestination,
 )
 from bridge.settings.dicom import Dicom, Peer
 from bridge.settings.hl7 import Hl7, Hl7Listener
+from bridge.settings.image_destinations import (
+    DicomStoreDestination,
+    ImageDestination,
+    StowDestination,
+)
 from bridge.settings.inheritance import public_url
 from bridge.settings.listing import Row, rows
 from bridge.settings.loading import FILE_VARIABLE, check, load
@@ -50,8 +55,11 @@ __all__ = [
     "Hl7Listener",
     "Http",
     "IanDestination",
+    "ImageDestination",
     "Log",
     "MppsDestination",
+    "NatsDestination",
+    "NewsDestination",
     "OrderSource",
     "Origin",
     "Peer",
@@ -63,6 +71,7 @@ __all__ = [
     "Settings",
     "Site",
     "Source",
+    "StowDestination",
     "WebhookDestination",
     "check",
     "load",

@@ -12,6 +12,7 @@ from bridge.settings.values import DatabaseUrl
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,252}[A-Za-z0-9.])?")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
+_NATS_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HIGHEST_PORT = 65_535
 _OBJECT_STORES = ("s3", "gs", "az")
 _POSTGRESQL = ("postgresql", "postgresql+psycopg")
@@ -47,6 +48,29 @@ def _split_http(text: str) -> SplitResult:
     if " " in text or parts.fragment:
         raise UnfitValueError("holds a space or a fragment (#...)", fix)
     return parts
+
+
+def _parse_nats_url(text: str) -> str:
+    fix = "write the whole address, such as nats://127.0.0.1:4222"
+    try:
+        parts = urlsplit(parse_text(text))
+        port = parts.port
+    except ValueError as error:
+        raise UnfitValueError(f"is not a URL: {error}", fix) from None
+    if parts.scheme not in ("nats", "tls") or not parts.hostname or port == 0:
+        raise UnfitValueError("is not a nats or tls URL", fix)
+    if parts.username is not None or parts.path.strip("/") or parts.query or " " in text:
+        raise UnfitValueError("holds more than host and port", fix)
+    return text.rstrip("/")
+
+
+def _parse_nats_subject(text: str) -> str:
+    if all(_NATS_TOKEN.fullmatch(token) for token in text.split(".")):
+        return text
+    raise UnfitValueError(
+        f"{quoted(text)} is not a subject",
+        "use letters, digits, hyphens and underscores, with points between parts",
+    )
 
 
 def _parse_http_url(text: str) -> str:
@@ -117,5 +141,7 @@ LISTEN_PORT = Term(
 PORT = Term("port from 1 to 65535", integer(1, _HIGHEST_PORT).parse)
 HTTP_URL = Term("http or https URL", _parse_http_url)
 BASE_URL = Term("http or https URL without query", _parse_base_url)
+NATS_URL = Term("nats or tls URL", _parse_nats_url)
+NATS_SUBJECT = Term("subject of NATS without wildcards", _parse_nats_subject)
 DATABASE = Term("sqlite:///PATH or postgresql://USER@HOST/NAME", _parse_database, secret=True)
 IMAGES = Term("folder, or s3://BUCKET/PREFIX (gs, az)", _parse_images)

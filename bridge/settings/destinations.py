@@ -7,16 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar
 
-from bridge.settings.addresses import BASE_URL, HOST, HTTP_URL, PORT
+from bridge.settings.addresses import (
+    BASE_URL,
+    HOST,
+    HTTP_URL,
+    NATS_SUBJECT,
+    NATS_URL,
+    PORT,
+)
+from bridge.settings.destination import DURATION, LOOPBACK, Destination
+from bridge.settings.hl7_sending import Answers, ClientTls, PassOn
+from bridge.settings.image_destinations import DicomStoreDestination, StowDestination
 from bridge.settings.schema import Section, Value, Values, described
-from bridge.settings.standard_terms import AE_TITLE
-from bridge.settings.terms import BOOLEAN, NAME, SECRET, TEXT, choice, integer, number
+from bridge.settings.standard_terms import AE_TITLE, HL7_CHARACTER_SET
+from bridge.settings.terms import BOOLEAN, NAME, PATH, SECRET, TEXT, choice
 from bridge.settings.values import Secret
 
-LOOPBACK = "127.0.0.1"
-_TIMEOUT = number(0.1, 86_400, "seconds")
 _EVENT = choice(
     "order.held",
     "order.scheduled",
@@ -49,49 +58,41 @@ _FHIR_EVENT = choice(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Retry:
-    """How often and how long a delivery is tried."""
+class NewsDestination(Destination):
+    """One that is told what happens to orders and studies, under conditions."""
 
-    base_seconds: float = field(
-        default=1.0,
-        metadata=described(_TIMEOUT, "Wait after the first failure; it doubles with each further."),
-    )
-    ceiling_seconds: float = field(
-        default=300.0, metadata=described(_TIMEOUT, "Longest wait between two attempts.")
-    )
-    max_attempts: int | None = field(
-        default=20,
+    modalities: tuple[str, ...] = field(
+        default=(),
         metadata=described(
-            Value(integer(1, 1_000_000), optional=True),
-            "Failed answers after which a delivery becomes a dead letter; empty is never. Times at"
-            " which the destination could not be reached do not count.",
+            Values(NAME), "Only of steps or series of these modalities; none given: all."
+        ),
+    )
+    order_sources: tuple[str, ...] = field(
+        default=(),
+        metadata=described(
+            Values(TEXT),
+            "Only of orders that these applications sent (`KIS` or `KIS|HAUS`) and of their"
+            " studies; none given: all.",
+        ),
+    )
+    locations: tuple[str, ...] = field(
+        default=(),
+        metadata=described(
+            Values(TEXT), "Only of steps at these locations (0040,0011); none given: all."
+        ),
+    )
+    told_by: str = field(
+        default="",
+        metadata=described(
+            TEXT,
+            "The application that the destination is itself (`KIS` or `KIS|HAUS`): what its own"
+            " messages changed is not told to it again, but what was made of its orders is.",
         ),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Destination:
-    """What every destination has, beside its `kind`."""
-
-    kind: ClassVar[str] = ""
-
-    name: str = field(
-        metadata=described(NAME, "Name of the destination; deliveries carry it.", example="ehr")
-    )
-    enabled: bool = field(
-        default=True,
-        metadata=described(BOOLEAN, "`false` keeps deliveries waiting and sends nothing."),
-    )
-    timeout_seconds: float = field(
-        default=30.0, metadata=described(_TIMEOUT, "Longest wait for an answer.")
-    )
-    retry: Retry = field(
-        default_factory=Retry, metadata=described(Section(Retry), "When to try again.")
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FhirDestination(Destination):
+class FhirDestination(NewsDestination):
     """A FHIR server that is told of studies."""
 
     kind: ClassVar[str] = "fhir"
@@ -142,84 +143,77 @@ class FhirDestination(Destination):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hl7Destination(Destination):
-    """A HIS or RIS that is told of order status by HL7 v2 over MLLP."""
+class Hl7Destination(NewsDestination):
+    """A HIS or RIS that is told of orders and studies by HL7 v2 over MLLP."""
 
     kind: ClassVar[str] = "hl7"
 
     host: str = field(metadata=described(HOST, "Address of the receiver.", example=LOOPBACK))
     port: int = field(metadata=described(PORT, "Port of the receiver.", example="2576"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DicomStoreDestination(Destination):
-    """An archive that gets the images by C-STORE."""
-
-    kind: ClassVar[str] = "dicom_store"
-
-    ae_title: str = field(
-        metadata=described(AE_TITLE, "AE title of the archive.", example="ORTHANC")
+    profile: str = field(
+        default="orm-oru",
+        metadata=described(
+            NAME, "Outbound mapping profile: which messages are sent, and what stands in them."
+        ),
     )
-    host: str = field(metadata=described(HOST, "Address of the archive.", example=LOOPBACK))
-    port: int = field(metadata=described(PORT, "Port of the archive.", example="4242"))
-    modalities: tuple[str, ...] = field(
+    version: str = field(
+        default="",
+        metadata=described(
+            choice("2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.8"),
+            "Version of HL7 v2 that the receiver speaks (MSH-12).",
+            derived="the profile's",
+        ),
+    )
+    character_set: str = field(
+        default="UNICODE UTF-8",
+        metadata=described(
+            HL7_CHARACTER_SET,
+            "Character set of the messages (MSH-18). What it does not have is transliterated.",
+        ),
+    )
+    sending_application: str = field(default="BRIDGE", metadata=described(TEXT, "MSH-3."))
+    sending_facility: str = field(
+        default="", metadata=described(TEXT, "MSH-4.", derived="`site.name`")
+    )
+    receiving_application: str = field(
+        default="",
+        metadata=described(TEXT, "MSH-5; and `told_by`, unless that is given.", example="KIS"),
+    )
+    receiving_facility: str = field(default="", metadata=described(TEXT, "MSH-6."))
+    processing_id: str = field(
+        default="P", metadata=described(choice("P", "T", "D"), "Processing ID (MSH-11).")
+    )
+    events: tuple[str, ...] = field(
         default=(),
-        metadata=described(Values(NAME), "Only images of these modalities; none given: all."),
+        metadata=described(Values(_EVENT), "Only events of these kinds; none given: all."),
     )
-    sources: tuple[str, ...] = field(
-        default=(),
+    acknowledgement: str = field(
+        default="original",
         metadata=described(
-            Values(AE_TITLE), "Only images that came from these AE titles; none given: all."
+            choice("original", "accept", "application"),
+            "`original`: one answer to each message. Enhanced mode: `accept` asks for the accept"
+            " acknowledgement only (MSH-15 `AL`, MSH-16 `NE`), `application` for that of the"
+            " application, too, on the same connection.",
         ),
     )
-    stations: tuple[str, ...] = field(
-        default=(),
-        metadata=described(
-            Values(TEXT), "Only images that name these stations (0008,1010); none given: all."
-        ),
+    answers: Answers = field(
+        default_factory=Answers,
+        metadata=described(Section(Answers), "What refusals lead to."),
     )
-    body_parts: tuple[str, ...] = field(
-        default=(),
-        metadata=described(
-            Values(TEXT), "Only images of these body parts (0018,0015); none given: all."
-        ),
+    connect_seconds: float = field(
+        default=10.0, metadata=described(DURATION, "Longest wait for a connection.")
     )
-    sop_classes: tuple[str, ...] = field(
-        default=(),
-        metadata=described(Values(TEXT), "Only images of these SOP Class UIDs; none given: all."),
+    tls: ClientTls = field(
+        default_factory=ClientTls, metadata=described(Section(ClientTls), "TLS.")
     )
-    commitment: bool = field(
-        default=False,
-        metadata=described(
-            BOOLEAN,
-            "Ask the archive to commit to what it takes (Storage Commitment). Images count as"
-            " forwarded once it has, and are sent again when it does not.",
-        ),
-    )
-    commit_after: bool = field(
-        default=False,
-        metadata=described(
-            BOOLEAN,
-            "A device that asks the bridge to commit to images is told so only after this archive"
-            " has committed to those that go there. Asks for `commitment`, too.",
-        ),
-    )
-    commitment_seconds: float = field(
-        default=60.0,
-        metadata=described(_TIMEOUT, "Longest wait for the archive to commit, before a new try."),
-    )
-    unmatched: str = field(
-        default="forward",
-        metadata=described(
-            choice("forward", "hold"),
-            "Images that belong to no known order are forwarded as they came, or held until they"
-            " are matched.",
-        ),
+    pass_on: PassOn = field(
+        default_factory=PassOn,
+        metadata=described(Section(PassOn), "Messages that are passed on as they came."),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IanDestination(Destination):
+class IanDestination(NewsDestination):
     """A RIS that is told of images by Instance Availability Notification."""
 
     kind: ClassVar[str] = "ian"
@@ -253,7 +247,7 @@ class MppsDestination(Destination):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WebhookDestination(Destination):
+class WebhookDestination(NewsDestination):
     """Any program that takes events as JSON by HTTP POST."""
 
     kind: ClassVar[str] = "webhook"
@@ -273,11 +267,58 @@ class WebhookDestination(Destination):
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NatsDestination(NewsDestination):
+    """A stream of events at a NATS JetStream broker, for whoever reads it there."""
+
+    kind: ClassVar[str] = "nats"
+
+    url: str = field(
+        metadata=described(
+            NATS_URL, "Address of the broker; `tls://` encrypts.", example="nats://127.0.0.1:4222"
+        )
+    )
+    subject: str = field(
+        default="bridge",
+        metadata=described(
+            NATS_SUBJECT,
+            "First part of the subjects; an event's kind follows: `bridge.study.available`. A"
+            " stream of the broker must take `bridge.>`.",
+        ),
+    )
+    token: Secret | None = field(
+        default=None, metadata=described(Value(SECRET, optional=True), "Token to connect with.")
+    )
+    user: str = field(default="", metadata=described(TEXT, "User to connect as."))
+    password: Secret | None = field(
+        default=None, metadata=described(Value(SECRET, optional=True), "Password of the user.")
+    )
+    credentials: Path | None = field(
+        default=None,
+        metadata=described(
+            Value(PATH, optional=True), "File of credentials (JWT and NKey) to connect with."
+        ),
+    )
+    ca_file: Path | None = field(
+        default=None,
+        metadata=described(
+            Value(PATH, optional=True),
+            "Certificates (PEM) that the broker's is checked against; empty: the system's.",
+        ),
+    )
+    events: tuple[str, ...] = field(
+        default=(),
+        metadata=described(Values(_EVENT), "Only events of these kinds; none given: all."),
+    )
+
+
 DESTINATION_KINDS: Mapping[str, type[Destination]] = {
     "fhir": FhirDestination,
     "hl7": Hl7Destination,
     "dicom_store": DicomStoreDestination,
     "ian": IanDestination,
+    "stow": StowDestination,
     "mpps": MppsDestination,
     "webhook": WebhookDestination,
+    "nats": NatsDestination,
 }

@@ -47,6 +47,13 @@ class Peer:
             " them. Without it, as `dicom.coercion` says.",
         ),
     )
+    max_associations: int | None = field(
+        default=None,
+        metadata=described(
+            Value(integer(1, 10_000), optional=True),
+            "Associations it may have open at one time; without it, as many as there are.",
+        ),
+    )
     aliases: tuple[str, ...] = field(
         default=(),
         metadata=described(
@@ -113,6 +120,13 @@ class Dicom:
             _SECONDS, "Quiet time after which a study without MPPS counts as complete."
         ),
     )
+    called_ae_titles: tuple[str, ...] = field(
+        default=(),
+        metadata=described(
+            Values(AE_TITLE),
+            "AE titles the bridge answers to beside its own. With none, it answers to any.",
+        ),
+    )
     unknown_peers: str = field(
         default="accept",
         metadata=described(
@@ -120,7 +134,20 @@ class Dicom:
         ),
     )
     max_associations: int = field(
-        default=100, metadata=described(integer(1, 10_000), "Associations open at one time.")
+        default=100,
+        metadata=described(
+            integer(1, 10_000),
+            "Associations open at one time, in each process. As many connections again may be open"
+            " without one.",
+        ),
+    )
+    accept: str = field(
+        default="any",
+        metadata=described(
+            choice("any", "standard"),
+            "Which storage SOP classes are taken: `any` but what is registered as something else,"
+            " private ones included, or those that the `standard` registers.",
+        ),
     )
     max_pdu: int = field(
         default=131_072,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bridge.settings.addresses import HOST, LISTEN_PORT, PORT
-from bridge.settings.destinations import LOOPBACK
+from bridge.settings.destination import LOOPBACK
 from bridge.settings.schema import Items, Section, Value, Values, described
 from bridge.settings.standard_terms import HL7_CHARACTER_SET
 from bridge.settings.terms import BOOLEAN, NAME, PATH, TEXT, choice, integer, number

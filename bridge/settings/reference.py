@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bridge.settings.destinations import Destination
+from bridge.settings.destination import Destination
 from bridge.settings.environment import PREFIX
 from bridge.settings.listing import display
 from bridge.settings.schema import FILE_SUFFIX, Items, Section, Setting, Value, Values, settings_of

@@ -20,7 +20,9 @@ from bridge.settings.addresses import (
     IMAGES,
     LISTEN_PORT,
 )
-from bridge.settings.destinations import DESTINATION_KINDS, LOOPBACK, Destination
+from bridge.settings.console import Console
+from bridge.settings.destination import LOOPBACK, Destination
+from bridge.settings.destinations import DESTINATION_KINDS
 from bridge.settings.dicom import Dicom
 from bridge.settings.fhir import Fhir
 from bridge.settings.hl7 import MODE, Hl7
@@ -168,6 +170,9 @@ class Settings:
         metadata=described(Section(Bucket), "The service behind `images: s3://…`."),
     )
     http: Http = field(default_factory=Http, metadata=described(Section(Http), "HTTP."))
+    console: Console = field(
+        default_factory=Console, metadata=described(Section(Console), "The console.")
+    )
     hl7: Hl7 = field(default_factory=Hl7, metadata=described(Section(Hl7), "HL7 v2."))
     dicom: Dicom = field(default_factory=Dicom, metadata=described(Section(Dicom), "DICOM."))
     fhir: Fhir = field(default_factory=Fhir, metadata=described(Section(Fhir), "The FHIR server."))

@@ -43,11 +43,18 @@ destinations:
 
 
 class RunningBridge(Protocol):
-    """A bridge that was started; `http_address` is the base of its HTTP listener."""
+    """A bridge that was started; `http_address` is the base of its HTTP listener.
+
+    `console` is the address that signs in to its console, once.
+    """
 
     @property
     def http_address(self) -> str:
         """Base URL of the HTTP listener."""
+
+    @property
+    def console(self) -> str:
+        """Where the console opens."""
 
     def stop(self) -> None:
         """Take nothing new, finish what is under way, and return when all is closed."""
@@ -96,7 +103,7 @@ def run(options: DemoOptions, start_bridge: StartBridge, out: TextIO = sys.stdou
         try:
             bridge = start_bridge(_configure(options.var, ports))
             try:
-                failed = _loop(options, ports, bridge.http_address, hops, stopping)
+                failed = _loop(options, ports, bridge.console, hops, stopping)
             finally:
                 hops.line("Stopping the bridge")
                 bridge.stop()
@@ -162,7 +169,8 @@ def _introduce(options: DemoOptions, ports: dict[str, int], hops: Hops) -> None:
 
 
 def _tell_addresses(console: str, ehr_url: str, options: DemoOptions, hops: Hops) -> None:
-    hops.line(f"\nConsole  {console.rstrip('/')}/")
+    hops.line(f"\nConsole  {console}")
+    hops.line("         (the link signs you in, once; `bridge user` adds accounts)")
     hops.line(f"EHR      {ehr_url}/ImagingStudy")
     hops.line(f"A new order every {options.every:g} s. Ctrl-C ends the demo.")
 

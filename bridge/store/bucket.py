@@ -73,19 +73,22 @@ class BucketObjects:
         Raises ResourceBusy when the service cannot be reached, BucketRefuses when it says no.
         """
         content = as_content(content)
+        try:
+            self._answered(lambda: self._put(_checked(key), content))
+        except FileNotFoundError as error:  # it forgot the parts that it took already
+            raise ResourceBusy(f"{self._url} lost an upload: {_first_line(error)}") from error
+
+    def _put(self, key: str, content: Content) -> None:
         if content.size <= _LARGE:
-            whole = content.whole()
-            self._answered(lambda: self._store.put(_checked(key), whole))
+            self._store.put(key, content.whole())
             return
         part = max(_PART, -(-content.size // _MOST_PARTS))
-        self._answered(
-            lambda: self._store.put(
-                _checked(key),
-                iter(content),
-                use_multipart=True,
-                chunk_size=part,
-                max_concurrency=_PARTS_AT_ONCE,
-            )
+        self._store.put(
+            key,
+            iter(content),
+            use_multipart=True,
+            chunk_size=part,
+            max_concurrency=_PARTS_AT_ONCE,
         )
 
     def get(self, key: str) -> bytes:

@@ -16,6 +16,7 @@ from bridge.store import orders, patients
 from bridge.store.accounts import Accounts
 from bridge.store.appointments import Appointments
 from bridge.store.audit import AuditTrail
+from bridge.store.audit_lists import AuditLists
 from bridge.store.commitments import Commitments
 from bridge.store.database import Database, refusal_of_data
 from bridge.store.deliveries import Deliveries
@@ -23,12 +24,14 @@ from bridge.store.flow import Flow
 from bridge.store.forwarded import Forwarded
 from bridge.store.images import Images
 from bridge.store.journal import Journal
+from bridge.store.mapping_versions import MappingVersions
 from bridge.store.order_notices import OrderNotices
 from bridge.store.orders import Orders
 from bridge.store.overview import Overviews
 from bridge.store.parked import Parked
 from bridge.store.patient_merges import PatientMerges
 from bridge.store.patients import Patients
+from bridge.store.patient_lists import PatientLists
 from bridge.store.performed_results import PerformedResults
 from bridge.store.performed_step_messages import PerformedStepMessages
 from bridge.store.performed_steps import PerformedSteps
@@ -206,6 +209,21 @@ class SqlTransaction:
     def study_reviews(self) -> StudyReviews:
         """Studies listed for a person."""
         return StudyReviews(self._connection)
+
+    @cached_property
+    def audit_lists(self) -> AuditLists:
+        """The audit trail, for reading."""
+        return AuditLists(self._connection)
+
+    @cached_property
+    def mapping_versions(self) -> MappingVersions:
+        """Which mapping profiles were in force."""
+        return MappingVersions(self._connection)
+
+    @cached_property
+    def patient_lists(self) -> PatientLists:
+        """Patients found for a person."""
+        return PatientLists(self._connection)
 
     @cached_property
     def flow(self) -> Flow:

@@ -75,7 +75,7 @@ class Bridge:
             destinations = build_destinations(settings)
             for each in destinations:
                 taken.callback(each.close)
-            told = {**subscriptions(destinations), **forward_kinds(settings)}
+            told = {**subscriptions(settings, destinations), **forward_kinds(settings)}
             self.core: Core = build_core(settings, told)
             taken.callback(self.core.database.close)
             taken.callback(self.core.pixels.close)

@@ -83,6 +83,9 @@ class Core:
     performed_steps: RecordPerformedStep
     complete: CompleteStudy
     pixels: PixelPool
+    reconcile: Reconcile
+    projection: ProjectWorklist
+    destinations: Mapping[str, Subscription]
 
 
 def build_core(settings: Settings, destinations: Mapping[str, Subscription]) -> Core:
@@ -138,6 +141,9 @@ def build_core(settings: Settings, destinations: Mapping[str, Subscription]) -> 
         performed_steps=_performed_steps(settings, store, worklist, complete),
         complete=complete,
         pixels=PixelPool(),
+        reconcile=reconcile,
+        projection=worklist,
+        destinations=destinations,
     )
 
 

@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 from urllib.parse import quote
 
+from bridge.broadcast.events import KINDS
+from bridge.broadcast.nats import Broker, NatsDestination
+from bridge.broadcast.webhook import WebhookDestination
 from bridge.dicom.notification import AvailabilityDestination
 from bridge.dicom.scu import Remote
 from bridge.domain.delivery import EventKind, RetryPolicy
@@ -27,11 +30,14 @@ from bridge.settings import (
     FhirSource,
     IanDestination,
     MppsDestination,
+    NewsDestination,
+    Secret,
     Settings,
+    StowDestination,
 )
 from bridge.settings import FhirDestination as FhirSettings
+from bridge.settings import NatsDestination as NatsSettings
 from bridge.settings import WebhookDestination as WebhookSettings
-from bridge.webhooks.destination import KINDS, WebhookDestination
 
 _FOREVER = 10**9
 
@@ -57,16 +63,29 @@ def build_destinations(settings: Settings) -> tuple[Adapter, ...]:
 
 def not_delivered(settings: Settings) -> tuple[DestinationSettings, ...]:
     """Destinations of kinds that can be configured already but not yet delivered to."""
-    delivered = {*_BUILDERS, DicomStoreDestination.kind, MppsDestination.kind}
+    delivered = {*_BUILDERS, DicomStoreDestination.kind, StowDestination.kind, MppsDestination.kind}
     return tuple(each for each in settings.destinations if each.kind not in delivered)
 
 
-def subscriptions(destinations: Iterable[Adapter]) -> Mapping[str, Subscription]:
-    """What each destination wants to know."""
+def subscriptions(settings: Settings, adapters: Iterable[Adapter]) -> Mapping[str, Subscription]:
+    """What each destination wants to know, and of whom."""
+    configured = {each.name: each for each in settings.destinations}
     return {
-        each.name: Subscription(kinds=frozenset(kind for kind in EventKind if each.accepts(kind)))
-        for each in destinations
+        each.name: _subscription(configured[each.name], filter(each.accepts, EventKind))
+        for each in adapters
     }
+
+
+def _subscription(destination: DestinationSettings, kinds: Iterable[EventKind]) -> Subscription:
+    if not isinstance(destination, NewsDestination):
+        raise TypeError("the table of builders is wrong")
+    return Subscription(
+        kinds=frozenset(kinds),
+        modalities=frozenset(destination.modalities),
+        sources=frozenset(destination.order_sources),
+        locations=frozenset(destination.locations),
+        told_by=destination.told_by,
+    )
 
 
 def _fhir(settings: Settings, destination: DestinationSettings) -> Adapter:
@@ -163,12 +182,37 @@ def _webhook(settings: Settings, destination: DestinationSettings) -> Adapter:
     return WebhookDestination(
         name=destination.name,
         url=destination.url,
-        secret=destination.secret.reveal() if destination.secret else "",
+        secret=_revealed(destination.secret),
         source=f"urn:bridge:{quote(settings.site.name, safe='')}",
         timeout=destination.timeout_seconds,
         retry=retry_policy(destination),
         kinds=_kinds(destination.events, KINDS),
     )
+
+
+def _nats(settings: Settings, destination: DestinationSettings) -> Adapter:
+    if not isinstance(destination, NatsSettings):
+        raise TypeError("the table of builders is wrong")
+    return NatsDestination(
+        name=destination.name,
+        broker=Broker(
+            url=destination.url,
+            subject=destination.subject,
+            token=_revealed(destination.token),
+            user=destination.user,
+            password=_revealed(destination.password),
+            credentials=destination.credentials,
+            ca_file=destination.ca_file,
+        ),
+        source=f"urn:bridge:{quote(settings.site.name, safe='')}",
+        timeout=destination.timeout_seconds,
+        retry=retry_policy(destination),
+        kinds=_kinds(destination.events, KINDS),
+    )
+
+
+def _revealed(secret: Secret | None) -> str:
+    return secret.reveal() if secret else ""
 
 
 def _kinds(events: Iterable[str], every: frozenset[EventKind]) -> frozenset[EventKind]:
@@ -180,4 +224,5 @@ _BUILDERS: Mapping[str, Callable[[Settings, DestinationSettings], Adapter]] = {
     FhirSettings.kind: _fhir,
     IanDestination.kind: _ian,
     WebhookSettings.kind: _webhook,
+    NatsSettings.kind: _nats,
 }

@@ -47,7 +47,9 @@ def dicom_configuration(
         ae_title=settings.ae_title,
         host=settings.host,
         port=settings.port,
+        called_ae_titles=settings.called_ae_titles,
         accepts_unknown_peers=settings.unknown_peers == "accept",
+        stores_any=settings.accept == "any",
         peers=tuple(dicom_peer(peer, settings, profiles) for peer in settings.peers),
         max_associations=settings.max_associations,
         worklist_limit=settings.worklist_limit,
@@ -62,6 +64,7 @@ def dicom_peer(peer: PeerSettings, settings: Dicom, profiles: Mapping[str, Quirk
     """What the application entity is told of one peer."""
     return Peer(
         ae_title=peer.ae_title,
+        max_associations=peer.max_associations,
         host=peer.host or "",
         port=peer.port or 0,
         specific_character_set=peer.specific_character_set or "",

@@ -30,7 +30,7 @@ from bridge.wiring.reconciling import reconciling
 def ending_steps(settings: Settings, database: Database) -> Iterator[OverduePerformedSteps]:
     """What ends performed steps, over a database that is open."""
     destinations = build_destinations(settings)
-    told = TellOfOrders(subscriptions(destinations), time.time)
+    told = TellOfOrders(subscriptions(settings, destinations), time.time)
     for each in destinations:
         each.close()
     store = SqlStore(database, orders_changed=told)

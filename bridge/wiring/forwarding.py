@@ -8,9 +8,11 @@ from collections.abc import Callable, Collection, Mapping
 from bridge.delivery.dispatcher import Dispatcher
 from bridge.delivery.worker import Pace
 from bridge.dicom.forwarding import Commitment, StoreDestination
+from bridge.dicomweb.forwarding import StowDestination, StowServer
 from bridge.domain.subscription import Subscription
 from bridge.services.forward_images import ForwardOutbox, ForwardRule
-from bridge.settings import DicomStoreDestination, Settings
+from bridge.settings import DicomStoreDestination, ImageDestination, Settings
+from bridge.settings import StowDestination as StowSettings
 from bridge.wiring.core import Core
 from bridge.wiring.destinations import remote, retry_policy
 
@@ -49,9 +51,21 @@ def build_forwarding(core: Core, owner: str) -> Dispatcher:
 
 
 def build_forward(
-    core: Core, settings: DicomStoreDestination, outbox: ForwardOutbox
-) -> StoreDestination:
+    core: Core, settings: ImageDestination, outbox: ForwardOutbox
+) -> StoreDestination | StowDestination:
     """One such destination."""
+    if isinstance(settings, StowSettings):
+        return StowDestination(
+            name=settings.name,
+            server=stow_server(settings),
+            retry=retry_policy(settings),
+            kinds=_rule(settings).kinds,
+            read=core.images.open,
+            note=outbox.note,
+            pixels=core.pixels,
+        )
+    if not isinstance(settings, DicomStoreDestination):
+        raise TypeError(f"images cannot be forwarded to kind {settings.kind}")
     return StoreDestination(
         name=settings.name,
         remote=remote(core.settings, settings),
@@ -66,11 +80,23 @@ def build_forward(
     )
 
 
-def _forwards(settings: Settings) -> list[DicomStoreDestination]:
-    return [each for each in settings.destinations if isinstance(each, DicomStoreDestination)]
+def stow_server(settings: StowSettings) -> StowServer:
+    """The DICOMweb service that a destination is."""
+    return StowServer(
+        url=settings.url,
+        token=settings.token.reveal() if settings.token else "",
+        username=settings.username,
+        password=settings.password.reveal() if settings.password else "",
+        authorities=str(settings.authorities or ""),
+        timeout=settings.timeout_seconds,
+    )
 
 
-def _rule(settings: DicomStoreDestination) -> ForwardRule:
+def _forwards(settings: Settings) -> list[ImageDestination]:
+    return [each for each in settings.destinations if isinstance(each, ImageDestination)]
+
+
+def _rule(settings: ImageDestination) -> ForwardRule:
     return ForwardRule(
         modalities=frozenset(settings.modalities),
         sources=frozenset(settings.sources),

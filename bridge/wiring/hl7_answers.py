@@ -13,7 +13,7 @@ from bridge.hl7.return_connection import ReturnConnection
 from bridge.settings import Hl7Listener, Origin, Problem, Settings, Source
 from bridge.settings.hl7 import ORIGINAL, RETURN_CONNECTION
 
-_PREFIX = "acknowledgements/"
+RETURN_PREFIX = "acknowledgements/"
 _USUAL_LEASE = 60.0
 
 
@@ -24,7 +24,7 @@ def answer_policy(listener: Hl7Listener) -> AnswerPolicy:
     returns = listener.acknowledgements == RETURN_CONNECTION
     return AnswerPolicy(
         enhanced=listener.acknowledgements != ORIGINAL,
-        returns_to=_PREFIX + listener.name if returns else "",
+        returns_to=RETURN_PREFIX + listener.name if returns else "",
         asks_accept=listener.return_connection.accept_acknowledgement,
         order_responses=listener.responses == "order_response",
         batch_responses=listener.batch_responses == "batch",
@@ -43,7 +43,7 @@ def build_return_connections(settings: Settings) -> tuple[ReturnConnection, ...]
     """A destination of application acknowledgements for each listener that has one."""
     return tuple(
         ReturnConnection(
-            name=_PREFIX + listener.name,
+            name=RETURN_PREFIX + listener.name,
             host=address.host or "",
             port=address.port or 0,
             timeout=address.timeout_seconds,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from fastapi import FastAPI
 
-from bridge.console.status import Status, status_router
+from bridge.console.monitoring import Monitoring, monitoring_router
 from bridge.dicom.configuration import DicomConfiguration
 from bridge.dicom.spool import Spool
 from bridge.dicomweb.parts import Holding
@@ -16,9 +16,9 @@ from bridge.dicomweb.store import stow_router
 from bridge.fhir.notifications import Notifier, notification_router
 from bridge.services.overview import ReadOverview
 from bridge.store.overview import schema_problem
+from bridge.wiring.console import build_console
 from bridge.wiring.core import Core
 from bridge.wiring.fhir_server import build_fhir_router
-
 from bridge.wiring.images import spool_folder
 
 Checks = Mapping[str, Callable[[], str]]
@@ -49,15 +49,15 @@ def build_http(
     )
     app.include_router(build_fhir_router(core))
     app.include_router(notification_router(notifying), prefix="/fhir-notifications")
+    overview = ReadOverview(store=core.store, clock=time.time, zone=site.timezone)
     app.include_router(
-        status_router(
-            Status(
-                overview=ReadOverview(store=core.store, clock=time.time, zone=site.timezone),
-                site=site.name,
-                zone=site.timezone,
+        monitoring_router(
+            Monitoring(
+                overview=overview,
                 checks={"database": lambda: schema_problem(core.database), **listeners},
                 warnings=warnings,
             )
         )
     )
+    app.mount("/", build_console(core, overview))
     return app

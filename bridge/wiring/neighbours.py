@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 
 from bridge.dicom.scu import Remote, echo
+from bridge.dicomweb.forwarding import check
 from bridge.domain.errors import BridgeError
 from bridge.hl7.return_connection import ReturnConnection
 from bridge.settings import (
     ArchiveSource,
+    Destination,
     DicomQuerySource,
     DicomStoreDestination,
     FhirSource,
     MppsDestination,
     Settings,
+    StowDestination,
 )
-from bridge.wiring.destinations import Adapter, build_destinations, not_delivered
+from bridge.wiring.destinations import build_destinations, not_delivered
 from bridge.wiring.examination import Finding
+from bridge.wiring.forwarding import stow_server
 from bridge.wiring.hl7_answers import build_return_connections
 from bridge.wiring.sources import archive_sources, fhir_sources, open_archive, source_server
 
@@ -27,48 +32,62 @@ PATIENCE_SECONDS = 5.0
 """Longest wait for a neighbour: one who asks wants an answer, and a healthy one gives it soon."""
 
 
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """One whom the bridge has to call: its name among all, and the call."""
+
+    key: str
+    examine: Callable[[], Finding]
+
+
 def examine_neighbours(settings: Settings) -> Iterator[Finding]:
     """Call every destination and every peer that has an address."""
-    for each in not_delivered(settings):
-        words = f"this version does not deliver to kind {each.kind}"
-        yield Finding(f"destination {each.name}", True, words)
-    disabled = {each.name for each in settings.destinations if not each.enabled}
-    for adapter in build_destinations(_impatient(settings)):
-        with closing(adapter):
-            if adapter.name in disabled:
-                words = "disabled: its deliveries wait"
-                yield Finding(f"destination {adapter.name}", True, words)
-            else:
-                yield _destination(adapter)
-    for each in settings.destinations:
-        if isinstance(each, DicomStoreDestination | MppsDestination):
-            called = f"destination {each.name}"
-            yield _application_entity(called, each.ae_title, each.host, each.port, settings)
-    yield from map(_source, fhir_sources(settings))
-    yield from (_archive(each, settings) for each in archive_sources(settings))
+    return (each.examine() for each in neighbours(settings))
+
+
+def neighbours(settings: Settings) -> Iterator[Neighbour]:
+    """Everybody whom the bridge has to call; nobody is called before `examine`."""
+    for destination in settings.destinations:
+        call = partial(_destination, destination, settings)
+        yield Neighbour(f"destination {destination.name}", call)
+    for source in fhir_sources(settings):
+        yield Neighbour(f"source {source.name}", partial(_source, source))
+    for archive in archive_sources(settings):
+        yield Neighbour(f"source {archive.name}", partial(_archive, archive, settings))
     for link in build_return_connections(settings):
-        with closing(link):
-            yield _return_connection(link)
+        yield Neighbour(link.name, partial(_return_connection, link))
     for peer in settings.dicom.peers:
         if peer.host and peer.port:
             called = f"peer {peer.ae_title}"
-            yield _application_entity(called, peer.ae_title, peer.host, peer.port, settings)
+            call = partial(
+                _application_entity, called, peer.ae_title, peer.host, peer.port, settings
+            )
+            yield Neighbour(called, call)
 
 
-def _impatient(settings: Settings) -> Settings:
-    return replace(
-        settings,
-        destinations=tuple(
-            replace(each, timeout_seconds=min(each.timeout_seconds, PATIENCE_SECONDS))
-            for each in settings.destinations
-        ),
-    )
+def _destination(destination: Destination, settings: Settings) -> Finding:
+    what = f"destination {destination.name}"
+    if isinstance(destination, DicomStoreDestination | MppsDestination):
+        at = (destination.ae_title, destination.host, destination.port)
+        return _application_entity(what, *at, settings)
+    patience = min(destination.timeout_seconds, PATIENCE_SECONDS)
+    if isinstance(destination, StowDestination):
+        server = replace(stow_server(destination), timeout=patience)
+        return _said(what, partial(check, server))
+    impatient = replace(destination, timeout_seconds=patience)
+    alone = replace(settings, destinations=(impatient,))
+    if not_delivered(alone):
+        return Finding(what, True, f"this version does not deliver to kind {destination.kind}")
+    if not destination.enabled:
+        return Finding(what, True, "disabled: its deliveries wait")
+    (adapter,) = build_destinations(alone)
+    with closing(adapter):
+        return _said(what, adapter.check)
 
 
-def _destination(adapter: Adapter) -> Finding:
-    what = f"destination {adapter.name}"
+def _said(what: str, check: Callable[[], str]) -> Finding:
     try:
-        return Finding(what, True, adapter.check())
+        return Finding(what, True, check())
     except BridgeError as error:
         return Finding(what, False, error.message)
 
@@ -77,10 +96,7 @@ def _source(source: FhirSource) -> Finding:
     what = f"source {source.name}"
     patient = replace(source, timeout_seconds=min(source.timeout_seconds, PATIENCE_SECONDS))
     with closing(source_server(patient)) as server:
-        try:
-            return Finding(what, True, server.check())
-        except BridgeError as error:
-            return Finding(what, False, error.message)
+        return _said(what, server.check)
 
 
 def _archive(source: ArchiveSource, settings: Settings) -> Finding:
@@ -89,17 +105,12 @@ def _archive(source: ArchiveSource, settings: Settings) -> Finding:
         return _application_entity(called, source.ae_title, source.host, source.port, settings)
     patient = replace(source, timeout_seconds=min(source.timeout_seconds, PATIENCE_SECONDS))
     with closing(open_archive(patient, settings.dicom.ae_title)) as archive:
-        try:
-            return Finding(f"source {source.name}", True, archive.check())
-        except BridgeError as error:
-            return Finding(f"source {source.name}", False, error.message)
+        return _said(f"source {source.name}", archive.check)
 
 
 def _return_connection(link: ReturnConnection) -> Finding:
-    try:
-        return Finding(link.name, True, link.check(PATIENCE_SECONDS))
-    except BridgeError as error:
-        return Finding(link.name, False, error.message)
+    with closing(link):
+        return _said(link.name, partial(link.check, PATIENCE_SECONDS))
 
 
 def _application_entity(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from typing import Any
 
+from bridge.domain.errors import BridgeError
 from bridge.mapping.library import Profiles
 
 log = logging.getLogger(__name__)
@@ -14,16 +16,26 @@ LOOK_EVERY_SECONDS = 2.0
 
 
 class ProfileWatch:
-    """One thread that looks at the files; `reload` may be called from any other."""
+    """One thread that looks at the files; `reload` may be called from any other.
 
-    def __init__(self, *profiles: Profiles[Any], every: float = LOOK_EVERY_SECONDS) -> None:
+    `taken_up` is called when what was read is in force: at the start, and after each change.
+    """
+
+    def __init__(
+        self,
+        *profiles: Profiles[Any],
+        every: float = LOOK_EVERY_SECONDS,
+        taken_up: Callable[[], object] = lambda: None,
+    ) -> None:
         self._profiles = profiles
         self._every = every
+        self._taken_up = taken_up
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="profiles", daemon=True)
 
     def start(self) -> None:
         """Begin to look."""
+        self._note()
         self._thread.start()
 
     def stop(self) -> None:
@@ -60,3 +72,10 @@ class ProfileWatch:
             log.error("profiles.refused", extra={"error": problem})
         if not problems:
             log.info("profiles.reloaded")
+            self._note()
+
+    def _note(self) -> None:
+        try:
+            self._taken_up()
+        except BridgeError as error:
+            log.warning("profiles.version_not_kept", extra={"error": error.message})

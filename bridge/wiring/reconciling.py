@@ -34,11 +34,15 @@ from bridge.wiring.profiles import matching_rules
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyDesk:
-    """What a person needs to decide of studies: to compare, to preview, to act."""
+    """What a person needs to decide of studies: to compare, to preview, to act.
+
+    `acts_over` gives the acts over a store that adds something of its own, as an audit row.
+    """
 
     compare: CompareStudy
     preview: PreviewStudy
     acts: StudyActs
+    acts_over: Callable[[Store], StudyActs]
 
 
 def build_study_desk(
@@ -59,6 +63,7 @@ def build_study_desk(
             archives=forward_kinds(settings),
         ),
         acts=acts_over(store),
+        acts_over=acts_over,
     )
 
 
@@ -85,7 +90,7 @@ def reconciling(settings: Settings) -> Iterator[Reconcile]:
 def _subscriptions(settings: Settings) -> Mapping[str, Subscription]:
     """What the destinations want to know, but those that images are forwarded to."""
     adapters = build_destinations(settings)
-    told = subscriptions(adapters)
+    told = subscriptions(settings, adapters)
     for each in adapters:
         each.close()
     return told

@@ -13,7 +13,6 @@ from pydicom.uid import ImplicitVRLittleEndian
 from pynetdicom.dsutils import decode, encode
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
-APPLICATION_CONTEXT = b"1.2.840.10008.3.1.1.1"
 CONTEXT = 1
 COMMAND, LAST = 0x01, 0x02
 ACCEPTED, REJECTED, P_DATA, RELEASED, ABORT = 2, 3, 4, 6, 7
@@ -34,13 +33,14 @@ def associate_request(
     called: str = "BRIDGE",
     calling: str = "CT01",
     maximum_length: int = 16_384,
+    application_context: str = "1.2.840.10008.3.1.1.1",
 ) -> bytes:
     """A-ASSOCIATE-RQ with one presentation context."""
     context = struct.pack(">BBBB", CONTEXT, 0, 0, 0)
     context += item(0x30, abstract_syntax.encode()) + item(0x40, transfer_syntax.encode())
     user = item(0x51, struct.pack(">L", maximum_length)) + item(0x52, b"1.2.3")
     titles = called.encode().ljust(16) + calling.encode().ljust(16)
-    items = item(0x10, APPLICATION_CONTEXT) + item(0x20, context) + item(0x50, user)
+    items = item(0x10, application_context.encode()) + item(0x20, context) + item(0x50, user)
     return pdu(1, struct.pack(">HH", 1, 0) + titles + b"\0" * 32 + items)
 
 

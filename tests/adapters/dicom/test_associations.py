@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from select import select
+from typing import Any
 
 import pytest
 from pydicom.uid import UID
@@ -17,6 +22,18 @@ from bridge.dicom.configuration import DicomConfiguration, Peer
 from bridge.dicom.connection import PromptConnection
 from bridge.dicom.scu import PeerUnavailable, associated, echo, store
 from bridge.dicom.sop_classes import MODALITY_WORKLIST, PERFORMED_STEP, VERIFICATION
+from tests.adapters.dicom.pdus import (
+    COMMAND,
+    LAST,
+    REJECTED,
+    associate_request,
+    associated_by_hand,
+    command,
+    connected,
+    p_data,
+    read_pdu,
+    response_in,
+)
 from tests.adapters.dicom.services import Commitments, NoImages, RunningBridge, running
 from tests.adapters.dicom.test_storage_scp import an_instance
 from tests.peers.dcmtk import Modality
@@ -45,6 +62,111 @@ def test_given_too_many_associations_then_the_next_is_refused_until_one_ends() -
         ):
             echo(bridge.remote)
         echo(bridge.remote)
+
+
+def test_given_a_peer_with_a_limit_of_its_own_then_it_counts_under_all_its_titles() -> None:
+    limited = Peer(ae_title="CT01", aliases=("CT01B",), max_associations=1)
+    with running(DicomConfiguration(peers=(limited,))) as bridge:
+        with associated(bridge.remote, [build_context(VERIFICATION)]):
+            for title in ("CT01", "CT01B"):
+                with pytest.raises(PeerUnavailable, match="refuses the association"):
+                    echo(bridge.called_by(title))
+            echo(bridge.called_by("CT02"))
+        echo(bridge.called_by("CT01B"))
+
+
+@pytest.mark.parametrize(
+    ("configuration", "request_of_it", "refusal"),
+    [
+        (DicomConfiguration(called_ae_titles=("OLD",)), {"called": "PACS"}, (1, 1, 7)),
+        (DicomConfiguration(accepts_unknown_peers=False), {"calling": "CT09"}, (1, 1, 3)),
+        (DicomConfiguration(), {"application_context": "1.2.3"}, (1, 1, 2)),
+    ],
+)
+def test_given_a_request_that_is_refused_then_the_reason_is_told(
+    configuration: DicomConfiguration, request_of_it: dict[str, Any], refusal: tuple[int, int, int]
+) -> None:
+    with (
+        running(configuration) as bridge,
+        connected(bridge.port, associate_request(**request_of_it)) as connection,
+    ):
+        kind, content = read_pdu(connection)
+        assert (kind, tuple(content[1:])) == (REJECTED, refusal)
+
+
+def test_given_other_titles_to_be_called_by_then_they_and_its_own_are_answered() -> None:
+    with running(DicomConfiguration(called_ae_titles=("OLD",))) as bridge:
+        for title in ("OLD", "BRIDGE"):
+            echo(replace(bridge.remote, ae_title=title))
+
+
+def test_given_silent_connections_then_they_take_nobodys_place_and_are_not_piled_up() -> None:
+    with (
+        running(DicomConfiguration(max_associations=20)) as bridge,
+        ExitStack() as connections,
+    ):
+        silent = [connections.enter_context(connected(bridge.port)) for _ in range(50)]
+        echo(bridge.remote)
+        while len(select(silent, [], [], 0)[0]) < 50 - 21:  # they are at their ends
+            time.sleep(0.01)
+        while len(threads_of(bridge)) > 21:
+            time.sleep(0.01)
+
+
+def test_given_two_hundred_open_associations_then_each_is_served() -> None:
+    contexts = [build_context(VERIFICATION)]
+    files = ExitStack()  # more than select() knows
+    with running(DicomConfiguration(max_associations=200)) as bridge, files:
+        for _ in range(1024):
+            files.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+        opened = [
+            files.enter_context(associated_by_hand(bridge.port, associate_request(VERIFICATION)))
+            for _ in range(200)
+        ]
+        request = {"AffectedSOPClassUID": VERIFICATION, "MessageID": 1, "CommandDataSetType": 257}
+        for each in opened:
+            each.sendall(p_data(command(CommandField=0x0030, **request), COMMAND | LAST))
+        answers = [response_in(read_pdu(each)[1]).Status for each in opened]
+        assert answers == [0x0000] * 200
+        with pytest.raises(PeerUnavailable, match="refuses"), associated(bridge.remote, contexts):
+            pass
+
+
+@pytest.mark.parametrize("length", range(1, 8))
+def test_given_a_peer_that_announces_a_pdu_of_nothing_then_it_is_answered(
+    bridge: RunningBridge, length: int
+) -> None:
+    request = associate_request(VERIFICATION, maximum_length=length)
+    asked = {"AffectedSOPClassUID": VERIFICATION, "MessageID": 1, "CommandDataSetType": 257}
+    with associated_by_hand(bridge.port, request) as connection:
+        connection.sendall(p_data(command(CommandField=0x0030, **asked), COMMAND | LAST))
+        assert response_in(read_pdu(connection)[1]).Status == 0x0000
+
+
+CLASSES = {
+    "1.2.840.10008.5.1.4.1.1.2": {"any", "standard"},
+    "1.2.840.10008.5.1.4.1.1.6": {"any", "standard"},  # retired: ultrasound
+    "1.2.840.10008.5.1.4.1.1.9999": {"any"},  # not registered when this was written
+    "1.3.12.2.1107.5.9.1": {"any"},  # private
+    "1.2.840.10008.1.9": set(),  # retired: study content notification
+    "1.2.840.10008.1.20.2": set(),  # storage commitment, pull
+    "1.2.840.10008.1.3.10": set(),  # a directory of media
+    "1.2.840.10008.5.1.4.38.1": set(),  # hanging protocols belong to no patient
+    "1.2.840.10008.1.2.1": set(),  # a transfer syntax
+}
+
+
+@pytest.mark.parametrize("setting", ["any", "standard"])
+def test_given_a_class_then_it_is_stored_or_not_as_the_standard_and_the_setting_say(
+    setting: str,
+) -> None:
+    contexts = [build_context(uid) for uid in CLASSES]
+    with (
+        running(DicomConfiguration(stores_any=setting == "any")) as bridge,
+        associated(bridge.remote, contexts) as association,
+    ):
+        accepted = {str(each.abstract_syntax) for each in association.accepted_contexts}
+    assert accepted == {uid for uid, settings in CLASSES.items() if setting in settings}
 
 
 def test_given_a_service_that_is_not_offered_then_its_context_is_rejected(

@@ -16,7 +16,7 @@ from bridge.dicom.scu import Remote
 from bridge.domain.delivery import Delivery, EventKind, RetryPolicy, TransportError
 from bridge.domain.publication import WITHDRAWN, PublishedStudy, Request, WithdrawnStudy
 from tests.peers.process import choose_port
-from tests.unit.webhooks.test_events import ORDER, PATIENT, PROCEDURE, STUDY
+from tests.unit.broadcast.test_events import ORDER, PATIENT, PROCEDURE, STUDY
 
 DELIVERY = Delivery(
     pk=1,

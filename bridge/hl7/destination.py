@@ -1,0 +1,194 @@
+"""The HL7 v2 destination: tells a HIS or RIS what became of its orders, over MLLP.
+
+One message for each procedure, in its newest state. What the receiver confirmed already is not said
+again; what is sent again, because nobody knows whether it arrived, is the same message (MSH-10).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import logging
+import threading
+from dataclasses import dataclass, field
+from typing import Final
+
+from bridge.domain.delivery import (
+    ORDER_KINDS,
+    Delivery,
+    EventKind,
+    RetryPolicy,
+    Sent,
+    TransportError,
+)
+from bridge.domain.publication import News
+from bridge.domain.told import IN_DOUBT, ProcedureNews
+from bridge.hl7.errors import LinkError
+from bridge.hl7.message_writer import MessageWriter, Wire
+from bridge.hl7.order_values import Perspective, telling
+from bridge.hl7.persistent_connection import PersistentConnection
+from bridge.hl7.sending import Conversation
+from bridge.mapping.errors import ProfileError
+from bridge.mapping.library import Profiles
+from bridge.mapping.outbound import OutboundProfile
+from bridge.services.tell_of_procedures import NewsByProcedure
+
+_LOG: Final = logging.getLogger(__name__)
+KINDS: Final = frozenset(
+    {
+        *ORDER_KINDS,
+        EventKind.STUDY_AVAILABLE,
+        EventKind.STUDY_CHANGED,
+        EventKind.STUDY_WITHDRAWN,
+    }
+)
+_CONTROL_ID: Final = 20
+"""Longest MSH-10 up to v2.6 (2.15.9.10)."""
+
+
+@dataclass(slots=True)
+class _Said:
+    """What was said both ways at one attempt."""
+
+    requests: list[bytes] = field(default_factory=list)
+    responses: list[bytes] = field(default_factory=list)
+
+
+class Hl7Destination:
+    """Implements `services.deliver.Destination` for a receiver of HL7 v2 messages.
+
+    `send` needs news by procedure (services.tell_of_procedures). One message is under way at a
+    time, whoever calls.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        conversation: Conversation,
+        writer: CurrentWriter,
+        view: Perspective,
+        retry: RetryPolicy,
+        kinds: frozenset[EventKind] = KINDS,
+    ) -> None:
+        """Take the parts; `kinds` are the events that were configured."""
+        self.name = name
+        self.retry = retry
+        self._conversation = conversation
+        self._writer = writer
+        self._view = view
+        self._kinds = kinds & KINDS
+        self._lock = threading.Lock()
+
+    @property
+    def connection(self) -> PersistentConnection:
+        """The connection that is kept to the receiver."""
+        return self._conversation.connection
+
+    @property
+    def profiles(self) -> Profiles[OutboundProfile]:
+        """The profile as it is in force."""
+        return self._writer.profiles
+
+    def accepts(self, kind: EventKind) -> bool:
+        """Events of orders and studies, of the kinds that were configured."""
+        return kind in self._kinds
+
+    def check(self) -> str:
+        """Whether a connection is taken, TLS included; no message is sent.
+
+        Raises:
+            TransportError: nobody is there.
+        """
+        address = self.connection.address
+        try:
+            address.connect().close()
+        except LinkError as error:
+            raise TransportError(error.message, permanent=False, unreachable=True) from error
+        kind = "a TLS connection" if address.tls else "a connection"
+        return f"{kind} is taken at {address.host}:{address.port}"
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
+    def send(self, delivery: Delivery, news: News, /) -> Sent:
+        """Tell the newest state of each procedure, where the receiver does not have it already.
+
+        Raises:
+            TransportError: it was not confirmed.
+        """
+        if not isinstance(news, NewsByProcedure):
+            raise TypeError("HL7 v2 is told by procedure")
+        said = _Said()
+        with self._lock:
+            try:
+                for each in news.procedures:
+                    self._tell(delivery, each, news, said)
+            except TransportError as error:
+                error.request = b"".join([*said.requests, error.request])
+                error.response = b"".join([*said.responses, error.response])
+                raise
+        if not said.requests:
+            return Sent(unchanged=True)
+        return Sent(request=b"".join(said.requests), response=b"".join(said.responses))
+
+    def _tell(
+        self, delivery: Delivery, each: ProcedureNews, news: NewsByProcedure, said: _Said
+    ) -> None:
+        writer = self._writer()
+        # What it says apart from when and why: the same content need not be said again.
+        content = telling(each, "", 0.0, self._view)
+        if not writer.tells_of(content.message):
+            return
+        digest = hashlib.sha256(writer.body(content).encode()).hexdigest()
+        if each.told == digest and not each.is_withdrawn:
+            return
+        payload = self._write(writer, delivery, each)
+        where = delivery.destination, delivery.subject, each.procedure.pk
+        self._conversation.open(payload)
+        if each.told != IN_DOUBT:
+            news.record.sending(*where)
+        answers = self._conversation.say(payload)
+        said.requests.append(payload)
+        said.responses.append(answers)
+        if each.is_withdrawn:
+            news.record.withdrawn(*where)
+        else:
+            news.record.taken(*where, digest)
+
+    def _write(self, writer: MessageWriter, delivery: Delivery, each: ProcedureNews) -> bytes:
+        """The message: always the same for the same delivery and state, with MSH-7 and MSH-10."""
+        whole = telling(each, delivery.kind.value, delivery.created_at, self._view)
+        key = f"{delivery.destination}|{delivery.pk}|{delivery.created_at}|{each.procedure.pk}"
+        control_id = control_id_of(f"{key}|{writer.body(whole)}")
+        return writer.write(whole, self._view.time(delivery.created_at), control_id)
+
+
+def control_id_of(content: str) -> str:
+    """MSH-10 for a content: letters and digits, the same for the same."""
+    digest = hashlib.sha256(content.encode()).digest()
+    return base64.b32encode(digest).decode("ascii")[:_CONTROL_ID]
+
+
+class CurrentWriter:
+    """The writer of a link by the newest version of its profile; asked once for each message."""
+
+    def __init__(self, profiles: Profiles[OutboundProfile], name: str, wire: Wire) -> None:
+        """Raises ProfileError when the profile cannot be written to this peer."""
+        self.profiles = profiles
+        self._name = name
+        self._wire = wire
+        self._profile = profiles.get(name)
+        self._writer = MessageWriter(self._profile, wire)
+
+    def __call__(self) -> MessageWriter:
+        """The writer as it is now; where a new version cannot be used, the last that could be."""
+        profile = self.profiles.get(self._name)
+        if profile is not self._profile:
+            self._profile = profile
+            try:
+                self._writer = MessageWriter(profile, self._wire)
+            except ProfileError as error:
+                _LOG.error("hl7 profile cannot be used: %s", error)
+        return self._writer

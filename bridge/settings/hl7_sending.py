@@ -1,0 +1,104 @@
+"""What can be configured of how HL7 v2 messages are sent, beside their address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bridge.settings.schema import Value, Values, described
+from bridge.settings.terms import BOOLEAN, PATH, TEXT, choice
+
+_FATE = choice("retry", "dead")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientTls:
+    """MLLP over TLS (IHE ITI-19) to a receiver."""
+
+    enabled: bool = field(
+        default=False, metadata=described(BOOLEAN, "Encrypt, and check who the receiver is.")
+    )
+    ca: Path | None = field(
+        default=None,
+        metadata=described(
+            Value(PATH, optional=True),
+            "PEM file with the authorities of the receiver's certificate.",
+            derived="those of the system",
+        ),
+    )
+    certificate: Path | None = field(
+        default=None,
+        metadata=described(
+            Value(PATH, optional=True),
+            "PEM file with our own certificate and its chain, for receivers that ask for one.",
+        ),
+    )
+    key: Path | None = field(
+        default=None,
+        metadata=described(
+            Value(PATH, optional=True), "PEM file with its private key.", derived="`certificate`"
+        ),
+    )
+    server_name: str = field(
+        default="",
+        metadata=described(
+            TEXT, "Name that the receiver's certificate must be for.", derived="`host`"
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What becomes of a message that the receiver does not accept."""
+
+    error: str = field(
+        default="retry",
+        metadata=described(
+            _FATE,
+            "After AE or CE: sent again, as often as `retry` says, or a dead letter at once.",
+        ),
+    )
+    reject: str = field(
+        default="dead",
+        metadata=described(
+            _FATE,
+            "After AR or CR: a dead letter at once, or sent again, for receivers that answer AR"
+            " while they are busy.",
+        ),
+    )
+    without_control_id: str = field(
+        default="ignore",
+        metadata=described(
+            choice("ignore", "accept"),
+            "Answers that leave MSA-2 empty, which nobody can tell to which message they belong.",
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassOn:
+    """Accepted messages that are passed on: each once, in the order in which they came."""
+
+    messages: tuple[str, ...] = field(
+        default=(),
+        metadata=described(
+            Values(TEXT),
+            "Types, with or without event: `ADT`, `ADT^A40`, `MDM^T02`. None given: nothing is.",
+        ),
+    )
+    sources: tuple[str, ...] = field(
+        default=(),
+        metadata=described(
+            Values(TEXT),
+            "Only what these applications sent (`KIS` or `KIS|HAUS`); none given: all but the"
+            " receiver itself.",
+        ),
+    )
+    form: str = field(
+        default="unchanged",
+        metadata=described(
+            choice("unchanged", "rewritten"),
+            "`unchanged`: byte by byte. `rewritten`: with the sender, receiver, character set and"
+            " delimiters of this destination, and a control ID of its own.",
+        ),
+    )

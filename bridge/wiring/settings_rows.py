@@ -1,0 +1,34 @@
+"""The settings in force as rows for the console; secrets stay where they are."""
+
+from __future__ import annotations
+
+import re
+
+from bridge.services.list_settings import SettingRow, Written
+from bridge.settings import Settings, rows
+from bridge.settings.values import MASK, mask_password
+
+_QUERY_VALUE = re.compile(r"([?&][^=&]*=)[^&]+")
+_URL = "url"
+
+
+def setting_rows(settings: Settings) -> tuple[SettingRow, ...]:
+    """Every value, in the order of the documentation."""
+    return tuple(
+        SettingRow(
+            path=row.path,
+            text=_without_secrets(row.path, row.text),
+            written=Written(row.origin.source.value),
+            place=row.origin.name,
+            line=row.origin.line,
+            meaning=row.doc,
+        )
+        for row in rows(settings)
+    )
+
+
+def _without_secrets(path: str, text: str) -> str:
+    """Receivers of events hand out addresses that hold a token in their query."""
+    if not path.endswith(_URL):
+        return text
+    return _QUERY_VALUE.sub(rf"\g<1>{MASK}", mask_password(text))
