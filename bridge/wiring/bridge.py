@@ -29,6 +29,7 @@ from bridge.wiring.destinations import build_destinations, not_delivered, subscr
 from bridge.wiring.edges import build_dicom
 from bridge.wiring.forwarding import build_forwarding, forward_kinds
 from bridge.wiring.hl7_answers import build_return_connections, return_pace
+from bridge.wiring.hl7_out import build_hl7_dispatcher, outbound_profiles, told_otherwise
 from bridge.wiring.http import Checks, build_http
 from bridge.wiring.images import bucket_check
 from bridge.wiring.performed_step_policy import build_overdue
@@ -81,7 +82,9 @@ class Bridge:
             taken.callback(self.core.pixels.close)
             enabled = {each.name for each in settings.destinations if each.enabled}
             active = [each for each in destinations if each.name in enabled]
-            self._dispatcher = Dispatcher(self.core.outbox, active, time.time, self._owner)
+            others = told_otherwise(active)
+            self._dispatcher = Dispatcher(self.core.outbox, others, time.time, self._owner)
+            self._hl7 = build_hl7_dispatcher(self.core, active, told, self._owner)
             returns = build_return_connections(settings)
             for link in returns:
                 taken.callback(link.close)
@@ -92,6 +95,7 @@ class Bridge:
             self._performed_steps = build_performed_step_forwarding(self.core, self._owner)
             self._dispatchers = (
                 self._dispatcher,
+                self._hl7,
                 self._returns,
                 self._commitment,
                 self._forwarding,
@@ -103,7 +107,10 @@ class Bridge:
             self._timekeeper = self._build_timekeeper()
             self._connect_wakers()
             self._profile_watch = ProfileWatch(
-                self.core.profiles, self.core.fhir_profiles, self.core.matching_rules.tables
+                self.core.profiles,
+                self.core.fhir_profiles,
+                self.core.matching_rules.tables,
+                *outbound_profiles(active),
             )
             self._dicom: DicomServer = build_dicom(self.core)
             self._dicom_is_up = False

@@ -20,6 +20,7 @@ from bridge.fhir.destination import FhirDestination, FhirDestinationConfiguratio
 from bridge.fhir.endpoint import Access
 from bridge.fhir.identifiers import IdentifierSystems
 from bridge.fhir.releases import Release
+from bridge.hl7.destination import KINDS as HL7_KINDS
 from bridge.services.deliver import Destination
 from bridge.settings import Destination as DestinationSettings
 from bridge.settings import (
@@ -33,8 +34,10 @@ from bridge.settings import (
     StowDestination,
 )
 from bridge.settings import FhirDestination as FhirSettings
+from bridge.settings import Hl7Destination as Hl7Settings
 from bridge.settings import NatsDestination as NatsSettings
 from bridge.settings import WebhookDestination as WebhookSettings
+from bridge.wiring.hl7_out import build_hl7
 
 _FOREVER = 10**9
 
@@ -81,8 +84,12 @@ def _subscription(destination: DestinationSettings, kinds: Iterable[EventKind]) 
         modalities=frozenset(destination.modalities),
         sources=frozenset(destination.order_sources),
         locations=frozenset(destination.locations),
-        told_by=destination.told_by,
+        told_by=destination.told_by or _receiver(destination),
     )
+
+
+def _receiver(destination: DestinationSettings) -> str:
+    return destination.receiving_application if isinstance(destination, Hl7Settings) else ""
 
 
 def _fhir(settings: Settings, destination: DestinationSettings) -> Adapter:
@@ -162,6 +169,13 @@ def _ian(settings: Settings, destination: DestinationSettings) -> Adapter:
     )
 
 
+def _hl7(settings: Settings, destination: DestinationSettings) -> Adapter:
+    if not isinstance(destination, Hl7Settings):
+        raise TypeError("the table of builders is wrong")
+    kinds = _kinds(destination.events, HL7_KINDS)
+    return build_hl7(settings, destination, retry_policy(destination), kinds)
+
+
 def _webhook(settings: Settings, destination: DestinationSettings) -> Adapter:
     if not isinstance(destination, WebhookSettings):
         raise TypeError("the table of builders is wrong")
@@ -208,6 +222,7 @@ def _kinds(events: Iterable[str], every: frozenset[EventKind]) -> frozenset[Even
 
 _BUILDERS: Mapping[str, Callable[[Settings, DestinationSettings], Adapter]] = {
     FhirSettings.kind: _fhir,
+    Hl7Settings.kind: _hl7,
     IanDestination.kind: _ian,
     WebhookSettings.kind: _webhook,
     NatsSettings.kind: _nats,
