@@ -9,6 +9,7 @@ from urllib.parse import quote
 from bridge.broadcast.events import KINDS
 from bridge.broadcast.nats import Broker, NatsDestination
 from bridge.broadcast.webhook import WebhookDestination
+from bridge.delivery.worker import Limits
 from bridge.dicom.notification import AvailabilityDestination
 from bridge.dicom.scu import Remote
 from bridge.domain.delivery import EventKind, RetryPolicy
@@ -143,6 +144,14 @@ def remote(
         calling_ae_title=settings.dicom.ae_title,
         timeout=destination.timeout_seconds,
     )
+
+
+def limits_of(settings: Settings) -> Mapping[str, Limits]:
+    """What each destination bears."""
+    return {
+        each.name: Limits(per_second=each.limits.per_second, at_once=each.limits.at_once)
+        for each in settings.destinations
+    }
 
 
 def _own_ids(settings: Settings, destination: FhirSettings) -> str:
