@@ -25,7 +25,7 @@ from bridge.wiring.addresses import listen, listening
 from bridge.wiring.async_listeners import STOP_GRACE_SECONDS, AsyncListeners
 from bridge.wiring.commitment import build_commitment_dispatcher
 from bridge.wiring.core import Core, build_core
-from bridge.wiring.destinations import build_destinations, not_delivered, subscriptions
+from bridge.wiring.destinations import build_destinations, limits_of, not_delivered, subscriptions
 from bridge.wiring.edges import build_dicom
 from bridge.wiring.forwarding import build_forwarding, forward_kinds
 from bridge.wiring.hl7_answers import build_return_connections, return_pace
@@ -82,8 +82,10 @@ class Bridge:
             taken.callback(self.core.pixels.close)
             enabled = {each.name for each in settings.destinations if each.enabled}
             active = [each for each in destinations if each.name in enabled]
-            others = told_otherwise(active)
-            self._dispatcher = Dispatcher(self.core.outbox, others, time.time, self._owner)
+            limits = limits_of(settings)
+            self._dispatcher = Dispatcher(
+                self.core.outbox, told_otherwise(active), time.time, self._owner, limits=limits
+            )
             self._hl7 = build_hl7_dispatcher(self.core, active, told, self._owner)
             returns = build_return_connections(settings)
             for link in returns:
