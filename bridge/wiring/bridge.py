@@ -25,7 +25,7 @@ from bridge.wiring.addresses import listen, listening
 from bridge.wiring.async_listeners import STOP_GRACE_SECONDS, AsyncListeners
 from bridge.wiring.commitment import build_commitment_dispatcher
 from bridge.wiring.core import Core, build_core
-from bridge.wiring.destinations import build_destinations, limits_of, not_delivered, subscriptions
+from bridge.wiring.destinations import build_destinations, limits_of, subscriptions
 from bridge.wiring.edges import build_dicom
 from bridge.wiring.forwarding import build_forwarding, forward_kinds
 from bridge.wiring.hl7_answers import build_return_connections, return_pace
@@ -70,9 +70,6 @@ class Bridge:
             # The same after a restart: the port is ours alone, so what a node of this name claimed
             # and did not finish was claimed by a former life of ours.
             self._owner = f"{socket.gethostname()}:{settings.http.port}"
-            for missing in not_delivered(settings):
-                about = {"destination": missing.name, "kind": missing.kind}
-                log.warning("destination.kind_not_supported", extra=about)
             destinations = build_destinations(settings)
             for each in destinations:
                 taken.callback(each.close)

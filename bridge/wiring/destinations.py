@@ -32,7 +32,6 @@ from bridge.settings import (
     NewsDestination,
     Secret,
     Settings,
-    StowDestination,
 )
 from bridge.settings import FhirDestination as FhirSettings
 from bridge.settings import Hl7Destination as Hl7Settings
@@ -54,18 +53,12 @@ class Adapter(Destination[News], Protocol):
 
 
 def build_destinations(settings: Settings) -> tuple[Adapter, ...]:
-    """An adapter for every destination whose kind this version can deliver to."""
+    """An adapter for every destination that is told of orders and studies."""
     return tuple(
         _BUILDERS[each.kind](settings, each)
         for each in settings.destinations
         if each.kind in _BUILDERS
     )
-
-
-def not_delivered(settings: Settings) -> tuple[DestinationSettings, ...]:
-    """Destinations of kinds that can be configured already but not yet delivered to."""
-    delivered = {*_BUILDERS, DicomStoreDestination.kind, StowDestination.kind, MppsDestination.kind}
-    return tuple(each for each in settings.destinations if each.kind not in delivered)
 
 
 def subscriptions(settings: Settings, adapters: Iterable[Adapter]) -> Mapping[str, Subscription]:
