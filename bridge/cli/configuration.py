@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from bridge.settings import FILE_VARIABLE, ConfigurationError, load, render
-from bridge.wiring.destinations import not_delivered
 from bridge.wiring.soundness import unsound
 
 
@@ -31,6 +30,4 @@ def _check(options: argparse.Namespace) -> int:
     if not given:
         print("No file is named: the defaults and the environment hold.")
     print(render(()))
-    for each in not_delivered(settings):
-        print(f"note: destination {each.name}: this version does not deliver to kind {each.kind}")
     return 0

@@ -22,6 +22,7 @@ ENTRIES = (
     Entry("/", N_("Now"), "n"),
     Entry("/search", N_("Search"), "s"),
     Entry("/messages", N_("Messages"), "m"),
+    Entry("/worklist", N_("Worklist"), "w"),
 )
 
 

@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 from bridge.console import navigation
 from bridge.console.access import CSRF_FIELD
 from bridge.console.language import LANGUAGES, language_of, translations
+from bridge.console.values import FILTERS
 from bridge.console.words import N_, WORDS
 from bridge.domain.access import SignedIn
 
@@ -74,6 +75,7 @@ class View:
             catalogue, newstyle=True
         )
         environment.filters |= {
+            **FILTERS,
             "time": self._time,
             "clock": self._clock_time,
             "wire": wire_text,

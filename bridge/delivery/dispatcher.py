@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from secrets import SystemRandom
 from typing import TypeVar
 
-from bridge.delivery.worker import LinkState, Pace, Worker
+from bridge.delivery.worker import UNLIMITED, Limits, LinkState, Pace, Worker
 from bridge.services.deliver import DeliveryQueue, Destination
 
 T = TypeVar("T")
@@ -20,6 +20,7 @@ class Dispatcher:
     """Drives the delivery rows to their destinations.
 
     `owner` names this node in claims. `clock` gives unix time, `jitter` numbers in [0, 1).
+    `limits` are what destinations bear, by name.
     A destination that hangs or is away holds up nobody but itself.
     """
 
@@ -32,10 +33,17 @@ class Dispatcher:
         *,
         jitter: Callable[[], float] = _JITTER,
         pace: Pace = _PACE,
+        limits: Mapping[str, Limits] | None = None,
     ) -> None:
         self._workers = {
             destination.name: Worker(
-                queue, destination, clock=clock, jitter=jitter, owner=owner, pace=pace
+                queue,
+                destination,
+                clock=clock,
+                jitter=jitter,
+                owner=owner,
+                pace=pace,
+                limits=(limits or {}).get(destination.name, UNLIMITED),
             )
             for destination in destinations
         }

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from threading import Condition, Thread
 from typing import Generic, TypeVar
 
 from bridge.delivery.circuit import Circuit
+from bridge.delivery.rate import Rate
 from bridge.domain.delivery import (
     Delivery,
     RetryDecision,
@@ -25,6 +26,22 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 NOTHING_TO_TELL = Sent(unchanged=True)
+_LOOKS_FOR_OUTAGE = 30.0
+"""Seconds between two looks of a node whose sends succeed for an outage that another one noted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a destination bears: sends a second, and at once; None is as `Pace` says.
+
+    They hold for each node.
+    """
+
+    per_second: float | None = None
+    at_once: int | None = None
+
+
+UNLIMITED = Limits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,19 +85,22 @@ class Worker(Generic[T]):
         jitter: Callable[[], float],
         owner: str,
         pace: Pace,
+        limits: Limits = UNLIMITED,
     ) -> None:
         self._queue = queue
         self._destination = destination
         self._clock = clock
         self._jitter = jitter
         self._owner = owner
-        self._pace = pace
+        self._pace = pace if limits.at_once is None else replace(pace, lanes=limits.at_once)
+        self._rate = Rate(limits.per_second)
         self._circuit = Circuit(destination.retry)
         self._changed = Condition()
         self._in_hand: set[int] = set()
         self._woken = False
         self._stopping = False
         self._last_answer: float | None = None
+        self._looked_for_outage = float("-inf")
         self._inbox: SimpleQueue[Delivery | None] = SimpleQueue()
         self._threads: list[Thread] = []
 
@@ -146,12 +166,16 @@ class Worker(Generic[T]):
                     if not pause and not self._in_hand:
                         return 1
                     self._changed.wait(min(pause or self._pace.poll, self._pace.poll))
+                elif pause := self._rate.pause(self._clock()):
+                    self._changed.wait_for(lambda: self._stopping, min(pause, self._pace.poll))
                 elif self._free_lanes:
                     self._changed.wait_for(self._has_much_room, self._pace.linger)
                     break
                 else:
                     self._changed.wait()
-            return 0 if self._stopping else self._free_lanes
+            if self._stopping:
+                return 0
+            return int(min(self._free_lanes, max(1.0, self._rate.available(self._clock()))))
 
     @property
     def _free_lanes(self) -> int:
@@ -169,6 +193,7 @@ class Worker(Generic[T]):
             # A row still in hand here is one whose lease ran out: claimed anew, it is ours again.
             fresh = [row for row in rows if row.pk not in self._in_hand]
             self._in_hand |= {row.pk for row in fresh}
+        self._rate.take(len(fresh))
         for row in fresh:
             self._inbox.put(row)
         if len(fresh) < limit:
@@ -223,32 +248,34 @@ class Worker(Generic[T]):
 
     def _fail(self, delivery: Delivery, error: TransportError, generation: int) -> None:
         now = self._clock()
-        if error.unreachable:
+        if self._circuit.is_to_blame(error, delivery.subject):
             decision = self._trip(delivery, error, generation, now)
         else:
             policy = self._destination.retry
             decision = decide_retry(policy, error, delivery.attempts, self._jitter())
             outcome = {"reason": error.message, "state": decision.state.value}
             _log.warning("delivery.failed", extra=self._about(delivery) | outcome)
-            if error.permanent or error.response:
+            if error.permanent or not error.doubtful:
                 self._note_answer(delivery)  # a refusal is an answer, too
-            elif self._circuit.is_open:
-                self._trip(delivery, error, generation, now)
         self._queue.failed(delivery, error, decision, now)
 
     def _trip(
         self, delivery: Delivery, error: TransportError, generation: int, now: float
     ) -> RetryDecision:
         decision, onset = self._circuit.trip(error, generation, now, self._jitter())
-        if onset:
+        if onset and self._queue.went_down(self._destination.name, error.message, now):
             reason = {"reason": error.message, "seconds": round(decision.delay, 1)}
             _log.warning("delivery.destination_paused", extra=self._about(delivery) | reason)
         return decision
 
     def _note_answer(self, delivery: Delivery) -> None:
-        self._last_answer = self._clock()
-        if self._circuit.close():
-            _log.warning("delivery.destination_recovered", extra=self._about(delivery))
+        now = self._clock()
+        self._last_answer = now
+        is_news = self._circuit.close()
+        if is_news or now - self._looked_for_outage > _LOOKS_FOR_OUTAGE:
+            self._looked_for_outage = now
+            if self._queue.answers(self._destination.name):
+                _log.warning("delivery.destination_recovered", extra=self._about(delivery))
 
     def _about(self, delivery: Delivery | None = None) -> dict[str, object]:
         """Log keys. Nothing that was said, and no patient."""

@@ -84,7 +84,9 @@ class CommitmentRequests:
                     f"storage commitment was answered with {said}", permanent=False
                 )
             if not asked.answered.wait(seconds):
-                raise TransportError("storage is not committed to yet", permanent=False)
+                raise TransportError(
+                    "storage is not committed to yet", permanent=False, doubtful=False
+                )
             return asked.committed, asked.failed
 
     @contextmanager

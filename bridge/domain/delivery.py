@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -66,13 +67,62 @@ EXPECTED_STUDY_KINDS = (EventKind.STUDY_SCHEDULED, EventKind.STUDY_STARTED)
 `STUDY_SCHEDULED` follows its order from the beginning, `STUDY_STARTED` once the examination began.
 """
 
+LONGEST_RETRY_AFTER = 86_400.0
+"""A receiver that asks for more patience than a day, in seconds, has made a mistake."""
+
+_TOLD_WITH: Mapping[EventKind, frozenset[EventKind]] = {
+    EventKind.STUDY_CHANGED: frozenset({EventKind.STUDY_CHANGED, EventKind.STUDY_AVAILABLE}),
+    EventKind.ORDER_CHANGED: frozenset({EventKind.ORDER_CHANGED, EventKind.ORDER_SCHEDULED}),
+    **dict.fromkeys(EXPECTED_STUDY_KINDS, frozenset(EXPECTED_STUDY_KINDS)),
+}
+"""A change → what waits and will carry it, since all is told as it stands when it is sent."""
+
+_TURNS = frozenset(
+    {
+        EventKind.STUDY_WITHDRAWN,
+        EventKind.STUDY_UNMATCHED,
+        EventKind.ORDER_CANCELED,
+        EventKind.ORDER_HELD,
+    }
+)
+"""After these a change means something else than it did before them."""
+
+REPLAYED_ANY_TIME = frozenset({EventKind.STUDY_AVAILABLE, EventKind.STUDY_CHANGED})
+"""What may be told although something later was: it says how the study stands, and that is true."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A delivery of a lane that is not over. `untouched`: the receiver cannot have heard of it."""
+
+    pk: int
+    kind: EventKind
+    untouched: bool
+
+
+def carrier_of(kind: EventKind, lane: Sequence[Waiting]) -> int | None:
+    """Which waiting delivery of a lane, given newest first, carries a new event; None for none.
+
+    A change rides with a change, or with what made the record known, that waits before it. Every
+    other event is one that receivers must see each of, in order: it rides only with itself, and
+    only at the end of the lane. What may have reached the receiver carries nothing: who knows its
+    id would take the second for a repetition.
+    """
+    riders = _TOLD_WITH.get(kind)
+    for each in lane:
+        if each.kind in (riders or {kind}) and each.untouched:
+            return each.pk
+        if riders is None or each.kind in _TURNS:
+            return None
+    return None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """A claimed delivery. Its lane is (destination, subject): strict order inside, none across.
 
     `owner` is who claimed it: only that one may say what became of it. `created_at` is the unix
-    time of the event.
+    time of the event. `in_doubt` says that the receiver may have heard of it already.
     """
 
     pk: int
@@ -83,25 +133,56 @@ class Delivery:
     correlation: str
     owner: str = ""
     created_at: float = 0.0
+    in_doubt: bool = False
+
+
+LONGEST_SAID, LONGEST_OF_SUCCESS = 2000, 200
+"""Characters of what was said either way that are kept with an attempt that failed, or did not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """What was said at one attempt, in short. `may_have_arrived`: the receiver may have it."""
+
+    request: str = ""
+    answered: str = ""
+    response: str = ""
+    may_have_arrived: bool = True
+
+
+NOTHING_SAID = Exchange()
+
+
+def in_short(content: bytes, most: int = LONGEST_SAID) -> str:
+    """The beginning of what was said, as text, for people to read; at most so many characters."""
+    text = content[: 4 * most].decode("utf-8", "backslashreplace").replace("\0", "\u2400")
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
     """A delivery the receiver confirmed: what was said both ways, for the journal.
 
-    `unchanged` is true when the receiver already had exactly this and nothing was sent.
+    `unchanged` is true when the receiver already had exactly this and nothing was sent. `answered`
+    is the receiver's own word in short (`201 Created`, `AA`, `0000H`).
     """
 
     request: bytes = b""
     response: bytes = b""
     content_hash: str = ""
     unchanged: bool = False
+    answered: str = ""
 
 
 class TransportError(BridgeError):
-    """Sending failed. `unreachable` means that nobody was there: it burns no attempt."""
+    """Sending failed. `unreachable` means that nobody was there: it burns no attempt.
 
-    def __init__(
+    `doubtful` says that the failure casts doubt on the destination rather than on what was told:
+    silence, 5xx; unless said, whatever is not final and has no answer. `retry_after` is the
+    receiver's wish in seconds, `answered` its own word in short (`503`, `AE`, `A700H`).
+    """
+
+    def __init__(  # noqa: PLR0913
         self,
         message: str,
         *,
@@ -110,12 +191,16 @@ class TransportError(BridgeError):
         request: bytes = b"",
         response: bytes = b"",
         retry_after: float | None = None,
+        answered: str = "",
+        doubtful: bool | None = None,
     ) -> None:
         super().__init__(message, permanent=permanent)
         self.unreachable = unreachable
         self.request = request
         self.response = response
         self.retry_after = retry_after
+        self.answered = answered
+        self.doubtful = not permanent and not response if doubtful is None else doubtful
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +227,20 @@ def decide_retry(
     """`attempts` counts those that failed before this one; `jitter` is in [0, 1)."""
     if error.permanent:
         return RetryDecision(DeliveryState.DEAD)
-    delay = min(policy.ceiling, policy.base * 2.0 ** min(attempts, 30)) * (0.5 + jitter / 2)
-    if error.retry_after is not None:
-        delay = max(delay, error.retry_after)
+    delay = backoff(policy, error, attempts, jitter)
     if error.unreachable:
-        return RetryDecision(DeliveryState.PENDING, min(delay, policy.ceiling), counts=False)
+        return RetryDecision(DeliveryState.PENDING, delay, counts=False)
     if attempts + 1 >= policy.attempts:
         return RetryDecision(DeliveryState.PARKED)
     return RetryDecision(DeliveryState.PENDING, delay)
+
+
+def backoff(policy: RetryPolicy, error: TransportError, failures: int, jitter: float) -> float:
+    """Seconds to wait after that many failures: anything up to the doubled base ("full jitter").
+
+    So those that failed together do not come again together. A receiver's own wish is kept.
+    """
+    delay = min(policy.ceiling, policy.base * 2.0 ** min(failures, 30)) * (1.0 - jitter)
+    if error.retry_after is not None:
+        return max(delay, min(error.retry_after, LONGEST_RETRY_AFTER))
+    return delay

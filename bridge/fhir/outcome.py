@@ -94,6 +94,8 @@ def failure(
         request=request,
         response=body or str(status).encode(),
         retry_after=retry_after,
+        answered=str(status),
+        doubtful=status >= HTTPStatus.INTERNAL_SERVER_ERROR,
     )
     refusal.status = status
     return refusal

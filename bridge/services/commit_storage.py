@@ -102,7 +102,8 @@ class CommitmentOutbox(Claims):
             return None
         told = report(request, kept, self._objects.has)
         if self._awaits([each.sop_instance_uid for each in told.committed]):
-            raise TransportError("the archive has not committed yet", permanent=False)
+            reason = "the archive has not committed yet"
+            raise TransportError(reason, permanent=False, doubtful=False)
         return told
 
 

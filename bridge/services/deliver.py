@@ -66,3 +66,9 @@ class DeliveryQueue(Protocol[Matter_co]):
 
     def next_due(self, destination: str, now: float) -> float | None:
         """Tell when the next row of a destination becomes claimable; None when none waits."""
+
+    def went_down(self, destination: str, reason: str, now: float) -> bool:
+        """Note that a destination is down; false when that was known, to another node perhaps."""
+
+    def answers(self, destination: str) -> bool:
+        """Note that a destination answers; true when it was down before."""

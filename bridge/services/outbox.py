@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 
 from bridge.domain.delivery import (
     EXPECTED_STUDY_KINDS,
+    LONGEST_OF_SUCCESS,
     ORDER_KINDS,
     Delivery,
     EventKind,
+    Exchange,
     RetryDecision,
     Sent,
     TransportError,
+    in_short,
 )
 from bridge.domain.journal import Direction, Disposition, JournalEntry, Mention
 from bridge.domain.publication import WITHDRAWN, News, StudyNews, UnmatchedStudy, WithdrawnStudy
@@ -55,7 +58,12 @@ class Claims:
             if sent.request:
                 entry = _entry(delivery, sent.request, sent.response, Disposition.SENT, "", now)
                 message_pk = tx.journal.add(entry)
-            tx.deliveries.finish(delivery, sent.content_hash, message_pk, now)
+            said = Exchange(
+                request=in_short(sent.request, LONGEST_OF_SUCCESS),
+                answered=sent.answered,
+                response=in_short(sent.response, LONGEST_OF_SUCCESS),
+            )
+            tx.deliveries.finish(delivery, sent.content_hash, message_pk, now, said)
 
         self._store.transact(work)
 
@@ -71,13 +79,29 @@ class Claims:
                 failed = Disposition.FAILED
                 entry = _entry(delivery, error.request, error.response, failed, text, now)
                 message_pk = tx.journal.add(entry)
-            tx.deliveries.fail(delivery, error.message, decision, message_pk, now)
+            said = Exchange(
+                request=in_short(error.request),
+                answered=error.answered,
+                response=in_short(error.response),
+                may_have_arrived=not error.unreachable,
+            )
+            tx.deliveries.fail(delivery, error.message, decision, message_pk, now, said)
 
         self._store.transact(work)
 
     def next_due(self, destination: str, now: float) -> float | None:
         """When the next delivery to this destination can be claimed."""
         return self._store.read(lambda tx: tx.deliveries.next_due(destination, now))
+
+    def went_down(self, destination: str, reason: str, now: float) -> bool:
+        """A destination is down; false when that was known."""
+        return self._store.transact(lambda tx: tx.outages.begin(destination, reason, now))
+
+    def answers(self, destination: str) -> bool:
+        """A destination answers; true when it was down."""
+        if not self._store.read(lambda tx: tx.outages.is_down(destination)):
+            return False
+        return self._store.transact(lambda tx: tx.outages.end(destination))
 
 
 class Outbox(Claims):

@@ -11,7 +11,7 @@ from bridge.domain.appointment import Appointment, AppointmentAction
 from bridge.domain.audit import AuditEvent
 from bridge.domain.coercion import Coercion
 from bridge.domain.commitment import CommitmentRequest
-from bridge.domain.delivery import Delivery, EventKind, RetryDecision
+from bridge.domain.delivery import Delivery, EventKind, Exchange, RetryDecision
 from bridge.domain.identifiers import Identifier
 from bridge.domain.journal import Disposition, JournalEntry
 from bridge.domain.matching import MatchDecision
@@ -323,7 +323,12 @@ class Deliveries(Protocol):
     def next_due(self, destination: str, now: float) -> float | None: ...
     def confirmed(self, destination: str, subject: str) -> str: ...
     def finish(
-        self, done: Delivery, content_hash: str, message_pk: int | None, now: float
+        self,
+        done: Delivery,
+        content_hash: str,
+        message_pk: int | None,
+        now: float,
+        said: Exchange = ...,
     ) -> None: ...
     def fail(
         self,
@@ -332,7 +337,16 @@ class Deliveries(Protocol):
         decision: RetryDecision,
         message_pk: int | None,
         now: float,
+        said: Exchange = ...,
     ) -> None: ...
+
+
+class Outages(Protocol):
+    """Which destinations are down."""
+
+    def begin(self, destination: str, reason: str, now: float) -> bool: ...
+    def end(self, destination: str) -> bool: ...
+    def is_down(self, destination: str) -> bool: ...
 
 
 class Surrogates(Protocol):
@@ -431,6 +445,8 @@ class Transaction(Protocol):
     def journal(self) -> Journal: ...
     @property
     def deliveries(self) -> Deliveries: ...
+    @property
+    def outages(self) -> Outages: ...
     @property
     def surrogates(self) -> Surrogates: ...
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -15,14 +15,24 @@ from sqlalchemy import (
     exists,
     func,
     literal_column,
+    or_,
     select,
     update,
 )
 from sqlalchemy.dialects import postgresql
 
-from bridge.domain.delivery import Delivery, DeliveryState, EventKind, RetryDecision
+from bridge.domain.delivery import (
+    NOTHING_SAID,
+    Delivery,
+    DeliveryState,
+    EventKind,
+    Exchange,
+    RetryDecision,
+    Waiting,
+    carrier_of,
+)
 from bridge.store.statement import Statement, insert
-from bridge.store.tables import attempt, confirmation, delivery
+from bridge.store.tables import attempt, confirmation, delivery, delivery_hold
 
 _D = delivery.c
 _PENDING, _SENDING, _PARKED = (
@@ -34,38 +44,74 @@ _INSERT = insert(
     delivery,
     ("destination", "subject", "kind", "state", "not_before", "created_at", "correlation"),
 )
-_WAITING = Statement(
-    select(_D.pk)
+_MOST_OF_A_LANE = 50
+"""What waits in one lane is looked through for what carries a new event; lanes are short."""
+_LANE = Statement(
+    select(
+        _D.pk,
+        _D.kind,
+        and_(
+            _D.state == literal_column(f"'{_PENDING}'"),
+            _D.attempts == literal_column("0"),
+            _D.in_doubt == literal_column("0"),
+        ),
+    )
     .where(
         _D.destination == bindparam("destination"),
         _D.subject == bindparam("subject"),
         _D.finished_at.is_(None),
-        _D.kind == bindparam("kind"),
-        _D.state == literal_column(f"'{_PENDING}'"),
     )
-    .limit(1)
+    .order_by(_D.pk.desc())
+    .limit(literal_column(str(_MOST_OF_A_LANE)))
+)
+# A claim would gather what there is to tell before this transaction adds to it.
+_STILL_WAITS = Statement(
+    select(_D.pk)
+    .where(_D.pk == bindparam("carrier"), _D.state == literal_column(f"'{_PENDING}'"))
     .with_for_update()
 )
 _LOCK_LANE = Statement(
     select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("lane"), 1)))
 )
+_LOCK_ROWS_OF_LANE = Statement(
+    select(_D.pk)
+    .where(
+        _D.destination == bindparam("destination"),
+        _D.subject == bindparam("subject"),
+        _D.finished_at.is_(None),
+    )
+    .order_by(_D.pk)
+    .with_for_update()
+)
 _EARLIER = delivery.alias("earlier")
-# A lane is (destination, subject). Whatever is unfinished or parked before a row holds it back.
+# A lane is (destination, subject). Whatever is unfinished or parked before a row holds it back; so
+# does a later one that is being sent, when a dead letter before it was put back.
 # `finished_at IS NULL` is what the partial indexes of the table are made for.
 _HELD_BACK = exists().where(
     _EARLIER.c.destination == _D.destination,
     _EARLIER.c.subject == _D.subject,
     _EARLIER.c.finished_at.is_(None),
-    _EARLIER.c.pk < _D.pk,
+    or_(
+        _EARLIER.c.pk < _D.pk,
+        and_(
+            _EARLIER.c.pk > _D.pk,
+            _EARLIER.c.state == literal_column(f"'{_SENDING}'"),
+            _EARLIER.c.lease_until > bindparam("now"),
+        ),
+    ),
+)
+_HELD_BY_HAND = exists().where(
+    delivery_hold.c.destination == _D.destination,
+    delivery_hold.c.subject.in_((literal_column("''"), _D.subject)),
+    delivery_hold.c.upto_pk < _D.pk,
 )
 _OPEN = and_(
     _D.destination == bindparam("destination"),
     _D.finished_at.is_(None),
     _D.state != literal_column(f"'{_PARKED}'"),
 )
-_DUE = and_(
-    _OPEN, _D.not_before <= bindparam("now"), _D.lease_until <= bindparam("now"), ~_HELD_BACK
-)
+_FREE = and_(_OPEN, ~_HELD_BACK, ~_HELD_BY_HAND)
+_DUE = and_(_FREE, _D.not_before <= bindparam("now"), _D.lease_until <= bindparam("now"))
 _CLAIMABLE = Statement(
     select(
         _D.pk,
@@ -75,6 +121,7 @@ _CLAIMABLE = Statement(
         _D.attempts,
         _D.correlation,
         _D.created_at,
+        _D.in_doubt,
         _D.state,
     )
     .where(_DUE)
@@ -84,7 +131,7 @@ _CLAIMABLE = Statement(
 )
 _ANY_DUE = Statement(select(_D.pk).where(_DUE).limit(1))
 _FREE_AT = case((_D.lease_until > _D.not_before, _D.lease_until), else_=_D.not_before)
-_NEXT_DUE = Statement(select(func.min(_FREE_AT)).where(_OPEN, ~_HELD_BACK))
+_NEXT_DUE = Statement(select(func.min(_FREE_AT)).where(_FREE))
 _CLAIM = Statement(
     update(delivery)
     .where(_D.pk == bindparam("claimed"))
@@ -92,6 +139,7 @@ _CLAIM = Statement(
         state=literal_column(f"'{_SENDING}'"),
         lease_owner=bindparam("lease_owner"),
         lease_until=bindparam("lease_until"),
+        in_doubt=bindparam("in_doubt", type_=Integer),
     )
 )
 _CONFIRMED = Statement(
@@ -121,12 +169,25 @@ _END = Statement(
         state=bindparam("state"),
         not_before=bindparam("not_before"),
         attempts=_D.attempts + bindparam("counted", type_=Integer),
+        in_doubt=bindparam("in_doubt", type_=Integer),
         last_error=bindparam("last_error"),
         finished_at=bindparam("finished_at"),
     )
     .returning(_D.pk)
 )
-_ATTEMPT = insert(attempt, ("delivery_pk", "message_pk", "at", "outcome", "error"))
+_ATTEMPT = insert(
+    attempt,
+    (
+        "delivery_pk",
+        "message_pk",
+        "at",
+        "outcome",
+        "error",
+        "request",
+        "answered",
+        "response",
+    ),
+)
 _LONGEST_ERROR = 2000
 
 
@@ -154,11 +215,22 @@ class Deliveries:
             _LOCK_LANE.scalar(self._connection, {"lane": f"{destination}|{subject}"})
         self.news.append((destination, subject, kind))
         key = {"destination": destination, "subject": subject, "kind": kind.value}
-        if _WAITING.scalar(self._connection, key) is not None:
+        if self._rides_along(key, kind):
             return
         self.queued = True
         state = {"state": _PENDING, "not_before": now, "created_at": now}
         _INSERT.run(self._connection, {**key, **state, "correlation": correlation})
+
+    def _rides_along(self, lane: Mapping[str, str], kind: EventKind) -> bool:
+        """Whether what waits in the lane carries the event, and goes on waiting until we commit."""
+        rows = _LANE.rows(self._connection, lane)
+        if not rows:
+            return False
+        waiting = [Waiting(pk=pk, kind=EventKind(k), untouched=bool(u)) for pk, k, u in rows]
+        carrier = carrier_of(kind, waiting)
+        if carrier is None:
+            return False
+        return _STILL_WAITS.scalar(self._connection, {"carrier": carrier}) is not None
 
     def is_due(self, destination: str, now: float) -> bool:
         """Whether `claim` would find anything."""
@@ -173,13 +245,18 @@ class Deliveries:
         parameters = {"destination": destination, "now": now, "most": limit}
         claimed = []
         for row in _CLAIMABLE.rows(self._connection, parameters):
-            *values, state = row
-            delivery_of_lane = _delivery(values, owner)
+            *values, in_doubt, state = row
+            delivery_of_lane = _delivery(
+                values, owner, in_doubt=bool(in_doubt or state == _SENDING)
+            )
             if state == _SENDING:  # whoever held it is gone, and may have sent it: be in doubt
                 self._forget(delivery_of_lane)
             claimed.append(delivery_of_lane)
         held = {"lease_owner": owner, "lease_until": now + lease}
-        _CLAIM.run(self._connection, *({"claimed": each.pk, **held} for each in claimed))
+        _CLAIM.run(
+            self._connection,
+            *({"claimed": each.pk, "in_doubt": int(each.in_doubt), **held} for each in claimed),
+        )
         return claimed
 
     def release(self, owner: str | None) -> None:
@@ -191,7 +268,7 @@ class Deliveries:
 
     def next_due(self, destination: str, now: float) -> float | None:
         """When the next row of this destination can be claimed (unix time); None if none waits."""
-        value = _NEXT_DUE.scalar(self._connection, {"destination": destination})
+        value = _NEXT_DUE.scalar(self._connection, {"destination": destination, "now": now})
         return None if value is None else max(float(value), now)
 
     def confirmed(self, destination: str, subject: str) -> str:
@@ -199,11 +276,18 @@ class Deliveries:
         key = {"destination": destination, "subject": subject}
         return _CONFIRMED.scalar(self._connection, key) or ""
 
-    def finish(self, done: Delivery, content_hash: str, message_pk: int | None, now: float) -> None:
+    def finish(
+        self,
+        done: Delivery,
+        content_hash: str,
+        message_pk: int | None,
+        now: float,
+        said: Exchange = NOTHING_SAID,
+    ) -> None:
         """The destination has it. Nothing happens when another node took the delivery over."""
         if not self._end(done, DeliveryState.DELIVERED, now, finished_at=now):
             return
-        self._attempted(done, "delivered", "", message_pk, now)
+        self._attempted(done, "delivered", "", message_pk, now, said)
         if content_hash:
             self._forget(done)
             row = {"content_hash": content_hash, "confirmed_at": now}
@@ -217,6 +301,7 @@ class Deliveries:
         decision: RetryDecision,
         message_pk: int | None,
         now: float,
+        said: Exchange = NOTHING_SAID,
     ) -> None:
         """The destination does not have it; the decision says what becomes of the delivery."""
         finished_at = now if decision.state is DeliveryState.DEAD else None
@@ -228,14 +313,24 @@ class Deliveries:
             finished_at=finished_at,
             counted=counted,
             error=error,
+            in_doubt=failed.in_doubt or said.may_have_arrived,
         ):
             return
         self._forget(failed)
         if counted or decision.state is not DeliveryState.PENDING:
-            self._attempted(failed, decision.state.value, error, message_pk, now)
+            self._attempted(failed, decision.state.value, error, message_pk, now, said)
 
     def retry(self, pk: int, now: float) -> bool:
-        """Send a parked or dead delivery again; False when there is no such delivery."""
+        """Send a parked or dead delivery again; False when there is no such delivery.
+
+        It is back in its lane, before what is newer. Of that nothing may begin to be sent while
+        it is put back, or two of the lane would be on their way.
+        """
+        lane = self._connection.execute(select(_D.destination, _D.subject).where(_D.pk == pk))
+        for destination, subject in lane.all():
+            key = {"destination": destination, "subject": subject}
+            _LOCK_ROWS_OF_LANE.rows(self._connection, key)
+            self.queued = True
         return self._move(pk, (DeliveryState.PARKED, DeliveryState.DEAD), _PENDING, now)
 
     def park(self, pk: int, now: float) -> bool:
@@ -266,6 +361,7 @@ class Deliveries:
         finished_at: float | None,
         counted: int = 0,
         error: str = "",
+        in_doubt: bool = False,
     ) -> bool:
         """Say what became of a claimed delivery; false when the claim is no longer ours."""
         values = {
@@ -274,6 +370,7 @@ class Deliveries:
             "state": state.value,
             "not_before": not_before,
             "counted": counted,
+            "in_doubt": int(in_doubt),
             "last_error": error[:_LONGEST_ERROR],
             "finished_at": finished_at,
         }
@@ -284,7 +381,13 @@ class Deliveries:
         _FORGET.run(self._connection, lane)
 
     def _attempted(
-        self, which: Delivery, outcome: str, error: str, message_pk: int | None, now: float
+        self,
+        which: Delivery,
+        outcome: str,
+        error: str,
+        message_pk: int | None,
+        now: float,
+        said: Exchange,
     ) -> None:
         row = {
             "delivery_pk": which.pk,
@@ -292,12 +395,15 @@ class Deliveries:
             "at": now,
             "outcome": outcome,
             "error": error[:_LONGEST_ERROR],
+            "request": said.request,
+            "answered": said.answered,
+            "response": said.response,
         }
         _ATTEMPT.run(self._connection, row)
 
 
-def _delivery(values: Sequence[Any], owner: str) -> Delivery:
-    """Of the columns of `_CLAIMABLE`, but the last."""
+def _delivery(values: Sequence[Any], owner: str, *, in_doubt: bool) -> Delivery:
+    """Of the columns of `_CLAIMABLE`, but the last two."""
     pk, destination, subject, kind, attempts, correlation, created_at = values
     return Delivery(
         pk=pk,
@@ -308,4 +414,5 @@ def _delivery(values: Sequence[Any], owner: str) -> Delivery:
         correlation=correlation,
         created_at=created_at,
         owner=owner,
+        in_doubt=in_doubt,
     )

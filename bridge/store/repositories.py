@@ -20,6 +20,8 @@ from bridge.store.audit_lists import AuditLists
 from bridge.store.commitments import Commitments
 from bridge.store.database import Database, refusal_of_data
 from bridge.store.deliveries import Deliveries
+from bridge.store.delivery_holds import DeliveryHolds, Outages
+from bridge.store.delivery_records import DeliveryRecords
 from bridge.store.flow import Flow
 from bridge.store.forwarded import Forwarded
 from bridge.store.images import Images
@@ -29,9 +31,9 @@ from bridge.store.order_notices import OrderNotices
 from bridge.store.orders import Orders
 from bridge.store.overview import Overviews
 from bridge.store.parked import Parked
+from bridge.store.patient_lists import PatientLists
 from bridge.store.patient_merges import PatientMerges
 from bridge.store.patients import Patients
-from bridge.store.patient_lists import PatientLists
 from bridge.store.performed_results import PerformedResults
 from bridge.store.performed_step_messages import PerformedStepMessages
 from bridge.store.performed_steps import PerformedSteps
@@ -169,6 +171,21 @@ class SqlTransaction:
     def deliveries(self) -> Deliveries:
         """The outbox."""
         return Deliveries(self._connection)
+
+    @cached_property
+    def delivery_holds(self) -> DeliveryHolds:
+        """What persons hold back of the outbox."""
+        return DeliveryHolds(self._connection)
+
+    @cached_property
+    def delivery_records(self) -> DeliveryRecords:
+        """The outbox as persons look at it."""
+        return DeliveryRecords(self._connection)
+
+    @cached_property
+    def outages(self) -> Outages:
+        """Which destinations are down."""
+        return Outages(self._connection)
 
     @cached_property
     def surrogates(self) -> Surrogates:

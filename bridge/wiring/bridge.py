@@ -25,10 +25,11 @@ from bridge.wiring.addresses import listen, listening
 from bridge.wiring.async_listeners import STOP_GRACE_SECONDS, AsyncListeners
 from bridge.wiring.commitment import build_commitment_dispatcher
 from bridge.wiring.core import Core, build_core
-from bridge.wiring.destinations import build_destinations, not_delivered, subscriptions
+from bridge.wiring.destinations import build_destinations, limits_of, subscriptions
 from bridge.wiring.edges import build_dicom
 from bridge.wiring.forwarding import build_forwarding, forward_kinds
 from bridge.wiring.hl7_answers import build_return_connections, return_pace
+from bridge.wiring.hl7_out import build_hl7_dispatcher, outbound_profiles, told_otherwise
 from bridge.wiring.http import Checks, build_http
 from bridge.wiring.images import bucket_check
 from bridge.wiring.performed_step_policy import build_overdue
@@ -69,9 +70,6 @@ class Bridge:
             # The same after a restart: the port is ours alone, so what a node of this name claimed
             # and did not finish was claimed by a former life of ours.
             self._owner = f"{socket.gethostname()}:{settings.http.port}"
-            for missing in not_delivered(settings):
-                about = {"destination": missing.name, "kind": missing.kind}
-                log.warning("destination.kind_not_supported", extra=about)
             destinations = build_destinations(settings)
             for each in destinations:
                 taken.callback(each.close)
@@ -81,7 +79,11 @@ class Bridge:
             taken.callback(self.core.pixels.close)
             enabled = {each.name for each in settings.destinations if each.enabled}
             active = [each for each in destinations if each.name in enabled]
-            self._dispatcher = Dispatcher(self.core.outbox, active, time.time, self._owner)
+            limits = limits_of(settings)
+            self._dispatcher = Dispatcher(
+                self.core.outbox, told_otherwise(active), time.time, self._owner, limits=limits
+            )
+            self._hl7 = build_hl7_dispatcher(self.core, active, told, self._owner)
             returns = build_return_connections(settings)
             for link in returns:
                 taken.callback(link.close)
@@ -92,6 +94,7 @@ class Bridge:
             self._performed_steps = build_performed_step_forwarding(self.core, self._owner)
             self._dispatchers = (
                 self._dispatcher,
+                self._hl7,
                 self._returns,
                 self._commitment,
                 self._forwarding,
@@ -103,7 +106,10 @@ class Bridge:
             self._timekeeper = self._build_timekeeper()
             self._connect_wakers()
             self._profile_watch = ProfileWatch(
-                self.core.profiles, self.core.fhir_profiles, self.core.matching_rules.tables
+                self.core.profiles,
+                self.core.fhir_profiles,
+                self.core.matching_rules.tables,
+                *outbound_profiles(active),
             )
             self._dicom: DicomServer = build_dicom(self.core)
             self._dicom_is_up = False

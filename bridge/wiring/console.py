@@ -23,6 +23,7 @@ from bridge.services.manage_accounts import ManageAccounts
 from bridge.services.overview import ReadOverview
 from bridge.services.sign_in import SignIn
 from bridge.settings import Settings
+from bridge.wiring.console_pages import page_routers
 from bridge.wiring.core import Core
 
 _SECRET_BYTES = 32
@@ -47,7 +48,11 @@ def build_console(core: Core, overview: ReadOverview) -> FastAPI:
         secure=settings.http.public_url.startswith("https:"),
         longest_seconds=policy.longest_seconds,
     )
-    routers = (*_sign_in_routers(core, view), now_router(view, overview))
+    routers = (
+        *_sign_in_routers(core, view),
+        now_router(view, overview),
+        *page_routers(view, core),
+    )
     return console_application(view, access, settings.http.public_url, routers)
 
 

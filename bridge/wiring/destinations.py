@@ -9,6 +9,7 @@ from urllib.parse import quote
 from bridge.broadcast.events import KINDS
 from bridge.broadcast.nats import Broker, NatsDestination
 from bridge.broadcast.webhook import WebhookDestination
+from bridge.delivery.worker import Limits
 from bridge.dicom.notification import AvailabilityDestination
 from bridge.dicom.scu import Remote
 from bridge.domain.delivery import EventKind, RetryPolicy
@@ -22,6 +23,7 @@ from bridge.fhir.destination import FhirDestination, FhirDestinationConfiguratio
 from bridge.fhir.endpoint import Access
 from bridge.fhir.identifiers import IdentifierSystems
 from bridge.fhir.releases import Release
+from bridge.hl7.destination import KINDS as HL7_KINDS
 from bridge.mapping.ehr_profiles import load_ehr_profile
 from bridge.services.deliver import Destination
 from bridge.settings import Destination as DestinationSettings
@@ -33,11 +35,12 @@ from bridge.settings import (
     NewsDestination,
     Secret,
     Settings,
-    StowDestination,
 )
 from bridge.settings import FhirDestination as FhirSettings
+from bridge.settings import Hl7Destination as Hl7Settings
 from bridge.settings import NatsDestination as NatsSettings
 from bridge.settings import WebhookDestination as WebhookSettings
+from bridge.wiring.hl7_out import build_hl7
 
 _FOREVER = 10**9
 
@@ -53,18 +56,12 @@ class Adapter(Destination[News], Protocol):
 
 
 def build_destinations(settings: Settings) -> tuple[Adapter, ...]:
-    """An adapter for every destination whose kind this version can deliver to."""
+    """An adapter for every destination that is told of orders and studies."""
     return tuple(
         _BUILDERS[each.kind](settings, each)
         for each in settings.destinations
         if each.kind in _BUILDERS
     )
-
-
-def not_delivered(settings: Settings) -> tuple[DestinationSettings, ...]:
-    """Destinations of kinds that can be configured already but not yet delivered to."""
-    delivered = {*_BUILDERS, DicomStoreDestination.kind, StowDestination.kind, MppsDestination.kind}
-    return tuple(each for each in settings.destinations if each.kind not in delivered)
 
 
 def subscriptions(settings: Settings, adapters: Iterable[Adapter]) -> Mapping[str, Subscription]:
@@ -84,8 +81,12 @@ def _subscription(destination: DestinationSettings, kinds: Iterable[EventKind]) 
         modalities=frozenset(destination.modalities),
         sources=frozenset(destination.order_sources),
         locations=frozenset(destination.locations),
-        told_by=destination.told_by,
+        told_by=destination.told_by or _receiver(destination),
     )
+
+
+def _receiver(destination: DestinationSettings) -> str:
+    return destination.receiving_application if isinstance(destination, Hl7Settings) else ""
 
 
 def _fhir(settings: Settings, destination: DestinationSettings) -> Adapter:
@@ -152,6 +153,14 @@ def remote(
     )
 
 
+def limits_of(settings: Settings) -> Mapping[str, Limits]:
+    """What each destination bears."""
+    return {
+        each.name: Limits(per_second=each.limits.per_second, at_once=each.limits.at_once)
+        for each in settings.destinations
+    }
+
+
 def _own_ids(settings: Settings, destination: FhirSettings) -> str:
     """What the ids of a server are called that is asked for orders, too; empty when it is not."""
     url = destination.url.rstrip("/")
@@ -174,6 +183,13 @@ def _ian(settings: Settings, destination: DestinationSettings) -> Adapter:
         retry=retry_policy(destination),
         retrieve_ae_title=settings.dicom.ae_title,
     )
+
+
+def _hl7(settings: Settings, destination: DestinationSettings) -> Adapter:
+    if not isinstance(destination, Hl7Settings):
+        raise TypeError("the table of builders is wrong")
+    kinds = _kinds(destination.events, HL7_KINDS)
+    return build_hl7(settings, destination, retry_policy(destination), kinds)
 
 
 def _webhook(settings: Settings, destination: DestinationSettings) -> Adapter:
@@ -222,6 +238,7 @@ def _kinds(events: Iterable[str], every: frozenset[EventKind]) -> frozenset[Even
 
 _BUILDERS: Mapping[str, Callable[[Settings, DestinationSettings], Adapter]] = {
     FhirSettings.kind: _fhir,
+    Hl7Settings.kind: _hl7,
     IanDestination.kind: _ian,
     WebhookSettings.kind: _webhook,
     NatsSettings.kind: _nats,

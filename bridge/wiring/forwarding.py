@@ -14,7 +14,7 @@ from bridge.services.forward_images import ForwardOutbox, ForwardRule
 from bridge.settings import DicomStoreDestination, ImageDestination, Settings
 from bridge.settings import StowDestination as StowSettings
 from bridge.wiring.core import Core
-from bridge.wiring.destinations import remote, retry_policy
+from bridge.wiring.destinations import limits_of, remote, retry_policy
 
 # A large study takes minutes: the claim must outlast its sending.
 _PACE = Pace(lanes=2, lease=1800.0)
@@ -47,6 +47,7 @@ def build_forwarding(core: Core, owner: str) -> Dispatcher:
         time.time,
         owner,
         pace=_PACE,
+        limits=limits_of(core.settings),
     )
 
 

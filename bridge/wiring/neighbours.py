@@ -22,7 +22,7 @@ from bridge.settings import (
     Settings,
     StowDestination,
 )
-from bridge.wiring.destinations import build_destinations, not_delivered
+from bridge.wiring.destinations import build_destinations
 from bridge.wiring.examination import Finding
 from bridge.wiring.forwarding import stow_server
 from bridge.wiring.hl7_answers import build_return_connections
@@ -76,8 +76,6 @@ def _destination(destination: Destination, settings: Settings) -> Finding:
         return _said(what, partial(check, server))
     impatient = replace(destination, timeout_seconds=patience)
     alone = replace(settings, destinations=(impatient,))
-    if not_delivered(alone):
-        return Finding(what, True, f"this version does not deliver to kind {destination.kind}")
     if not destination.enabled:
         return Finding(what, True, "disabled: its deliveries wait")
     (adapter,) = build_destinations(alone)

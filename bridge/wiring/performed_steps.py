@@ -10,7 +10,7 @@ from bridge.dicom.performed_step_forwarding import PerformedStepDestination
 from bridge.services.forward_performed_steps import PerformedStepOutbox, PerformedStepRule
 from bridge.settings import MppsDestination
 from bridge.wiring.core import Core
-from bridge.wiring.destinations import remote, retry_policy
+from bridge.wiring.destinations import limits_of, remote, retry_policy
 from bridge.wiring.performed_step_policy import performed_step_destinations
 
 # A RIS that thinks for half a minute about each of many messages still has only one sender.
@@ -36,6 +36,7 @@ def build_performed_step_forwarding(core: Core, owner: str) -> Dispatcher:
         time.time,
         owner,
         pace=_PACE,
+        limits=limits_of(core.settings),
     )
 
 

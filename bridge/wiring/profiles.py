@@ -11,15 +11,21 @@ from bridge.domain.matching_rules import MatchingRules
 from bridge.mapping.fhir_profiles import LANGUAGE as FHIR
 from bridge.mapping.fhir_profiles import FhirProfile, load_fhir_profile
 from bridge.mapping.library import Profiles
+from bridge.mapping.outbound import LANGUAGE as HL7_OUT
+from bridge.mapping.outbound import load_outbound_profile
 from bridge.mapping.profiles import LANGUAGE as HL7
 from bridge.mapping.profiles import Profile, load_profile
 from bridge.mapping.reconciliation import load_matching_rules
-from bridge.settings import FhirSource, Settings
+from bridge.settings import FhirSource, Hl7Destination, Settings
 
 Load = Callable[[str, Path | None], Any]
 
-LOADERS: dict[str, Load] = {HL7: load_profile, FHIR: load_fhir_profile}
-"""What a profile reads → how it is loaded."""
+LOADERS: dict[str, Load] = {
+    HL7: load_profile,
+    FHIR: load_fhir_profile,
+    HL7_OUT: load_outbound_profile,
+}
+"""The language of a profile → how it is loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,9 @@ def named_profiles(settings: Settings) -> Iterator[Named]:
     """Every profile that somebody uses, where the configuration names it."""
     for index, listener in enumerate(settings.hl7.listeners):
         yield Named(f"hl7.listeners[{index}].profile", listener.profile, HL7)
+    for index, destination in enumerate(settings.destinations):
+        if isinstance(destination, Hl7Destination):
+            yield Named(f"destinations[{index}].profile", destination.profile, HL7_OUT)
     yield Named("fhir.profile", settings.fhir.profile, FHIR)
     yield Named("fhir.profile_r5", settings.fhir.profile_r5, FHIR)
     for index, source in enumerate(settings.sources):

@@ -10,6 +10,7 @@ from bridge.mapping.profiles import load_profile
 from bridge.mapping.shelf import Shelf
 from bridge.settings import Origin, Problem, Settings, Source
 from bridge.wiring.hl7_answers import tls_problems
+from bridge.wiring.hl7_out import hl7_problems
 from bridge.wiring.images import is_bucket, open_bucket
 from bridge.wiring.profiles import LOADERS, matching_rules, named_profiles
 
@@ -21,6 +22,7 @@ def unsound(settings: Settings) -> tuple[Problem, ...]:
         *_decision_table(settings),
         *_bucket(settings),
         *tls_problems(settings),
+        *hl7_problems(settings),
     )
 
 

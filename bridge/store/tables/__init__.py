@@ -16,7 +16,13 @@ from bridge.store.tables.appointments import (
 )
 from bridge.store.tables.columns import TEXT, metadata
 from bridge.store.tables.commitments import storage_commitment
-from bridge.store.tables.deliveries import attempt, confirmation, delivery
+from bridge.store.tables.deliveries import (
+    attempt,
+    confirmation,
+    delivery,
+    delivery_hold,
+    destination_outage,
+)
 from bridge.store.tables.forwarded import forwarded_instance
 from bridge.store.tables.journal import mention, message
 from bridge.store.tables.mappings import mapping_version
@@ -71,6 +77,8 @@ __all__ = [
     "confirmation",
     "console_session",
     "delivery",
+    "delivery_hold",
+    "destination_outage",
     "forwarded_instance",
     "imaging_service_request",
     "instance",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Double, ForeignKey, Index, Integer, Table, text
 
-from bridge.store.tables.columns import TEXT, metadata, pk, text_column
+from bridge.store.tables.columns import PK, TEXT, metadata, pk, text_column
 
 delivery = Table(
     "delivery",
@@ -20,6 +20,8 @@ delivery = Table(
     Column("lease_until", Double, nullable=False, server_default=text("0")),
     text_column("correlation"),
     text_column("last_error"),
+    # Whether the receiver may have heard of it although it did not confirm.
+    Column("in_doubt", Integer, nullable=False, server_default=text("0")),
     Column("created_at", Double, nullable=False),
     Column("finished_at", Double),
     # What is not finished is little, whatever the table holds: a queue in order, and its lanes.
@@ -60,4 +62,30 @@ attempt = Table(
     Column("at", Double, nullable=False),
     text_column("outcome"),
     text_column("error"),
+    # In short, for whoever asks why: the journal lets go of the whole one day.
+    text_column("request"),
+    text_column("answered"),
+    text_column("response"),
+)
+
+# What persons hold back: of a destination one subject, or all when the subject is empty. Up to
+# `upto_pk` is sent all the same: nothing when paused, what was there when it is drained.
+delivery_hold = Table(
+    "delivery_hold",
+    metadata,
+    Column("destination", TEXT, primary_key=True),
+    Column("subject", TEXT, primary_key=True),
+    Column("upto_pk", PK, nullable=False),
+    text_column("who"),
+    text_column("reason"),
+    Column("since", Double, nullable=False),
+)
+
+# Destinations that are down, for all nodes to see and one to tell of.
+destination_outage = Table(
+    "destination_outage",
+    metadata,
+    Column("destination", TEXT, primary_key=True),
+    Column("since", Double, nullable=False),
+    text_column("reason"),
 )

@@ -55,13 +55,22 @@ def test_given_options_that_a_bucket_does_not_have_then_they_are_refused_before_
     assert "access_key_id" in err
 
 
-def test_given_a_destination_of_a_kind_not_delivered_to_then_it_is_valid_and_noted(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("version: '2.8'", "HL7 v2.8 has no message ORM^O01^ORM_O01"),
+        ("profile: orm-or", "no profile 'orm-or'"),
+        ("profile: ihe-swf", "ihe-swf does not say how messages are written"),
+        ("tls: {enabled: true, ca: none.pem}", "TLS cannot be used with none.pem"),
+    ],
+)
+def test_given_a_receiver_of_hl7_that_cannot_be_told_so_then_it_is_explained(
+    keys: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = "destinations: [{name: ris, kind: hl7, host: localhost, port: 2576}]\n"
-    code, out, _ = check(text, tmp_path, capsys)
-    assert code == 0
-    assert "note: destination ris: this version does not deliver to kind hl7" in out
+    text = f"destinations: [{{name: ris, kind: hl7, host: localhost, port: 2576, {keys}}}]\n"
+    code, _, err = check(text, tmp_path, capsys)
+    assert code == 2
+    assert said in err
 
 
 def test_given_a_file_that_is_not_there_then_it_says_so(

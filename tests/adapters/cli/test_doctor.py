@@ -11,6 +11,7 @@ import pytest
 from bridge.store import schema
 from tests.adapters.cli.conftest import Site, destination
 from tests.adapters.fhir.scripted_server import Reply, ScriptedServer
+from tests.adapters.hl7.receiver import receiver
 from tests.peers.dcmtk import StoreScp
 from tests.peers.process import choose_port
 
@@ -87,8 +88,19 @@ def test_given_destinations_that_are_away_or_of_another_release_then_each_is_wro
     )
     assert "cannot be reached" in line(told, "destination away")
     assert line(told, "destination off").startswith("ok")
-    assert "does not deliver to kind hl7" in line(told, "destination ris")
-    assert told.endswith("2 found wrong.\n")
+    assert line(told, "destination ris").startswith("WRONG  destination ris: cannot connect to")
+    assert told.endswith("3 found wrong.\n")
+
+
+def test_given_a_receiver_of_hl7_then_a_connection_is_asked_for_and_no_message_is_sent(
+    site: Site,
+) -> None:
+    with receiver() as ris:
+        his = {"name": "his", "kind": "hl7", "host": "127.0.0.1", "port": ris.port}
+        site.configuration["destinations"] = [his]
+        _, told = site.run("doctor")
+        assert line(told, "destination his").startswith("ok     destination his: a connection is")
+        assert ris.raw == []
 
 
 def test_given_peers_then_those_with_an_address_are_asked_for_an_echo(

@@ -148,5 +148,6 @@ def test_given_answers_that_get_lost_when_published_then_each_study_is_told_unti
     with dispatching(queue, ehr):
         queue.until(queue.all_are(DELIVERED))
     # Three breaks are one attempt (asked twice at once) and a half; the fourth time is the charm.
+    # Once several met silence the destination is in doubt, and no attempt is burned any more.
     assert set(seen.values()) == {4}
-    assert {row.delivery.attempts for row in queue.rows} == {1}
+    assert {row.delivery.attempts for row in queue.rows} == {0, 1}

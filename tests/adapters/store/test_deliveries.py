@@ -7,11 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from bridge.domain.delivery import Delivery, DeliveryState, EventKind, RetryDecision
+from bridge.domain.delivery import (
+    Delivery,
+    DeliveryState,
+    EventKind,
+    Exchange,
+    RetryDecision,
+)
 from bridge.store.database import Database
 from bridge.store.repositories import SqlStore, SqlTransaction
 
 AVAILABLE, CHANGED = EventKind.STUDY_AVAILABLE, EventKind.STUDY_CHANGED
+WITHDRAWN = EventKind.STUDY_WITHDRAWN
 RETRY = RetryDecision(DeliveryState.PENDING, delay=5.0)
 PARK, DEAD = RetryDecision(DeliveryState.PARKED), RetryDecision(DeliveryState.DEAD)
 AWAY = RetryDecision(DeliveryState.PENDING, delay=5.0, counts=False)
@@ -42,8 +49,11 @@ class Queue:
     def finish(self, done: Delivery, content_hash: str = "") -> None:
         self.store.transact(lambda tx: tx.deliveries.finish(done, content_hash, None, 0.0))
 
-    def fail(self, failed: Delivery, decision: RetryDecision, now: float = 0.0) -> None:
-        self.store.transact(lambda tx: tx.deliveries.fail(failed, "x", decision, None, now))
+    def fail(
+        self, failed: Delivery, decision: RetryDecision, now: float = 0.0, *, reached: bool = True
+    ) -> None:
+        said = Exchange(may_have_arrived=reached)
+        self.store.transact(lambda tx: tx.deliveries.fail(failed, "x", decision, None, now, said))
 
     def next_due(self, now: float = 0.0, to: str = "ehr") -> float | None:
         return self.store.read(lambda tx: tx.deliveries.next_due(to, now))
@@ -78,7 +88,7 @@ def test_a_claimed_delivery_tells_what_it_is_about(queue: Queue) -> None:
 def test_only_the_head_of_a_lane_is_claimed_and_lanes_run_side_by_side(queue: Queue) -> None:
     for subject in ("a", "b"):
         queue.put(subject)
-        queue.put(subject, CHANGED)
+        queue.put(subject, WITHDRAWN)
     first, second = queue.claim()
     assert [(each.subject, each.kind) for each in (first, second)] == [
         ("a", AVAILABLE),
@@ -87,7 +97,7 @@ def test_only_the_head_of_a_lane_is_claimed_and_lanes_run_side_by_side(queue: Qu
     assert queue.claim() == []
     queue.finish(first)
     (third,) = queue.claim()
-    assert (third.subject, third.kind) == ("a", CHANGED)
+    assert (third.subject, third.kind) == ("a", WITHDRAWN)
 
 
 def test_a_stuck_subject_holds_back_nobody_else(queue: Queue) -> None:
@@ -95,14 +105,14 @@ def test_a_stuck_subject_holds_back_nobody_else(queue: Queue) -> None:
         queue.put(subject)
     (head, *_) = queue.claim(limit=1)
     queue.fail(head, RETRY)
-    queue.put("a", CHANGED)
+    queue.put("a", WITHDRAWN)
     assert queue.subjects(1.0) == ["b", "c"]
     assert queue.subjects(5.0) == ["a"]
 
 
 def test_a_limit_counts_what_can_be_sent_and_not_what_waits(queue: Queue) -> None:
     for number in range(5):
-        queue.put("stuck", (AVAILABLE, CHANGED)[number % 2])
+        queue.put("stuck", (AVAILABLE, WITHDRAWN)[number % 2])
         queue.put(f"{number}")
     (stuck, *_) = queue.claim(limit=1)
     queue.fail(stuck, PARK)
@@ -121,7 +131,7 @@ def test_a_parked_head_holds_its_lane_and_a_dead_one_does_not(
     queue: Queue, decision: RetryDecision, goes_on: bool
 ) -> None:
     queue.put("a")
-    queue.put("a", CHANGED)
+    queue.put("a", WITHDRAWN)
     (head,) = queue.claim()
     queue.fail(head, decision)
     assert queue.subjects(1.0) == (["a"] if goes_on else [])
@@ -142,7 +152,7 @@ def test_a_parked_or_dead_delivery_is_sent_again_by_hand(queue: Queue) -> None:
 
 def test_a_delivery_parked_by_hand_holds_its_lane(queue: Queue) -> None:
     queue.put("a")
-    queue.put("a", CHANGED)
+    queue.put("a", WITHDRAWN)
     pk = queue.store.read(lambda tx: tx.deliveries.listed(())[0].pk)
     assert queue.store.transact(lambda tx: tx.deliveries.park(pk, 0.0))
     assert queue.claim() == []
@@ -154,8 +164,10 @@ def test_what_nobody_has_begun_to_send_is_not_queued_twice(queue: Queue) -> None
     queue.put("a")
     queue.put("a", CHANGED)
     queue.put("a", CHANGED)
+    queue.put("a", WITHDRAWN)
+    queue.put("a", CHANGED)
     queue.put("a", to="his")
-    assert len(queue.states()) == 3
+    assert len(queue.states()) == 4
 
 
 def test_what_is_being_sent_does_not_carry_a_later_change(queue: Queue) -> None:
@@ -167,12 +179,47 @@ def test_what_is_being_sent_does_not_carry_a_later_change(queue: Queue) -> None:
     assert queue.subjects() == ["a"]
 
 
-def test_what_waits_for_another_attempt_carries_a_later_change(queue: Queue) -> None:
+def test_what_never_reached_its_receiver_carries_a_later_change(queue: Queue) -> None:
     queue.put("a")
     (claimed,) = queue.claim()
-    queue.fail(claimed, RETRY)
-    queue.put("a")
+    queue.fail(claimed, AWAY, reached=False)
+    queue.put("a", CHANGED)
     assert len(queue.states()) == 1
+
+
+@pytest.mark.parametrize("decision", [RETRY, AWAY])
+def test_what_its_receiver_may_have_carries_no_later_change(
+    queue: Queue, decision: RetryDecision
+) -> None:
+    queue.put("a")
+    (claimed,) = queue.claim()
+    queue.fail(claimed, decision)
+    for _ in range(5):
+        queue.put("a", CHANGED)
+    assert len(queue.states()) == 2
+
+
+def test_what_a_dead_node_may_have_sent_carries_no_later_change(queue: Queue) -> None:
+    queue.put("a")
+    queue.claim(0.0, owner="dead")
+    (claimed,) = queue.claim(LEASE, owner="alive")
+    queue.fail(claimed, AWAY, LEASE, reached=False)
+    queue.put("a", CHANGED)
+    assert len(queue.states()) == 2
+
+
+def test_a_dead_letter_that_is_put_back_waits_for_what_is_being_sent_of_its_lane(
+    queue: Queue,
+) -> None:
+    queue.put("a")
+    (given_up,) = queue.claim()
+    queue.fail(given_up, DEAD)
+    queue.put("a", WITHDRAWN)
+    (sending,) = queue.claim()
+    assert queue.store.transact(lambda tx: tx.deliveries.retry(given_up.pk, 0.0))
+    assert queue.claim() == []
+    queue.finish(sending)
+    assert [each.pk for each in queue.claim()] == [given_up.pk]
 
 
 def test_a_dead_nodes_lease_runs_out_and_another_goes_on(queue: Queue) -> None:
@@ -252,7 +299,7 @@ def test_owners_that_claim_at_once_never_share_a_lane(
 ) -> None:
     """Four nodes empty 40 lanes of three: every row once, each lane in its order."""
     queues = [Queue(SqlStore(open_database())) for _ in range(4)]
-    for kind in (AVAILABLE, CHANGED, EventKind.ORDER_CHANGED):
+    for kind in (AVAILABLE, WITHDRAWN, EventKind.ORDER_CHANGED):
         for lane in range(40):
             queues[0].put(str(lane), kind)
     sent: list[Delivery] = []

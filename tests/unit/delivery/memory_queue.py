@@ -59,6 +59,7 @@ class MemoryQueue:
     study: PublishedStudy | None = A_STUDY
     breaks: int = 0
     claims: list[int] = field(default_factory=list)
+    down: set[str] = field(default_factory=set)
     changed: Condition = field(default_factory=Condition)
 
     def add(
@@ -109,6 +110,18 @@ class MemoryQueue:
         with self.changed:
             times = [max(r.not_before, r.lease_until) for r in self._heads(destination)]
             return min(times, default=None)
+
+    def went_down(self, destination: str, reason: str, now: float) -> bool:
+        with self.changed:
+            is_news = destination not in self.down
+            self.down.add(destination)
+            return is_news
+
+    def answers(self, destination: str) -> bool:
+        with self.changed:
+            was_down = destination in self.down
+            self.down.discard(destination)
+            return was_down
 
     def until(self, reached: Callable[[], bool]) -> None:
         """Wait for a condition over the rows, as long as the test may run."""

@@ -9,7 +9,7 @@ from threading import Barrier, Event
 import pytest
 
 from bridge.delivery.dispatcher import Dispatcher
-from bridge.delivery.worker import Pace
+from bridge.delivery.worker import UNLIMITED, Limits, Pace
 from bridge.domain.delivery import Delivery, DeliveryState, RetryPolicy, Sent, TransportError
 from tests.unit.delivery.memory_queue import (
     DEAD,
@@ -26,9 +26,15 @@ OK = Sent(b"request", b"response")
 
 @contextmanager
 def dispatching(
-    queue: MemoryQueue, *destinations: ScriptedDestination, pace: Pace = PACE
+    queue: MemoryQueue,
+    *destinations: ScriptedDestination,
+    pace: Pace = PACE,
+    limits: Limits = UNLIMITED,
 ) -> Iterator[Dispatcher]:
-    dispatcher = Dispatcher(queue, destinations, now, "node-1", jitter=lambda: 0.5, pace=pace)
+    borne = {each.name: limits for each in destinations}
+    dispatcher = Dispatcher(
+        queue, destinations, now, "node-1", jitter=lambda: 0.5, pace=pace, limits=borne
+    )
     dispatcher.start()
     try:
         yield dispatcher
@@ -295,22 +301,105 @@ def test_given_the_destination_is_away_when_probing_then_only_one_send_is_under_
         assert not dispatcher.states()["ehr"].paused
 
 
-def test_given_a_probe_without_an_answer_when_paused_then_it_counts_for_its_row() -> None:
+def test_given_a_probe_without_an_answer_when_paused_then_another_subject_asks_next() -> None:
     queue = MemoryQueue()
-    queue.add("study:1")
-    troubles = [
-        TransportError("no answer in time", permanent=False),
-        TransportError("connection refused", permanent=False, unreachable=True),
-    ]
+    hanging, other = queue.add("study:1"), queue.add("study:2")
+    silent = TransportError("no answer in time", permanent=False)
+    gone = TransportError("connection refused", permanent=False, unreachable=True)
+    troubles = [silent, gone]
 
     def script(delivery: Delivery) -> Sent:
-        if troubles:
+        if delivery.pk == hanging and troubles:
             raise troubles.pop()
         return OK
 
-    with dispatching(queue, ScriptedDestination(script)):
+    pace = replace(PACE, lanes=1)
+    with dispatching(queue, ehr := ScriptedDestination(script), pace=pace):
         queue.until(queue.all_are(DELIVERED))
-    assert queue.rows[0].delivery.attempts == 1
+    assert ehr.sends == [hanging, hanging, other, hanging]
+    assert queue.rows[0].delivery.attempts == 0
+
+
+def test_given_errors_for_everybody_when_many_wait_then_one_asks_at_a_time_and_it_is_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    queue, is_down = MemoryQueue(), True
+    for n in range(200):
+        queue.add(f"study:{n}")
+
+    def script(delivery: Delivery) -> Sent:
+        if is_down:
+            raise TransportError("500", permanent=False, response=b"oops", doubtful=True)
+        return OK
+
+    ehr = ScriptedDestination(script)
+    with dispatching(queue, ehr) as dispatcher:
+        queue.until(lambda: "ehr" in queue.down)
+        with ehr.changed:
+            before = len(ehr.sends)
+            ehr.changed.wait_for(lambda: len(ehr.sends) >= before + 10)
+        assert dispatcher.states()["ehr"].in_hand <= 1
+        is_down = False
+        queue.until(queue.all_are(DELIVERED))
+    told = events(caplog)
+    assert told.count("delivery.destination_paused") == 1
+    assert told.count("delivery.destination_recovered") == 1
+    assert told.count("delivery.failed") < PACE.lanes
+    assert sum(row.delivery.attempts for row in queue.rows) < PACE.lanes
+    assert queue.down == set()
+
+
+def test_given_an_outage_that_another_node_noted_and_left_when_it_answers_then_it_is_over() -> None:
+    queue = MemoryQueue(down={"ehr"})
+    queue.add("study:1")
+    with dispatching(queue, ScriptedDestination()):
+        queue.until(queue.all_are(DELIVERED))
+    assert queue.down == set()
+
+
+def test_given_a_limit_at_once_when_many_wait_then_it_is_kept() -> None:
+    queue, release = MemoryQueue(), Event()
+
+    def hang(delivery: Delivery) -> Sent:
+        release.wait()
+        return OK
+
+    ehr = ScriptedDestination(hang)
+    for n in range(12):
+        queue.add(f"study:{n}")
+    with dispatching(queue, ehr, limits=Limits(at_once=2)):
+        ehr.until_in_hand(2)
+        release.set()
+        queue.until(queue.all_are(DELIVERED))
+    assert ehr.most_at_once == 2
+
+
+def test_given_a_limit_per_second_when_many_wait_then_no_more_are_begun_in_any_time() -> None:
+    queue, clock = MemoryQueue(), [1000.0]
+    began: list[float] = []
+
+    def tick() -> float:
+        clock[0] += 0.001
+        return clock[0]
+
+    def script(delivery: Delivery) -> Sent:
+        began.append(clock[0])
+        return OK
+
+    for n in range(40):
+        queue.add(f"study:{n}")
+    dispatcher = Dispatcher(
+        queue,
+        [ScriptedDestination(script)],
+        tick,
+        "node-1",
+        pace=replace(PACE, poll=0.0005, linger=0.0),
+        limits={"ehr": Limits(per_second=50)},
+    )
+    dispatcher.start()
+    queue.until(queue.all_are(DELIVERED))
+    assert dispatcher.stop(grace=60)
+    assert began[-1] - began[0] >= (40 - 5) / 50 - 0.2
 
 
 def test_given_a_send_in_hand_when_stopped_then_it_is_finished_and_nothing_more_is_claimed() -> (

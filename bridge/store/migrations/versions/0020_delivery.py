@@ -1,6 +1,13 @@
-"""Nothing yet."""
+"""What persons hold back, which destinations are down, and what was said at each attempt."""
 
 from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+TEXT = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+PK = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 revision = "0020"
 down_revision = "0019"
@@ -9,8 +16,29 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    op.add_column(
+        "delivery", sa.Column("in_doubt", sa.Integer(), server_default=sa.text("0"), nullable=False)
+    )
+    for name in ("request", "answered", "response"):
+        op.add_column("attempt", sa.Column(name, TEXT, server_default="", nullable=False))
+    op.create_table(
+        "delivery_hold",
+        sa.Column("destination", TEXT, nullable=False),
+        sa.Column("subject", TEXT, nullable=False),
+        sa.Column("upto_pk", PK, nullable=False),
+        sa.Column("who", TEXT, server_default="", nullable=False),
+        sa.Column("reason", TEXT, server_default="", nullable=False),
+        sa.Column("since", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("destination", "subject", name=op.f("pk_delivery_hold")),
+    )
+    op.create_table(
+        "destination_outage",
+        sa.Column("destination", TEXT, nullable=False),
+        sa.Column("since", sa.Double(), nullable=False),
+        sa.Column("reason", TEXT, server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("destination", name=op.f("pk_destination_outage")),
+    )
 
 
 def downgrade() -> None:
-    raise NotImplementedError("an older version would not understand what this one wrote")
+    raise NotImplementedError("an older version would send what persons hold back")
