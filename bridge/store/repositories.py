@@ -27,6 +27,8 @@ from bridge.store.forwarded import Forwarded
 from bridge.store.images import Images
 from bridge.store.journal import Journal
 from bridge.store.mapping_versions import MappingVersions
+from bridge.store.message_lists import MessageLists
+from bridge.store.names import NameIndex
 from bridge.store.order_notices import OrderNotices
 from bridge.store.orders import Orders
 from bridge.store.overview import Overviews
@@ -42,6 +44,7 @@ from bridge.store.records import Records
 from bridge.store.rejections import Rejections
 from bridge.store.resolutions import Resolutions
 from bridge.store.resources import Resources
+from bridge.store.searches import Searches
 from bridge.store.sources import Sources
 from bridge.store.statement import Numbers
 from bridge.store.studies import Studies
@@ -246,6 +249,21 @@ class SqlTransaction:
     def flow(self) -> Flow:
         """Times and counts for the console's charts."""
         return Flow(self._connection)
+
+    @cached_property
+    def searches(self) -> Searches:
+        """What the one search box asks."""
+        return Searches(self._connection)
+
+    @cached_property
+    def name_index(self) -> NameIndex:
+        """The words of names."""
+        return NameIndex(self._connection)
+
+    @cached_property
+    def message_lists(self) -> MessageLists:
+        """The journal, listed for a person."""
+        return MessageLists(self._connection)
 
     def foresee(self, event: OrderReceived) -> None:
         """Ask at once what applying the order is going to ask, where each answer costs a wait."""
