@@ -14,6 +14,7 @@ from bridge.domain.parked import keys_brought_by
 from bridge.services.rehearsal import Rehearsed, Touched
 from bridge.store import orders, patients
 from bridge.store.accounts import Accounts
+from bridge.store.alerts import Alerts
 from bridge.store.appointments import Appointments
 from bridge.store.audit import AuditTrail
 from bridge.store.audit_lists import AuditLists
@@ -26,6 +27,7 @@ from bridge.store.flow import Flow
 from bridge.store.forwarded import Forwarded
 from bridge.store.images import Images
 from bridge.store.journal import Journal
+from bridge.store.links import Links
 from bridge.store.mapping_versions import MappingVersions
 from bridge.store.message_lists import MessageLists
 from bridge.store.names import NameIndex
@@ -199,6 +201,16 @@ class SqlTransaction:
     def sources(self) -> Sources:
         """How far servers were read."""
         return Sources(self._connection)
+
+    @cached_property
+    def links(self) -> Links:
+        """What passed over links to peers."""
+        return Links(self._connection)
+
+    @cached_property
+    def alerts(self) -> Alerts:
+        """What somebody was alerted to."""
+        return Alerts(self._connection)
 
     @cached_property
     def timers(self) -> Timers:
