@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, FromClause, and_, delete, desc, func, insert, or_, select
+from sqlalchemy import Connection, FromClause, Select, and_, delete, desc, func, insert, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.services.find_anything import name_words
@@ -39,27 +39,29 @@ class NameIndex:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def follow(self, kind: str, now: float) -> bool:
-        """Index the next batch of changed rows; false when there is none."""
+    def lags(self, kind: str, now: float) -> bool:
+        """Whether names have changed that are not indexed."""
+        return self._connection.execute(self._changed(kind, now).limit(1)).first() is not None
+
+    def follow(self, kind: str, now: float) -> None:
+        """Index the next batch of changed rows."""
+        rows = self._connection.execute(self._changed(kind, now).limit(BATCH)).all()
+        if rows:
+            self._add(kind, [(row[0], row[2]) for row in rows])
+            self._reach(kind, rows[-1][1], rows[-1][0])
+
+    def _changed(self, kind: str, now: float) -> Select[Any]:
         source, changed, name = _NAMES[kind]
         pk = changed.table.c.pk
         until, after = _reached(self._connection, kind)
-        query = (
+        # Spelled so that the index on the time of change leads.
+        beyond = and_(changed >= until, or_(changed > until, pk > after))
+        return (
             select(pk, changed, name)
             .select_from(source)
-            .where(
-                or_(changed > until, and_(changed == until, pk > after)),
-                changed < now - SETTLED_SECONDS,
-            )
+            .where(beyond, changed < now - SETTLED_SECONDS)
             .order_by(changed, pk)
-            .limit(BATCH)
         )
-        rows = self._connection.execute(query).all()
-        if not rows:
-            return False
-        self._add(kind, [(row[0], row[2]) for row in rows])
-        self._reach(kind, rows[-1][1], rows[-1][0])
-        return True
 
     def _add(self, kind: str, names: Iterable[tuple[int, str]]) -> None:
         rows = [
