@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from bridge.domain.alert import Alert, Moment
 from bridge.domain.delivery import ORDER_KINDS, STUDY_KINDS, Delivery
 from bridge.domain.identifiers import Identifier
 from bridge.domain.order import Order, Procedure, Step
@@ -46,11 +47,31 @@ def write_event(delivery: Delivery, news: News, source: str, destination: str) -
         "source": source,
         "type": f"bridge.{delivery.kind.value}",
         "subject": delivery.correlation or delivery.subject,
-        "time": datetime.fromtimestamp(delivery.created_at, UTC).isoformat(timespec="milliseconds"),
+        "time": _time(delivery.created_at),
         "datacontenttype": "application/json",
         "data": _data(news),
     }
     return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def write_alert(alert: Alert, moment: Moment, source: str) -> bytes:
+    """One event of an alert: `bridge.alert.raised`, later `bridge.alert.over`."""
+    happened = alert.seen_at if moment is Moment.RAISED else alert.over_at or alert.seen_at
+    event = {
+        "specversion": "1.0",
+        "id": f"alert-{alert.pk}-{moment.value}",
+        "source": source,
+        "type": f"bridge.alert.{moment.value}",
+        "subject": alert.key,
+        "time": _time(happened),
+        "datacontenttype": "application/json",
+        "data": {"key": alert.key, "problem": alert.words, "since": _time(alert.seen_at)},
+    }
+    return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _time(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
 
 
 def sign(payload: bytes, secret: str) -> str:

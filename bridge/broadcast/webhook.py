@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-import ssl
-from typing import Final
-
-import httpx2
-
-from bridge.broadcast.events import KINDS, MEDIA_TYPE, SIGNATURE, sign, write_event
-from bridge.domain.delivery import Delivery, EventKind, RetryPolicy, Sent, TransportError
+from bridge.broadcast.events import KINDS, write_event
+from bridge.broadcast.signed_post import SignedPost
+from bridge.domain.delivery import Delivery, EventKind, RetryPolicy, Sent
 from bridge.domain.publication import News
-
-_CONNECT: Final = 5.0
-_LONGEST_ANSWER: Final = 2000
-_TOO_MANY: Final = 429
-# What a receiver says that may be otherwise next time; every other 4xx is about what was posted.
-_PASSING: Final = frozenset({401, 403, 404, 408, 409, 423, 425, _TOO_MANY})
-# Nobody's event gets through: no attempt is burned, and one at a time asks whether it is back.
-_DOWN: Final = frozenset({401, _TOO_MANY, 502, 503, 504})
 
 
 class WebhookDestination:
-    """Implements `services.deliver.Destination` for a program that takes events by HTTP POST.
-
-    Any 2xx confirms. Redirects are not followed: a signed event goes where it was meant to go.
-    """
+    """Implements `services.deliver.Destination` for a program that takes events by HTTP POST."""
 
     def __init__(
         self,
@@ -40,34 +25,21 @@ class WebhookDestination:
         """`source` is the bridge's own name, a URI; `timeout` is in seconds."""
         self.name = name
         self.retry = retry
-        self._url = url
-        self._secret = secret
         self._source = source
         self._kinds = kinds & KINDS
-        self._http = httpx2.Client(
-            timeout=httpx2.Timeout(timeout, connect=min(timeout, _CONNECT)),
-            follow_redirects=False,
-        )
+        self._receiver = SignedPost(url, secret, timeout)
 
     def accepts(self, kind: EventKind) -> bool:
         """Events of orders and studies, of the kinds that were configured."""
         return kind in self._kinds
 
     def check(self) -> str:
-        """Ask whether anybody is there (HEAD); what it answers does not matter.
-
-        Raises:
-            TransportError: nobody is.
-        """
-        try:
-            answer = self._http.head(self._url)
-        except (httpx2.HTTPError, ssl.SSLError, OSError) as error:
-            raise TransportError(_reason(error), permanent=False, unreachable=True) from error
-        return f"an HTTP server answers ({answer.status_code})"
+        """Ask whether anybody is there. Raises TransportError when nobody is."""
+        return self._receiver.check()
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self._receiver.close()
 
     def send(self, delivery: Delivery, news: News, /) -> Sent:
         """Post one event.
@@ -75,43 +47,4 @@ class WebhookDestination:
         Raises:
             TransportError: it was not confirmed.
         """
-        payload = write_event(delivery, news, self._source, self.name)
-        headers = {"Content-Type": MEDIA_TYPE}
-        if self._secret:
-            headers[SIGNATURE] = sign(payload, self._secret)
-        try:
-            answer = self._http.post(self._url, content=payload, headers=headers)
-        except (httpx2.HTTPError, ssl.SSLError, OSError) as error:
-            raise TransportError(
-                _reason(error),
-                permanent=False,
-                unreachable=isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout),
-                request=payload,
-            ) from error
-        said = answer.content[:_LONGEST_ANSWER]
-        status = answer.status_code
-        if not answer.is_success:
-            raise TransportError(
-                f"the receiver answered {status}",
-                permanent=answer.is_client_error and status not in _PASSING,
-                unreachable=status in _DOWN,
-                doubtful=answer.is_server_error,
-                answered=str(status),
-                request=payload,
-                response=said,
-                retry_after=_retry_after(answer.headers.get("Retry-After", "")),
-            )
-        return Sent(
-            request=payload,
-            response=said or str(status).encode(),
-            content_hash="told",
-            answered=str(status),
-        )
-
-
-def _retry_after(text: str) -> float | None:
-    return float(text) if text.isascii() and text.isdecimal() else None
-
-
-def _reason(error: Exception) -> str:
-    return f"the receiver cannot be reached: {error}" if str(error) else type(error).__name__
+        return self._receiver.post(write_event(delivery, news, self._source, self.name))

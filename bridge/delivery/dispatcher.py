@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from secrets import SystemRandom
@@ -11,6 +13,11 @@ from bridge.delivery.worker import UNLIMITED, Limits, LinkState, Pace, Worker
 from bridge.services.deliver import DeliveryQueue, Destination
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+LOOKS = 6
+"""How often within a lease is looked for what is to be renewed."""
 
 _PACE = Pace()
 _JITTER = SystemRandom().random
@@ -48,8 +55,14 @@ class Dispatcher:
             for destination in destinations
         }
 
+        self._ended = threading.Event()
+        self._look = pace.lease / LOOKS
+        self._heart = threading.Thread(target=self._renew_leases, name="leases", daemon=True)
+
     def start(self) -> None:
         """Start working. Rows that were due before are sent at once."""
+        if self._workers:
+            self._heart.start()
         for worker in self._workers.values():
             worker.start()
 
@@ -73,8 +86,17 @@ class Dispatcher:
         finished = [
             worker.join(max(0.0, deadline - time.monotonic())) for worker in self._workers.values()
         ]
+        self._ended.set()
         return all(finished)
 
     def states(self) -> Mapping[str, LinkState]:
         """How each destination fares, by name; for health and metrics."""
         return {name: worker.state for name, worker in self._workers.items()}
+
+    def _renew_leases(self) -> None:
+        while not self._ended.wait(self._look):
+            for worker in self._workers.values():
+                try:
+                    worker.renew_leases()
+                except Exception:  # the database is away, perhaps: the next look is soon
+                    log.exception("delivery.lease_not_renewed")

@@ -26,6 +26,8 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 NOTHING_TO_TELL = Sent(unchanged=True)
+_RENEWALS = 3
+"""A lease is renewed after this part of it, so that a slow database does not lose it."""
 _LOOKS_FOR_OUTAGE = 30.0
 """Seconds between two looks of a node whose sends succeed for an outage that another one noted."""
 
@@ -48,8 +50,8 @@ UNLIMITED = Limits()
 class Pace:
     """How a destination is worked: `lanes` sends at once, rows claimed for `lease` seconds.
 
-    `lease` must outlast the longest send, or another node sends the same row meanwhile; and a row
-    that a killed node was sending waits for its end. `poll` is the longest time, in seconds,
+    A lease is renewed while its row is being sent; what a killed node was sending waits for the end
+    of its lease. `poll` is the longest time, in seconds,
     before rows that another node committed are looked for. `linger` is how long a free lane waits
     for others to become free, too, so that one claim, which costs a commit, serves several.
     """
@@ -96,7 +98,7 @@ class Worker(Generic[T]):
         self._rate = Rate(limits.per_second)
         self._circuit = Circuit(destination.retry)
         self._changed = Condition()
-        self._in_hand: set[int] = set()
+        self._in_hand: dict[int, float] = {}  # when to renew the lease of each, unix time
         self._woken = False
         self._stopping = False
         self._last_answer: float | None = None
@@ -135,6 +137,21 @@ class Worker(Generic[T]):
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
+
+    def renew_leases(self) -> None:
+        """Keep what takes long to send from being taken over by another node."""
+        now = self._clock()
+        with self._changed:
+            due = [pk for pk, at in self._in_hand.items() if at <= now]
+        if not due:
+            return
+        kept = self._queue.renew(due, self._owner, now + self._pace.lease)
+        with self._changed:
+            held = [pk for pk in due if pk in self._in_hand]
+            self._in_hand |= dict.fromkeys(held, now + self._pace.lease / _RENEWALS)
+        for pk in held:
+            if pk not in kept:  # we were stopped for so long: what comes of it is not recorded
+                _log.warning("delivery.lease_lost", extra=self._about() | {"delivery": pk})
 
     @property
     def state(self) -> LinkState:
@@ -192,7 +209,7 @@ class Worker(Generic[T]):
         with self._changed:
             # A row still in hand here is one whose lease ran out: claimed anew, it is ours again.
             fresh = [row for row in rows if row.pk not in self._in_hand]
-            self._in_hand |= {row.pk for row in fresh}
+            self._in_hand |= {row.pk: now + self._pace.lease / _RENEWALS for row in fresh}
         self._rate.take(len(fresh))
         for row in fresh:
             self._inbox.put(row)
@@ -220,7 +237,7 @@ class Worker(Generic[T]):
                 _log.exception("delivery.not_recorded", extra=self._about(delivery))
             finally:
                 with self._changed:
-                    self._in_hand.discard(delivery.pk)
+                    self._in_hand.pop(delivery.pk, None)
                     self._woken = True
                     self._changed.notify_all()
 

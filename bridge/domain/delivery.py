@@ -39,6 +39,7 @@ class EventKind(StrEnum):
     ACKNOWLEDGEMENT = "acknowledgement"
     STORAGE_COMMITMENT = "storage commitment"
     PERFORMED_STEP = "performed step"
+    MESSAGE = "message"
 
 
 ORDER_KINDS = (
@@ -108,6 +109,8 @@ def carrier_of(kind: EventKind, lane: Sequence[Waiting]) -> int | None:
     only at the end of the lane. What may have reached the receiver carries nothing: who knows its
     id would take the second for a repetition.
     """
+    if kind is EventKind.MESSAGE:  # one for each message that is passed on as it came
+        return None
     riders = _TOLD_WITH.get(kind)
     for each in lane:
         if each.kind in (riders or {kind}) and each.untouched:
@@ -203,6 +206,14 @@ class TransportError(BridgeError):
         self.doubtful = not permanent and not response if doubtful is None else doubtful
 
 
+class NotYet(TransportError):
+    """The destination has heard all, and has yet to do its part: no failure, and no outage."""
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message, permanent=False, retry_after=retry_after)
+        self.doubtful = False
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """Exponential back-off: `base` seconds doubled per attempt up to `ceiling`, then parked."""
@@ -228,7 +239,7 @@ def decide_retry(
     if error.permanent:
         return RetryDecision(DeliveryState.DEAD)
     delay = backoff(policy, error, attempts, jitter)
-    if error.unreachable:
+    if error.unreachable or isinstance(error, NotYet):
         return RetryDecision(DeliveryState.PENDING, delay, counts=False)
     if attempts + 1 >= policy.attempts:
         return RetryDecision(DeliveryState.PARKED)

@@ -42,6 +42,7 @@ KINDS: Final = frozenset(
         EventKind.STUDY_WITHDRAWN,
     }
 )
+_LINGER_SECONDS: Final = 0.3
 _CONTROL_ID: Final = 20
 """Longest MSH-10 up to v2.6 (2.15.9.10)."""
 
@@ -102,7 +103,8 @@ class Hl7Destination:
         """
         address = self.connection.address
         try:
-            address.connect().close()
+            with address.connect() as client:
+                client.linger(_LINGER_SECONDS)
         except LinkError as error:
             raise TransportError(error.message, permanent=False, unreachable=True) from error
         kind = "a TLS connection" if address.tls else "a connection"

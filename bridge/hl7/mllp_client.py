@@ -15,6 +15,7 @@ from bridge.hl7.framing import Frame, FrameReader, Junk, Oversize, frame
 
 DEFAULT_TIMEOUT: Final = 30.0
 _CHUNK: Final = 65536
+_AT_ONCE: Final = 0.001
 # A receiver whose machine died keeps a connection "open" for hours, unless somebody asks.
 _KEEP_ALIVE: Final = (
     ("TCP_KEEPIDLE", 60),
@@ -87,6 +88,22 @@ class MllpClient:
             raise LinkError(f"the connection is no more: {error}") from error
         raise LinkError("the peer has closed the connection")
 
+    def linger(self, seconds: float) -> None:
+        """Wait whether the peer hangs up again: who does not want us may say so only then.
+
+        Raises:
+            LinkError: it does, within so many seconds.
+        """
+        self._socket.settimeout(seconds)
+        try:
+            if self._socket.recv(_CHUNK):
+                return
+        except TimeoutError:
+            return
+        except OSError as error:
+            raise LinkError(f"the peer hung up at once: {error}") from error
+        raise LinkError("the peer hung up at once")
+
     def write(self, payload: bytes) -> None:
         """Send one message and wait for nothing.
 
@@ -153,10 +170,11 @@ class MllpClient:
         self.close()
 
     def _receive(self, remaining: float) -> None:
-        if remaining <= 0:
-            raise TimeoutError(f"nothing came within {self._timeout} s")
-        self._socket.settimeout(remaining)
-        data = self._socket.recv(_CHUNK)
+        try:
+            self._socket.settimeout(max(remaining, 0.0) or _AT_ONCE)
+            data = self._socket.recv(_CHUNK)
+        except TimeoutError:
+            raise TimeoutError(f"none came within {self._timeout:g} s") from None
         if not data:
             raise ConnectionError("the peer closed the connection")
         for event in self._reader.feed(data):

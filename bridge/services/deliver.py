@@ -53,6 +53,9 @@ class DeliveryQueue(Protocol[Matter_co]):
         not. Rows whose lease expired are claimable again.
         """
 
+    def renew(self, pks: Sequence[int], owner: str, until: float) -> frozenset[int]:
+        """Hold claims until then; gives those that still are the owner's."""
+
     def gather(self, delivery: Delivery) -> Matter_co | None:
         """Gather the newest state to tell; None when there is nothing to tell any more."""
 

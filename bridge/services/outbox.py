@@ -50,6 +50,10 @@ class Claims:
             lambda tx: tx.deliveries.claim(destination, owner, now, lease, limit)
         )
 
+    def renew(self, pks: Sequence[int], owner: str, until: float) -> frozenset[int]:
+        """Hold claims for longer; gives those that still are the owner's."""
+        return self._store.transact(lambda tx: tx.deliveries.renew(pks, owner, until))
+
     def delivered(self, delivery: Delivery, sent: Sent, now: float) -> None:
         """The destination confirmed."""
 

@@ -259,6 +259,16 @@ class Deliveries:
         )
         return claimed
 
+    def renew(self, pks: Sequence[int], owner: str, until: float) -> frozenset[int]:
+        """Hold claims until then (unix time); gives those that still are the owner's."""
+        renewed = self._connection.execute(
+            update(delivery)
+            .where(_D.pk.in_(pks), _D.state == _SENDING, _D.lease_owner == owner)
+            .values(lease_until=until)
+            .returning(_D.pk)
+        )
+        return frozenset(renewed.scalars())
+
     def release(self, owner: str | None) -> None:
         """Give up the claims of an owner that is no more, or everybody's for None."""
         held = [_D.state == _SENDING]

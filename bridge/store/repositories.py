@@ -14,6 +14,7 @@ from bridge.domain.parked import keys_brought_by
 from bridge.services.rehearsal import Rehearsed, Touched
 from bridge.store import orders, patients
 from bridge.store.accounts import Accounts
+from bridge.store.alerts import Alerts
 from bridge.store.appointments import Appointments
 from bridge.store.audit import AuditTrail
 from bridge.store.audit_lists import AuditLists
@@ -26,7 +27,10 @@ from bridge.store.flow import Flow
 from bridge.store.forwarded import Forwarded
 from bridge.store.images import Images
 from bridge.store.journal import Journal
+from bridge.store.links import Links
 from bridge.store.mapping_versions import MappingVersions
+from bridge.store.message_lists import MessageLists
+from bridge.store.names import NameIndex
 from bridge.store.order_notices import OrderNotices
 from bridge.store.orders import Orders
 from bridge.store.overview import Overviews
@@ -42,6 +46,7 @@ from bridge.store.records import Records
 from bridge.store.rejections import Rejections
 from bridge.store.resolutions import Resolutions
 from bridge.store.resources import Resources
+from bridge.store.searches import Searches
 from bridge.store.sources import Sources
 from bridge.store.statement import Numbers
 from bridge.store.studies import Studies
@@ -198,6 +203,16 @@ class SqlTransaction:
         return Sources(self._connection)
 
     @cached_property
+    def links(self) -> Links:
+        """What passed over links to peers."""
+        return Links(self._connection)
+
+    @cached_property
+    def alerts(self) -> Alerts:
+        """What somebody was alerted to."""
+        return Alerts(self._connection)
+
+    @cached_property
     def timers(self) -> Timers:
         """What is to happen later."""
         return Timers(self._connection)
@@ -246,6 +261,21 @@ class SqlTransaction:
     def flow(self) -> Flow:
         """Times and counts for the console's charts."""
         return Flow(self._connection)
+
+    @cached_property
+    def searches(self) -> Searches:
+        """What the one search box asks."""
+        return Searches(self._connection)
+
+    @cached_property
+    def name_index(self) -> NameIndex:
+        """The words of names."""
+        return NameIndex(self._connection)
+
+    @cached_property
+    def message_lists(self) -> MessageLists:
+        """The journal, listed for a person."""
+        return MessageLists(self._connection)
 
     def foresee(self, event: OrderReceived) -> None:
         """Ask at once what applying the order is going to ask, where each answer costs a wait."""

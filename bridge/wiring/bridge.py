@@ -17,6 +17,7 @@ from bridge.dicom.server import DicomServer
 from bridge.fhir.polling import POLL
 from bridge.services.complete_study import SETTLE
 from bridge.services.deliver_acknowledgement import AcknowledgementOutbox
+from bridge.services.follow_names import FollowNames
 from bridge.services.overdue_performed_steps import OPEN
 from bridge.settings import Http, Settings, public_url
 from bridge.store import schema
@@ -32,6 +33,7 @@ from bridge.wiring.hl7_answers import build_return_connections, return_pace
 from bridge.wiring.hl7_out import build_hl7_dispatcher, outbound_profiles, told_otherwise
 from bridge.wiring.http import Checks, build_http
 from bridge.wiring.images import bucket_check
+from bridge.wiring.name_index import NameFollower
 from bridge.wiring.performed_step_policy import build_overdue
 from bridge.wiring.performed_steps import build_performed_step_forwarding
 from bridge.wiring.place import Place, State
@@ -100,6 +102,7 @@ class Bridge:
                 self._forwarding,
                 self._performed_steps,
             )
+            self._names = NameFollower(FollowNames(self.core.store, time.time))
             self._overdue = build_overdue(settings, self.core.store, self.core.performed_steps)
             self._poller = build_poller(self.core)
             self._archives = build_archive_poller(self.core)
@@ -174,6 +177,7 @@ class Bridge:
                 self._poller.start()
                 self._archives.start()
                 self._timekeeper.start()
+                self._names.start()
                 for each in self._dispatchers:
                     each.start()
             self._start_dicom()
@@ -230,6 +234,7 @@ class Bridge:
 
     def _stop_timers(self) -> None:
         self._timekeeper.stop()
+        self._names.stop()
         self._poller.stop()
         self._archives.stop()
 

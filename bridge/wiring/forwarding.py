@@ -16,8 +16,7 @@ from bridge.settings import StowDestination as StowSettings
 from bridge.wiring.core import Core
 from bridge.wiring.destinations import limits_of, remote, retry_policy
 
-# A large study takes minutes: the claim must outlast its sending.
-_PACE = Pace(lanes=2, lease=1800.0)
+_PACE = Pace(lanes=2)
 
 
 def forward_kinds(settings: Settings) -> Mapping[str, Subscription]:

@@ -14,7 +14,7 @@ from bridge.wiring.destinations import limits_of, remote, retry_policy
 from bridge.wiring.performed_step_policy import performed_step_destinations
 
 # A RIS that thinks for half a minute about each of many messages still has only one sender.
-_PACE = Pace(lanes=4, lease=900.0)
+_PACE = Pace(lanes=4)
 
 
 def build_performed_step_forwarding(core: Core, owner: str) -> Dispatcher:

@@ -25,6 +25,7 @@ from bridge.store.tables.deliveries import (
 )
 from bridge.store.tables.forwarded import forwarded_instance
 from bridge.store.tables.journal import mention, message
+from bridge.store.tables.links import alert, alert_told, link, link_hour
 from bridge.store.tables.mappings import mapping_version
 from bridge.store.tables.names import name_index, name_word
 from bridge.store.tables.order_notices import order_notice
@@ -69,6 +70,8 @@ from bridge.store.tables.worklist import worklist_item, worklist_station
 __all__ = [
     "TEXT",
     "account",
+    "alert",
+    "alert_told",
     "appointment",
     "appointment_number",
     "appointment_step",
@@ -83,6 +86,8 @@ __all__ = [
     "imaging_service_request",
     "instance",
     "instance_conflict",
+    "link",
+    "link_hour",
     "mapping_version",
     "match_decision",
     "mention",

@@ -41,6 +41,12 @@ delivery = Table(
         postgresql_where=text("finished_at IS NULL"),
     ),
     Index("ix_delivery_state", "state"),
+    Index(
+        "ix_delivery_finished_at",
+        "finished_at",
+        sqlite_where=text("finished_at IS NOT NULL"),
+        postgresql_where=text("finished_at IS NOT NULL"),
+    ),
 )
 
 # What each destination last confirmed of each subject: the hash tells whether there is news.

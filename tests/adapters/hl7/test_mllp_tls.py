@@ -6,7 +6,8 @@ import datetime
 import ipaddress
 import socket
 import ssl
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +17,16 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from bridge.domain.delivery import RetryPolicy, TransportError
 from bridge.hl7.acknowledgement import parse
+from bridge.hl7.destination import KINDS, Hl7Destination
 from bridge.hl7.framing import FrameReader, frame
-from bridge.settings import ConfigurationError
+from bridge.settings import ConfigurationError, load
+from bridge.settings import Hl7Destination as HisSettings
+from bridge.settings.hl7_sending import ClientTls
+from bridge.wiring.hl7_out import build_hl7
 from tests.acceptance.orders import new_order, orm
+from tests.adapters.hl7.receiver import Receiver, receiver
 from tests.adapters.hl7.running import HOST, Wire, port_of, running
 
 DAY = datetime.timedelta(days=1)
@@ -170,3 +177,60 @@ def test_given_files_that_are_none_when_it_starts_then_it_is_told_which(
             running(tmp_path, tls=settings_of(wrong)),
         ):
             pass
+
+
+# --- as a client ------------------------------------------------------------------------------
+@contextmanager
+def secured(authority: Authority) -> Iterator[Receiver]:
+    """A receiver that speaks TLS with those who have a certificate of the authority."""
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    files = authority.issue("his")
+    server.load_cert_chain(files.certificate, files.key)
+    server.load_verify_locations(authority.file)
+    server.verify_mode = ssl.CERT_REQUIRED
+    with receiver(tls=server) as his:
+        yield his
+
+
+def adapter(port: int, trusted: Path, own: Files | None = None, **tls: str) -> Hl7Destination:
+    files = ClientTls(
+        enabled=True,
+        ca=trusted,
+        certificate=own.certificate if own else None,
+        key=own.key if own else None,
+        **tls,
+    )
+    his = HisSettings(name="his", host=HOST, port=port, timeout_seconds=2.0, tls=files)
+    return build_hl7(load(None, {}), his, RetryPolicy(), KINDS)
+
+
+def test_given_a_receiver_with_tls_when_it_knows_us_then_a_connection_is_taken(
+    tmp_path: Path, hospital: Authority
+) -> None:
+    with secured(hospital) as his:
+        known = adapter(his.port, hospital.file, hospital.issue("bridge"))
+        assert known.check() == f"a TLS connection is taken at {HOST}:{his.port}"
+
+
+def test_given_a_receiver_with_tls_when_one_does_not_trust_the_other_then_it_is_said_why(
+    tmp_path: Path, hospital: Authority
+) -> None:
+    stranger = Authority(tmp_path, "stranger")
+    with secured(hospital) as his:
+        ours = hospital.issue("bridge")
+        for made, why in (
+            (adapter(his.port, stranger.file, ours), "certificate verify failed"),
+            (adapter(his.port, hospital.file, ours, server_name="other"), "mismatch"),
+            (adapter(his.port, hospital.file), "hung up at once.*certificate required"),
+            (adapter(his.port, hospital.file, stranger.issue("b")), "hung up at once"),
+        ):
+            with pytest.raises(TransportError, match=why) as caught:
+                made.check()
+            assert caught.value.unreachable
+
+
+def test_given_a_receiver_without_tls_when_it_is_asked_for_it_then_there_is_no_connection(
+    tmp_path: Path, hospital: Authority
+) -> None:
+    with receiver() as plain, pytest.raises(TransportError, match="no TLS with"):
+        adapter(plain.port, hospital.file).check()

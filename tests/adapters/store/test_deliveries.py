@@ -231,6 +231,18 @@ def test_a_dead_nodes_lease_runs_out_and_another_goes_on(queue: Queue) -> None:
     assert (second.pk, second.owner) == (first.pk, "alive")
 
 
+def test_a_lease_is_renewed_by_whoever_still_has_it(queue: Queue) -> None:
+    queue.put("a")
+    queue.put("b")
+    mine, taken = queue.claim(0.0, owner="slow")
+    renewed = queue.store.transact(lambda tx: tx.deliveries.renew([mine.pk], "slow", 2 * LEASE))
+    assert renewed == {mine.pk}
+    assert [each.pk for each in queue.claim(LEASE, owner="alive")] == [taken.pk]
+    both = [mine.pk, taken.pk]
+    renewed = queue.store.transact(lambda tx: tx.deliveries.renew(both, "slow", 3 * LEASE))
+    assert renewed == {mine.pk}
+
+
 def test_a_sender_whose_lease_another_took_over_changes_nothing(queue: Queue) -> None:
     queue.put("a")
     (late,) = queue.claim(0.0, owner="slow")

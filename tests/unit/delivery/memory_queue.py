@@ -60,6 +60,7 @@ class MemoryQueue:
     breaks: int = 0
     claims: list[int] = field(default_factory=list)
     down: set[str] = field(default_factory=set)
+    renewed: list[int] = field(default_factory=list)
     changed: Condition = field(default_factory=Condition)
 
     def add(
@@ -91,6 +92,15 @@ class MemoryQueue:
             for row in claimed:
                 row.owner, row.lease_until = owner, now + lease
             return [row.delivery for row in claimed]
+
+    def renew(self, pks: Sequence[int], owner: str, until: float) -> frozenset[int]:
+        with self.changed:
+            mine = [row for row in self.rows if row.delivery.pk in pks and row.owner == owner]
+            for row in mine:
+                row.lease_until = until
+            self.renewed += [row.delivery.pk for row in mine]
+            self.changed.notify_all()
+            return frozenset(row.delivery.pk for row in mine)
 
     def gather(self, delivery: Delivery) -> PublishedStudy | None:
         return self.study

@@ -357,6 +357,42 @@ def test_given_an_outage_that_another_node_noted_and_left_when_it_answers_then_i
     assert queue.down == set()
 
 
+def test_given_a_send_that_takes_longer_than_a_lease_then_it_is_renewed_and_sent_once() -> None:
+    queue, release = MemoryQueue(), Event()
+
+    def script(delivery: Delivery) -> Sent:
+        release.wait()
+        return OK
+
+    queue.add("study:1")
+    ehr = ScriptedDestination(script)
+    with dispatching(queue, ehr, pace=replace(PACE, lease=0.06)):
+        queue.until(lambda: len(queue.renewed) >= 5)
+        release.set()
+        queue.until(queue.all_are(DELIVERED))
+    assert ehr.sends == [1]
+
+
+def test_given_another_node_took_a_delivery_over_when_it_is_renewed_then_it_is_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    queue, release = MemoryQueue(), Event()
+
+    def script(delivery: Delivery) -> Sent:
+        release.wait()
+        return OK
+
+    queue.add("study:1")
+    ehr = ScriptedDestination(script)
+    with dispatching(queue, ehr, pace=replace(PACE, lease=0.06)):
+        ehr.until_in_hand(1)
+        queue.rows[0].owner = "node-2"
+        while "delivery.lease_lost" not in events(caplog):
+            time.sleep(0.01)
+        release.set()
+        queue.until(queue.all_are(DELIVERED))
+
+
 def test_given_a_limit_at_once_when_many_wait_then_it_is_kept() -> None:
     queue, release = MemoryQueue(), Event()
 

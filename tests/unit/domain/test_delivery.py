@@ -116,6 +116,7 @@ SCHEDULED, MOVED, ARRIVED, CANCELED = (
         ((AVAILABLE,), AVAILABLE, 0),
         ((ARRIVED,), ARRIVED, 0),
         ((ARRIVED, SCHEDULED), ARRIVED, None),
+        ((EventKind.MESSAGE,), EventKind.MESSAGE, None),
     ],
 )
 def test_an_event_rides_only_with_what_tells_it_too_and_in_its_place(

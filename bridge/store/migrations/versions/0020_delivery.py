@@ -21,6 +21,13 @@ def upgrade() -> None:
     )
     for name in ("request", "answered", "response"):
         op.add_column("attempt", sa.Column(name, TEXT, server_default="", nullable=False))
+    op.create_index(
+        "ix_delivery_finished_at",
+        "delivery",
+        ["finished_at"],
+        sqlite_where=sa.text("finished_at IS NOT NULL"),
+        postgresql_where=sa.text("finished_at IS NOT NULL"),
+    )
     op.create_table(
         "delivery_hold",
         sa.Column("destination", TEXT, nullable=False),
