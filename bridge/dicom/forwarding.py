@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from pynetdicom import evt
@@ -19,8 +19,14 @@ from bridge.dicom.store_request import (
     NotAccepted,
     StoreRequests,
 )
-from bridge.domain.commitment import InstanceReference
-from bridge.domain.delivery import Delivery, EventKind, RetryPolicy, Sent, TransportError
+from bridge.domain.delivery import (
+    Delivery,
+    EventKind,
+    NotYet,
+    RetryPolicy,
+    Sent,
+    TransportError,
+)
 from bridge.domain.errors import BridgeError
 from bridge.services.content import Content
 from bridge.services.forward_images import Forward, ForwardOutcome, Note
@@ -29,10 +35,18 @@ from bridge.services.read_images import FoundInstance
 
 @dataclass(frozen=True, slots=True)
 class Commitment:
-    """That a peer is asked to commit to what it takes: where results come in, and how long for."""
+    """That a peer is asked to commit to what it takes.
+
+    `seconds` is how long a report may take, after which the images are sent and asked for anew.
+    """
 
     requests: CommitmentRequests
     seconds: float
+
+
+_LONGEST_WAIT = 10.0
+"""Seconds for which a lane waits for a report: most archives tell at once, or much later."""
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 2.0, 60.0
 
 
 class StoreDestination(DicomDestination):
@@ -68,25 +82,62 @@ class StoreDestination(DicomDestination):
     def send(self, delivery: Delivery, forward: Forward, /) -> Sent:
         """Send what the peer does not have yet.
 
-        What it takes is noted even when others fail. Raises TransportError: to be tried again
-        when the peer is away or full or does not commit, for good when it refuses instances for
-        what they are.
+        What it takes is noted even when others fail; with commitment, what it commits to, which
+        may be later. Raises TransportError: to be tried again when the peer is away or full or
+        does not commit, for good when it refuses instances for what they are.
         """
+        if self._commitment is not None:
+            return self._send_for_good(self._commitment, forward)
         outcome = ForwardOutcome()
-        done: list[str] = []
         try:
-            with as_transport_errors():
-                for group in in_associations(forward.instances):
-                    self._send_group(group, outcome)
-                done = self._safe(outcome.taken)
+            self._send_all(forward.instances, outcome)
         finally:
-            if self._commitment is None:
-                done = [each.sop_instance_uid for each in outcome.taken]
-            self._note(self.name, forward.study_instance_uid, done)
-        if len(done) < len(outcome.taken):
-            missing = len(outcome.taken) - len(done)
-            raise TransportError(f"{missing} instances were not committed to", permanent=False)
+            uids = [each.sop_instance_uid for each in outcome.taken]
+            self._note(self.name, forward.study_instance_uid, uids)
         return outcome.sent(forward)
+
+    def _send_for_good(self, commitment: Commitment, forward: Forward) -> Sent:
+        """Send, and ask the peer to commit to what it took. What it was asked about is not sent."""
+        study, ledger = forward.study_instance_uid, commitment.requests.ledger
+        awaited = ledger.awaited(self.name, study, commitment.seconds)
+        outcome = ForwardOutcome()
+        new = [each for each in forward.instances if each.sop_instance_uid not in awaited]
+        try:
+            self._send_all(new, outcome)
+        finally:
+            if outcome.taken:
+                self._ask(commitment, outcome.taken)
+        self._expect(commitment, {*awaited, *(e.sop_instance_uid for e in outcome.taken)}, study)
+        return outcome.sent(forward)
+
+    def _ask(self, commitment: Commitment, taken: list[FoundInstance]) -> None:
+        requests = commitment.requests
+        handlers: list[evt.EventHandlerType] = [(evt.EVT_N_EVENT_REPORT, requests.handle_report)]
+        contexts = [build_context(STORAGE_COMMITMENT)]
+        seconds = min(commitment.seconds, _LONGEST_WAIT)
+        with (
+            as_transport_errors(),
+            associated(self._remote, contexts, handlers=handlers) as association,
+        ):
+            requests.ask(association, self.name, taken, seconds)
+
+    def _expect(self, commitment: Commitment, uids: Collection[str], study: str) -> None:
+        """Raises NotYet while a report may still come, TransportError when it left some out."""
+        ledger = commitment.requests.ledger
+        lacking = set(uids) - ledger.safe(self.name, study)
+        ages = ledger.awaited(self.name, study, commitment.seconds)
+        pending = [ages[uid] for uid in lacking if uid in ages]
+        if pending:
+            patience = min(max(_SHORTEST_PAUSE, min(pending) / 4), _LONGEST_PAUSE)
+            raise NotYet("storage is not committed to yet", retry_after=patience)
+        if lacking:
+            reason = f"{len(lacking)} instances were not committed to"
+            raise TransportError(reason, permanent=False)
+
+    def _send_all(self, instances: Sequence[FoundInstance], outcome: ForwardOutcome) -> None:
+        with as_transport_errors():
+            for group in in_associations(instances):
+                self._send_group(group, outcome)
 
     def _send_group(self, group: list[FoundInstance], outcome: ForwardOutcome) -> None:
         """Send instances, over a further association where one of ours ended the last."""
@@ -117,17 +168,3 @@ class StoreDestination(DicomDestination):
                 raise TransportError(f"the peer is out of resources ({answer})", permanent=False)
             else:
                 outcome.refused[uid] = str(answer)
-
-    def _safe(self, taken: list[FoundInstance]) -> list[str]:
-        """The SOP Instance UIDs of what is committed to, where that is asked for."""
-        if self._commitment is None or not taken:
-            return []
-        requests, seconds = self._commitment.requests, self._commitment.seconds
-        handlers: list[evt.EventHandlerType] = [(evt.EVT_N_EVENT_REPORT, requests.handle_report)]
-        references = [
-            InstanceReference(each.sop_class_uid, each.sop_instance_uid) for each in taken
-        ]
-        contexts = [build_context(STORAGE_COMMITMENT)]
-        with associated(self._remote, contexts, handlers=handlers) as association:
-            safe = requests.ask(association, references, seconds)[0]
-        return [each.sop_instance_uid for each in taken if each.sop_instance_uid in safe]

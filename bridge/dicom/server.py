@@ -98,7 +98,7 @@ class DicomServer:
         self._worklist = WorklistProvider(configuration, worklist)
         self._storage = StorageProvider(instances)
         self._availability = availability
-        self._commitment_requests = commitment_requests or CommitmentRequests()
+        self._commitment_requests = commitment_requests
         self._commitment = CommitmentProvider(commitment)
         self._query_retrieve = QueryRetrieveProvider(configuration, images)
         self._retrieval = RetrieveProvider(configuration, images)
@@ -169,6 +169,7 @@ class DicomServer:
             maximum_message=self._configuration.maximum_message,
             spool=self._configuration.spool,
         )
+        reports = self._commitment_requests
         return [
             (evt.EVT_CONN_OPEN, open_connection, [limits, self._admission]),
             (evt.EVT_CONN_OPEN, self._retrieval.take_over),
@@ -180,7 +181,7 @@ class DicomServer:
             (evt.EVT_N_SET, self._performed_steps.handle_set),
             (evt.EVT_N_GET, self._performed_steps.handle_get),
             (evt.EVT_N_ACTION, self._commitment.handle_action),
-            (evt.EVT_N_EVENT_REPORT, self._commitment_requests.handle_report),
+            *([(evt.EVT_N_EVENT_REPORT, reports.handle_report)] if reports else []),
         ]
 
 

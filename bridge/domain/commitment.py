@@ -47,6 +47,22 @@ class CommitmentReport:
         return tuple(each for each in self.request.references if each not in self.failures)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestedCommitment:
+    """What an archive was asked to promise of one study, under a Transaction UID of ours.
+
+    `destination` is the archive's name, `requested_at` and `answered_at` are unix times; the latter
+    is None until it has reported.
+    """
+
+    transaction_uid: str
+    destination: str
+    study_instance_uid: str
+    sop_instance_uids: tuple[str, ...]
+    requested_at: float
+    answered_at: float | None = None
+
+
 class DuplicateTransaction(BridgeError):
     """The Transaction UID was used before, for other instances (PS3.4 J.3.2: 0131H)."""
 

@@ -10,7 +10,7 @@ from bridge.domain.announced_study import AnnouncedImages, StudyAnnounced
 from bridge.domain.appointment import Appointment, AppointmentAction
 from bridge.domain.audit import AuditEvent
 from bridge.domain.coercion import Coercion
-from bridge.domain.commitment import CommitmentRequest
+from bridge.domain.commitment import CommitmentRequest, RequestedCommitment
 from bridge.domain.delivery import Delivery, EventKind, Exchange, RetryDecision
 from bridge.domain.identifiers import Identifier
 from bridge.domain.journal import Disposition, JournalEntry
@@ -198,10 +198,18 @@ class Forwarded(Protocol):
 
 
 class Commitments(Protocol):
-    """Requests for storage commitment."""
+    """Requests for storage commitment: those that devices make, and those that archives get."""
 
     def find(self, ae_title: str, transaction_uid: str) -> CommitmentRequest | None: ...
     def add(self, request: CommitmentRequest, now: float) -> None: ...
+    def ask(self, requested: RequestedCommitment) -> None: ...
+    def asked(self, transaction_uid: str) -> RequestedCommitment | None: ...
+    def awaited(
+        self, destination: str, study_instance_uid: str, since: float
+    ) -> Mapping[str, float]: ...
+    def answered(self, transaction_uid: str, now: float) -> None: ...
+    def withdraw(self, transaction_uid: str) -> None: ...
+    def forget(self, before: float) -> None: ...
 
 
 class Studies(Protocol):

@@ -85,7 +85,7 @@ class Bridge:
             self._dispatcher = Dispatcher(
                 self.core.outbox, told_otherwise(active), time.time, self._owner, limits=limits
             )
-            self._hl7 = build_hl7_dispatcher(self.core, active, told, self._owner)
+            self._hl7 = build_hl7_dispatcher(self.core, active, told, self._owner, limits)
             returns = build_return_connections(settings)
             for link in returns:
                 taken.callback(link.close)

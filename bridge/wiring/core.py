@@ -29,6 +29,7 @@ from bridge.services.receive_instance import ReceiveInstance
 from bridge.services.receive_message import ReceiveMessage
 from bridge.services.reconcile import Reconcile
 from bridge.services.record_performed_step import RecordPerformedStep
+from bridge.services.request_commitment import RequestCommitment
 from bridge.services.tell_of_orders import TellOfOrders
 from bridge.settings import Settings
 from bridge.store.database import Database
@@ -135,7 +136,7 @@ def build_core(settings: Settings, destinations: Mapping[str, Subscription]) -> 
         images=ReadImages(
             store=store, objects=objects, present=build_presentation(settings, store)
         ),
-        commitment_requests=CommitmentRequests(),
+        commitment_requests=CommitmentRequests(RequestCommitment(store, time.time)),
         commitment=_commitment(settings, store),
         instances=ReceiveInstance(store=store, objects=objects, complete=complete, clock=time.time),
         performed_steps=_performed_steps(settings, store, worklist, complete),

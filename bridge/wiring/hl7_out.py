@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bridge.delivery.dispatcher import Dispatcher
-from bridge.delivery.worker import Pace
+from bridge.delivery.worker import Limits, Pace
 from bridge.domain.delivery import EventKind, RetryPolicy
 from bridge.domain.subscription import Subscription
 from bridge.hl7.answer_writer import Heading
@@ -37,11 +37,7 @@ _ENHANCED: Mapping[str, tuple[str, str]] = {
     "accept": ("AL", "NE"),
     "application": ("AL", "AL"),
 }
-_LEASE_SECONDS = 60.0
-_WAITS_OF_A_MESSAGE = 4
-"""How often one message can be waited for: twice a connection, an answer, the application's."""
-_LONG_ORDER = 10
-"""Procedures of one order that are told of in one claim."""
+_PACE = Pace(lanes=1)
 
 
 def build_hl7(
@@ -72,14 +68,21 @@ def build_hl7(
 
 
 def build_hl7_dispatcher(
-    core: Core, destinations: Iterable[object], told: Mapping[str, Subscription], owner: str
+    core: Core,
+    destinations: Iterable[object],
+    told: Mapping[str, Subscription],
+    owner: str,
+    limits: Mapping[str, Limits],
 ) -> Dispatcher:
     """Tell receivers of HL7 v2, one message at a time: on one connection there is no other way."""
-    receivers = _receivers(destinations)
-    longest = max((each.connection.address.timeout for each in receivers), default=0.0)
-    lease = max(_LEASE_SECONDS, _LONG_ORDER * _WAITS_OF_A_MESSAGE * longest)
-    queue, pace = ProcedureOutbox(core.store, told), Pace(lanes=1, lease=lease)
-    return Dispatcher(queue, receivers, time.time, owner, pace=pace)
+    return Dispatcher(
+        ProcedureOutbox(core.store, told),
+        _receivers(destinations),
+        time.time,
+        owner,
+        pace=_PACE,
+        limits=limits,
+    )
 
 
 def told_otherwise(destinations: Iterable[N]) -> list[N]:

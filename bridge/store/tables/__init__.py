@@ -15,7 +15,7 @@ from bridge.store.tables.appointments import (
     appointment_step,
 )
 from bridge.store.tables.columns import TEXT, metadata
-from bridge.store.tables.commitments import storage_commitment
+from bridge.store.tables.commitments import requested_commitment, storage_commitment
 from bridge.store.tables.deliveries import (
     attempt,
     confirmation,
@@ -112,6 +112,7 @@ __all__ = [
     "radiation_dose",
     "rejected_instance",
     "rejection_note",
+    "requested_commitment",
     "requested_procedure",
     "resource",
     "resource_term",

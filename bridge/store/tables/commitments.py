@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Double, Table, UniqueConstraint
+from sqlalchemy import JSON, Column, Double, Index, Table, UniqueConstraint
 
 from bridge.store.tables.columns import metadata, pk, text_column
 
@@ -15,4 +15,19 @@ storage_commitment = Table(
     Column("instances", JSON, nullable=False),
     Column("requested_at", Double, nullable=False),
     UniqueConstraint("ae_title", "transaction_uid"),
+)
+
+# Those that archives were sent, by Transaction UID; `instances` are SOP Instance UIDs.
+requested_commitment = Table(
+    "requested_commitment",
+    metadata,
+    pk(),
+    text_column("transaction_uid"),
+    text_column("destination"),
+    text_column("study_instance_uid"),
+    Column("instances", JSON, nullable=False),
+    Column("requested_at", Double, nullable=False),
+    Column("answered_at", Double, nullable=True),
+    UniqueConstraint("transaction_uid"),
+    Index(None, "destination", "study_instance_uid"),
 )

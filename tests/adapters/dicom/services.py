@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from threading import Event
@@ -183,6 +183,32 @@ class Commitments:
         self.requests.append(request)
 
 
+class NothingAsked:
+    """No archive was asked to commit to anything."""
+
+    def open(
+        self, transaction_uid: str, destination: str, study_instance_uid: str, uids: Collection[str]
+    ) -> None:
+        raise AssertionError(transaction_uid)
+
+    def withdraw(self, transaction_uid: str) -> None:
+        raise AssertionError(transaction_uid)
+
+    def awaited(
+        self, destination: str, study_instance_uid: str, seconds: float
+    ) -> Mapping[str, float]:
+        return {}
+
+    def safe(self, destination: str, study_instance_uid: str) -> frozenset[str]:
+        return frozenset()
+
+    def is_answered(self, transaction_uid: str) -> bool:
+        return True
+
+    def report(self, transaction_uid: str, committed: Collection[str]) -> bool:
+        return False
+
+
 class NoImages:
     """An archive that received nothing."""
 
@@ -220,7 +246,7 @@ def running(
         images=images or NoImages(),
         commitment=commitment or Commitments(),
         availability=availability,
-        commitment_requests=commitment_requests,
+        commitment_requests=commitment_requests or CommitmentRequests(NothingAsked()),
     )
     server.start()
     try:
