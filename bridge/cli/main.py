@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, str] = {
     "worklist": "worklist",
     "send": "wire",
     "mapping": "mapping",
+    "key": "keys",
     "db": "database",
 }
 """Command → the module of this room that adds its parsers and runs it.

@@ -8,13 +8,16 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from types import MappingProxyType
 
 import httpx2
 
 from bridge.domain.delivery import TransportError
+from bridge.domain.errors import BridgeError
+from bridge.fhir.authorization import Authorization, BackendServices, Client, FixedToken
 from bridge.fhir.identifiers import Json
-from bridge.fhir.outcome import failure, read_object
+from bridge.fhir.outcome import Refusal, failure, read_object
 
 MEDIA_TYPE = "application/fhir+json"
 MAXIMUM_ANSWER = 16 * 1024 * 1024
@@ -43,6 +46,11 @@ class Server:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     authorities: str = ""
     """PEM file of the certificate authorities to trust; empty is the system's."""
+    certificate: str = ""
+    certificate_key: str = ""
+    """PEM files of the certificate that the bridge shows (mutual TLS); empty for none."""
+    client: Client | None = field(default=None, repr=False)
+    """Who the bridge is at the authorization server, where tokens are to be asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +70,20 @@ class FhirClient:
     def __init__(self, server: Server) -> None:
         self._base = server.url.rstrip("/")
         self._timeout = server.timeout
-        self._http = httpx2.Client(
-            auth=(server.username, server.password) if server.username else None,
-            headers=_headers(server),
-            timeout=httpx2.Timeout(server.timeout, connect=min(server.timeout, _CONNECT)),
-            limits=httpx2.Limits(max_connections=None, keepalive_expiry=_KEEP_ALIVE),
-            verify=ssl.create_default_context(cafile=server.authorities or None),
-            # A destination is reached as it is configured, whatever the environment holds, and
-            # patient data goes to no other address.
-            trust_env=False,
-            follow_redirects=False,
-        )
+        trusted = _trusted(server)
+        basic = (server.username, server.password) if server.username else None
+        self._http = _connections(server, trusted, _headers(server), basic)
+        self._signing_in = _connections(server, trusted, {}, None)
+        self._authorization: Authorization = FixedToken(server.token)
+        if server.client is not None:
+            self._authorization = BackendServices(
+                server.client, self._base, self._signing_in, time.time
+            )
 
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+        self._signing_in.close()
 
     def request(
         self,
@@ -90,11 +97,32 @@ class FhirClient:
         """Make a request; `path` is relative to the base and URL-encoded, empty for the base.
 
         A `repeatable` request is made once more, at once, when the connection breaks: mostly it
-        was an idle one that the server was just closing.
+        was an idle one that the server was just closing. So is one whose token the server no
+        longer takes, with a new token.
 
         Raises:
             TransportError: nobody was there, or the answer is not a success.
         """
+        for last in (False, True):
+            token = self._authorization.token()
+            signed = {**headers, **({"Authorization": f"Bearer {token}"} if token else {})}
+            try:
+                return self._request(method, path, body, signed, repeatable=repeatable)
+            except Refusal as refusal:
+                expired = refusal.status == HTTPStatus.UNAUTHORIZED
+                if last or not (expired and self._authorization.refused(token)):
+                    raise
+        raise AssertionError  # the last round returns or raises
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        repeatable: bool,
+    ) -> Answer:
         request = self._http.build_request(
             method,
             f"{self._base}/{path}" if path else self._base,
@@ -180,12 +208,41 @@ def _lost(
     )
 
 
+def _trusted(server: Server) -> ssl.SSLContext:
+    """Raises BridgeError when a certificate cannot be read."""
+    try:
+        context = ssl.create_default_context(cafile=server.authorities or None)
+        if server.certificate:
+            context.load_cert_chain(server.certificate, server.certificate_key or None)
+    except (OSError, ssl.SSLError) as error:
+        raise BridgeError(f"a certificate for {server.url} cannot be used: {error}") from error
+    return context
+
+
+def _connections(
+    server: Server,
+    trusted: ssl.SSLContext,
+    headers: Mapping[str, str],
+    basic: tuple[str, str] | None,
+) -> httpx2.Client:
+    return httpx2.Client(
+        auth=basic,
+        headers=dict(headers),
+        timeout=httpx2.Timeout(server.timeout, connect=min(server.timeout, _CONNECT)),
+        limits=httpx2.Limits(max_connections=None, keepalive_expiry=_KEEP_ALIVE),
+        verify=trusted,
+        # A destination is reached as it is configured, whatever the environment holds, and
+        # patient data goes to no other address.
+        trust_env=False,
+        follow_redirects=False,
+    )
+
+
 def _headers(server: Server) -> dict[str, str]:
     return {
         "Accept": MEDIA_TYPE,
         "Content-Type": MEDIA_TYPE,
         "Prefer": "return=minimal",
-        **({"Authorization": f"Bearer {server.token}"} if server.token else {}),
         **server.headers,
     }
 

@@ -19,6 +19,7 @@ from bridge.settings.addresses import (
     PORT,
 )
 from bridge.settings.destination import DURATION, LOOPBACK, Destination
+from bridge.settings.fhir_sign_in import SignIn
 from bridge.settings.hl7_sending import Answers, ClientTls, PassOn
 from bridge.settings.image_destinations import DicomStoreDestination, StowDestination
 from bridge.settings.schema import Section, Value, Values, described
@@ -108,6 +109,12 @@ class FhirDestination(NewsDestination):
     token: Secret | None = field(
         default=None,
         metadata=described(Value(SECRET, optional=True), "Bearer token sent with each request."),
+    )
+    sign_in: SignIn = field(
+        default_factory=SignIn,
+        metadata=described(
+            Section(SignIn), "How the bridge signs in, where a token is not enough."
+        ),
     )
     profile: str = field(
         default="standard",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bridge.settings.schema import Items, Value, described
-from bridge.settings.terms import NAME, SECRET, choice, integer
+from bridge.settings.terms import NAME, PATH, SECRET, choice, integer
 from bridge.settings.values import Secret
 
 
@@ -47,6 +48,15 @@ class Fhir:
         metadata=described(
             Items({"": FhirToken}, named_by="name"),
             "Who may ask. Without any token only this machine may, wherever else is listened.",
+        ),
+    )
+    keys: Path | None = field(
+        default=None,
+        metadata=described(
+            Value(PATH, optional=True),
+            "Folder of the keys that the bridge signs with at other servers (`bridge key`). Nodes"
+            " that stand for one another share it.",
+            derived="`VAR/keys`",
         ),
     )
     max_body_bytes: int = field(

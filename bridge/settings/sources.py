@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from bridge.settings.addresses import BASE_URL, HOST, PORT
+from bridge.settings.fhir_sign_in import SignIn
 from bridge.settings.hl7 import MODE
-from bridge.settings.schema import Value, Values, described
+from bridge.settings.schema import Section, Value, Values, described
 from bridge.settings.standard_terms import AE_TITLE
 from bridge.settings.terms import BOOLEAN, NAME, SECRET, TEXT, choice, integer, number
 from bridge.settings.values import Secret
@@ -79,6 +80,12 @@ class FhirSource(OrderSource):
     token: Secret | None = field(
         default=None,
         metadata=described(Value(SECRET, optional=True), "Bearer token sent with each request."),
+    )
+    sign_in: SignIn = field(
+        default_factory=SignIn,
+        metadata=described(
+            Section(SignIn), "How the bridge signs in, where a token is not enough."
+        ),
     )
     notification_token: Secret | None = field(
         default=None,

@@ -16,7 +16,6 @@ from bridge.domain.delivery import EventKind, RetryPolicy
 from bridge.domain.publication import News
 from bridge.domain.subscription import Subscription
 from bridge.fhir.bundle import PatientPolicy
-from bridge.fhir.client import Server
 from bridge.fhir.composition import Manner
 from bridge.fhir.destination import KINDS as FHIR_KINDS
 from bridge.fhir.destination import FhirDestination, FhirDestinationConfiguration
@@ -40,6 +39,7 @@ from bridge.settings import FhirDestination as FhirSettings
 from bridge.settings import Hl7Destination as Hl7Settings
 from bridge.settings import NatsDestination as NatsSettings
 from bridge.settings import WebhookDestination as WebhookSettings
+from bridge.wiring.fhir_access import reached
 from bridge.wiring.hl7_out import build_hl7
 
 _FOREVER = 10**9
@@ -95,11 +95,7 @@ def _fhir(settings: Settings, destination: DestinationSettings) -> Adapter:
     return FhirDestination(
         FhirDestinationConfiguration(
             name=destination.name,
-            server=Server(
-                url=destination.url,
-                timeout=destination.timeout_seconds,
-                token=destination.token.reveal() if destination.token else "",
-            ),
+            server=reached(settings, destination),
             retry=retry_policy(destination),
             manner=_manner(settings, destination),
             kinds=_kinds(destination.events, FHIR_KINDS),

@@ -13,11 +13,14 @@ from bridge.dicom.spool import Spool
 from bridge.dicomweb.parts import Holding
 from bridge.dicomweb.router import wado_router
 from bridge.dicomweb.store import stow_router
+from bridge.fhir.key_set_route import key_set_router
 from bridge.fhir.notifications import Notifier, notification_router
+from bridge.fhir.signing_keys import SigningKeys
 from bridge.services.overview import ReadOverview
 from bridge.store.overview import schema_problem
 from bridge.wiring.console import build_console
 from bridge.wiring.core import Core
+from bridge.wiring.fhir_access import key_folder
 from bridge.wiring.fhir_server import build_fhir_router
 from bridge.wiring.images import spool_folder
 
@@ -49,6 +52,7 @@ def build_http(
     )
     app.include_router(build_fhir_router(core))
     app.include_router(notification_router(notifying), prefix="/fhir-notifications")
+    app.include_router(key_set_router(SigningKeys(key_folder(core.settings))))
     overview = ReadOverview(store=core.store, clock=time.time, zone=site.timezone)
     app.include_router(
         monitoring_router(

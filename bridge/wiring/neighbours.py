@@ -51,7 +51,7 @@ def neighbours(settings: Settings) -> Iterator[Neighbour]:
         call = partial(_destination, destination, settings)
         yield Neighbour(f"destination {destination.name}", call)
     for source in fhir_sources(settings):
-        yield Neighbour(f"source {source.name}", partial(_source, source))
+        yield Neighbour(f"source {source.name}", partial(_source, source, settings))
     for archive in archive_sources(settings):
         yield Neighbour(f"source {archive.name}", partial(_archive, archive, settings))
     for link in build_return_connections(settings):
@@ -90,10 +90,10 @@ def _said(what: str, check: Callable[[], str]) -> Finding:
         return Finding(what, False, error.message)
 
 
-def _source(source: FhirSource) -> Finding:
+def _source(source: FhirSource, settings: Settings) -> Finding:
     what = f"source {source.name}"
     patient = replace(source, timeout_seconds=min(source.timeout_seconds, PATIENCE_SECONDS))
-    with closing(source_server(patient)) as server:
+    with closing(source_server(settings, patient)) as server:
         return _said(what, server.check)
 
 

@@ -12,7 +12,7 @@ from bridge.dicom.availability import Archive as NotifyingArchive
 from bridge.dicom.scu import Remote
 from bridge.dicomweb.archive import QidoArchive
 from bridge.domain.identifiers import Authority
-from bridge.fhir.client import FhirClient, Server
+from bridge.fhir.client import FhirClient
 from bridge.fhir.notifications import Notifier
 from bridge.fhir.polling import PolledSource, Poller, PollingPlan
 from bridge.fhir.reading import FhirSender
@@ -25,6 +25,7 @@ from bridge.mapping.source import Site
 from bridge.services.poll_archive import Archive, ArchivePlan, PolledArchive
 from bridge.settings import ArchiveSource, DicomQuerySource, FhirSource, QidoSource, Settings
 from bridge.wiring.core import Core
+from bridge.wiring.fhir_access import reached
 
 POLL_ARCHIVE = "poll archive"
 """The kind of timer; its subject is the name of the source."""
@@ -119,15 +120,9 @@ def notifiers(settings: Settings, poller: Poller[PolledSource]) -> Mapping[str, 
     }
 
 
-def source_server(source: FhirSource) -> SourceServer:
+def source_server(settings: Settings, source: FhirSource) -> SourceServer:
     """The server of a source."""
-    client = FhirClient(
-        Server(
-            url=source.url,
-            timeout=source.timeout_seconds,
-            token=source.token.reveal() if source.token else "",
-        )
-    )
+    client = FhirClient(reached(settings, source))
     return SourceServer(client, source.url, source.resources)
 
 
@@ -151,7 +146,9 @@ def _source(core: Core, source: FhirSource) -> PolledSource:
         page_size=source.page_size,
         timeout=source.timeout_seconds,
     )
-    return PolledSource(plan, source_server(source), intake, store=core.store, clock=time.time)
+    return PolledSource(
+        plan, source_server(core.settings, source), intake, store=core.store, clock=time.time
+    )
 
 
 def _sourced(

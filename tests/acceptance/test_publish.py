@@ -16,7 +16,7 @@ from tests.acceptance.images import Study, scan
 from tests.acceptance.orders import Order, new_order, new_patient, omi, orm
 from tests.peers.bridge_process import fhir_destination
 from tests.peers.medplum import Medplum, MedplumServer
-from tests.peers.process import wait_until
+from tests.peers.process import choose_port, wait_until
 from tests.peers.sekmet import Sekmet
 
 
@@ -315,3 +315,32 @@ def test_given_an_examination_without_images_then_its_study_is_registered_and_th
     nothing = scan(order, tmp_path / "nothing", series=())
     hospital.end_step(step, nothing, DISCONTINUED)
     hospital.published(order.study_uid, lambda one: one["status"] == "cancelled")
+
+
+def test_given_an_ehr_behind_smart_backend_services_then_the_bridge_signs_in(
+    new_hospital: NewHospital, tmp_path: Path
+) -> None:
+    """Keys are made, and made anew, while the bridge runs; the EHR reads them from the bridge."""
+    port = choose_port()
+    client = {
+        "client_id": "bridge",
+        "jwks_url": f"http://127.0.0.1:{port}/.well-known/jwks.json",
+        "scopes": "system/*.*",
+    }
+    auth = {"types": ["smart", "bearer"], "tokens": ["tester"], "smart_clients": [client]}
+    with closing(Sekmet(tmp_path, server_auth=auth)) as guarded:
+        guarded.token = "tester"
+        destination = fhir_destination(guarded.url) | {
+            "sign_in": {"client_id": "bridge", "scope": "system/*.cruds"}
+        }
+        hospital = new_hospital(
+            guarded, destinations=[destination], http={"host": "127.0.0.1", "port": port}
+        )
+        first = hospital.bridge.command("key", "generate", "--algorithm", "RS384").strip()
+        study = scanned(hospital, tmp_path)
+        hospital.published_complete(study)
+
+        next_key = hospital.bridge.command("key", "generate", "--wait", "600").strip()
+        listed = hospital.bridge.command("key", "list")
+        assert listed.index(next_key) < listed.index(first)
+        hospital.published_complete(scanned(hospital, tmp_path))

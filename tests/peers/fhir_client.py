@@ -13,6 +13,9 @@ Resource: TypeAlias = dict[str, Any]
 class FhirClient:
     """Reads from (and, for a test's own needs, writes to) the FHIR server at `url`."""
 
+    token = ""
+    """Bearer token that the server asks for."""
+
     def __init__(self, url: str) -> None:
         self.url = url
 
@@ -21,7 +24,11 @@ class FhirClient:
             f"{self.url}/{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
-            headers={"content-type": "application/fhir+json", "accept": "application/fhir+json"},
+            headers={
+                "content-type": "application/fhir+json",
+                "accept": "application/fhir+json",
+                **({"authorization": f"Bearer {self.token}"} if self.token else {}),
+            },
         )
         with urllib.request.urlopen(request, timeout=30) as response:
             content: Resource = json.load(response)

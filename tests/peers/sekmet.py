@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from tests.peers.fhir_client import FhirClient
 from tests.peers.process import HERE, Process, answers, choose_port
@@ -12,7 +13,7 @@ from tests.peers.process import HERE, Process, answers, choose_port
 class Sekmet(FhirClient):
     """A running server with a database of its own in `directory`."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, **changes: Any) -> None:
         port = choose_port()
         super().__init__(f"http://127.0.0.1:{port}/fhir")
         settings = {
@@ -21,6 +22,7 @@ class Sekmet(FhirClient):
             "port": port,
             "simulator": {"enabled": False},
             "subscriptions": {"notify_method": "post-endpoint"},
+            **changes,
         }
         # JSON is YAML.
         (directory / "settings.yaml").write_text(json.dumps(settings))

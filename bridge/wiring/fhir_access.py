@@ -1,0 +1,54 @@
+"""How FHIR servers are reached: signing in, certificates, and the keys that sign."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from pathlib import Path
+
+from bridge.fhir.authorization import Client
+from bridge.fhir.client import Server
+from bridge.fhir.signing_keys import SigningKey, SigningKeys
+from bridge.settings import FhirDestination, FhirSource, Settings
+from bridge.settings.fhir_sign_in import SignIn
+from bridge.settings.values import Secret
+
+
+def key_folder(settings: Settings) -> Path:
+    """Where the keys are kept that the bridge signs with."""
+    return settings.fhir.keys or settings.var / "keys"
+
+
+def reached(settings: Settings, peer: FhirDestination | FhirSource) -> Server:
+    """A FHIR server as it is configured."""
+    sign_in = peer.sign_in
+    return Server(
+        url=peer.url,
+        timeout=peer.timeout_seconds,
+        token=_revealed(peer.token),
+        username=sign_in.username,
+        password=_revealed(sign_in.password),
+        authorities=str(sign_in.authorities or ""),
+        certificate=str(sign_in.certificate or ""),
+        certificate_key=str(sign_in.certificate_key or ""),
+        client=_client(settings, sign_in) if sign_in.client_id else None,
+    )
+
+
+def _client(settings: Settings, sign_in: SignIn) -> Client:
+    keys = SigningKeys(key_folder(settings))
+    return Client(
+        client_id=sign_in.client_id,
+        scope=sign_in.scope,
+        token_url=sign_in.token_url,
+        secret=_revealed(sign_in.client_secret),
+        sign=None if sign_in.client_secret else partial(_signing, keys, sign_in.algorithm),
+    )
+
+
+def _signing(keys: SigningKeys, algorithm: str) -> SigningKey:
+    return keys.signing(algorithm, time.time())
+
+
+def _revealed(secret: Secret | None) -> str:
+    return secret.reveal() if secret else ""
