@@ -27,7 +27,10 @@ from bridge.services.watch_links import LinkTally
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboundMessage:
-    """A message as it arrived. `source` is the sending application and facility: `KIS|HAUS`."""
+    """A message as it arrived. `source` is the sending application and facility: `KIS|HAUS`.
+
+    `repeat` is set by a person who has it applied again: what tells it from the first.
+    """
 
     protocol: str
     peer: str
@@ -40,6 +43,7 @@ class InboundMessage:
     mode: str = Mode.HIS_ONLY.value
     options: SenderOptions = NO_OPTIONS
     control: OrderControlTable | None = None
+    repeat: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +83,12 @@ class ReceiveMessage:
         self._handlers = handlers
         self._default_start = default_start
         self._tally = tally
+
+    def over(self, store: Store) -> ReceiveMessage:
+        """The same over another store: one that also writes down who has it done."""
+        return ReceiveMessage(
+            store=store, handlers=self._handlers, default_start=self._default_start
+        )
 
     def receive(
         self,
@@ -225,6 +235,8 @@ def content_hash(raw: bytes) -> str:
 def dedupe_key(message: InboundMessage, content: str) -> str:
     """The key under which a message of this content hash can be applied only once."""
     said = f"{message.source}|{message.control_id}|{content}"
+    if message.repeat:
+        said += f"|{message.repeat}"
     return hashlib.sha256(said.encode(errors="backslashreplace")).hexdigest()
 
 
