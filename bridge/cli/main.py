@@ -20,7 +20,7 @@ COMMANDS: Mapping[str, str] = {
     "conformance": "conformance",
     "doctor": "doctor",
     "message": "records",
-    "delivery": "records",
+    "delivery": "deliveries",
     "study": "studies",
     "step": "performed_steps",
     "order": "waiting",

@@ -1,4 +1,4 @@
-"""`bridge message` and `bridge delivery`: what the bridge holds, listed and moved by hand."""
+"""`bridge message`: the journal, listed and searched."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from bridge.cli.opening import opened, print_row, utc_time
-from bridge.domain.delivery import DeliveryState
 from bridge.domain.errors import UnknownKey
 from bridge.hl7.er7 import Er7Error, read
 from bridge.hl7.field_names import named_fields
@@ -40,19 +39,6 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     messages.add_argument("--limit", type=int, default=100, metavar="N", help="at most so many")
     messages.set_defaults(run=_list_messages)
-    delivery = commands.add_parser("delivery", help="the outbox").add_subparsers(required=True)
-    listing = delivery.add_parser("list", parents=[common], help="deliveries and their state")
-    listing.add_argument(
-        "--state", action="append", choices=[each.value for each in DeliveryState], default=[]
-    )
-    listing.set_defaults(run=_list_deliveries)
-    for name, move, text in (
-        ("retry", _retry, "send a parked or dead delivery again"),
-        ("park", _park, "hold a pending delivery and its lane"),
-    ):
-        moving = delivery.add_parser(name, parents=[common], help=text)
-        moving.add_argument("number", type=int)
-        moving.set_defaults(run=move)
 
 
 def _show_message(options: argparse.Namespace) -> int:
@@ -107,36 +93,6 @@ def _list_parked(options: argparse.Namespace) -> int:
             row.state,
             row.reason,
         )
-    return 0
-
-
-def _list_deliveries(options: argparse.Namespace) -> int:
-    for row in _read(options, lambda tx: tx.deliveries.listed(options.state)):
-        print_row(
-            row.pk,
-            utc_time(row.created_at),
-            row.destination,
-            row.subject,
-            row.kind,
-            row.state,
-            f"attempts={row.attempts}",
-            row.last_error,
-        )
-    return 0
-
-
-def _retry(options: argparse.Namespace) -> int:
-    return _moved(options, lambda tx: tx.deliveries.retry(options.number, time.time()))
-
-
-def _park(options: argparse.Namespace) -> int:
-    return _moved(options, lambda tx: tx.deliveries.park(options.number, time.time()))
-
-
-def _moved(options: argparse.Namespace, move: Callable[[SqlTransaction], bool]) -> int:
-    with opened(options) as database:
-        if not SqlStore(database).transact(move):
-            raise UnknownKey(f"delivery {options.number} is not in a state that allows this")
     return 0
 
 

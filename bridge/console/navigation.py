@@ -23,6 +23,7 @@ ENTRIES = (
     Entry("/search", N_("Search"), "s"),
     Entry("/messages", N_("Messages"), "m"),
     Entry("/worklist", N_("Worklist"), "w"),
+    Entry("/reconciliation", N_("Reconciliation"), "r"),
 )
 
 

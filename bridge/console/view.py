@@ -79,7 +79,8 @@ class View:
             "time": self._time,
             "clock": self._clock_time,
             "wire": wire_text,
-            "word": lambda value: catalogue.gettext(WORDS.get(value, value)),
+            "word": lambda value: catalogue.gettext(WORDS.get(value, value)) if value else "",
+            "person": person,
             "duration": lambda seconds: duration(seconds, catalogue),
         }
         environment.globals |= {
@@ -103,6 +104,12 @@ def _token(user: SignedIn | None) -> dict[str, object]:
     token = user.csrf_token if user else ""
     field = Markup('<input type="hidden" name="{}" value="{}">').format(CSRF_FIELD, escape(token))
     return {"csrf_token": token, "csrf_field": field}
+
+
+def person(name: str) -> str:
+    """A PN as people write it: its first component group that says anything, without carets."""
+    groups = (" ".join(group.replace("^", " ").split()) for group in name.split("="))
+    return next((group for group in groups if group), "")
 
 
 @cache

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from bridge.delivery.worker import UNLIMITED, Limits, LinkState, Pace, Worker
 from bridge.services.deliver import DeliveryQueue, Destination
+from bridge.services.watch_links import LinkTally
 
 T = TypeVar("T")
 
@@ -27,11 +28,11 @@ class Dispatcher:
     """Drives the delivery rows to their destinations.
 
     `owner` names this node in claims. `clock` gives unix time, `jitter` numbers in [0, 1).
-    `limits` are what destinations bear, by name.
+    `limits` are what destinations bear, by name; `tally` is told what passed.
     A destination that hangs or is away holds up nobody but itself.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a destination is worked by
         self,
         queue: DeliveryQueue[T],
         destinations: Iterable[Destination[T]],
@@ -41,6 +42,7 @@ class Dispatcher:
         jitter: Callable[[], float] = _JITTER,
         pace: Pace = _PACE,
         limits: Mapping[str, Limits] | None = None,
+        tally: LinkTally | None = None,
     ) -> None:
         self._workers = {
             destination.name: Worker(
@@ -51,6 +53,7 @@ class Dispatcher:
                 owner=owner,
                 pace=pace,
                 limits=(limits or {}).get(destination.name, UNLIMITED),
+                tally=tally,
             )
             for destination in destinations
         }

@@ -14,12 +14,15 @@ from bridge.delivery.circuit import Circuit
 from bridge.delivery.rate import Rate
 from bridge.domain.delivery import (
     Delivery,
+    NotYet,
     RetryDecision,
     Sent,
     TransportError,
     decide_retry,
 )
+from bridge.domain.link import Link, LinkKind
 from bridge.services.deliver import DeliveryQueue, Destination
+from bridge.services.watch_links import LinkTally
 
 _log = logging.getLogger(__name__)
 
@@ -78,7 +81,7 @@ class Worker(Generic[T]):
     a lease never runs while its row waits.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a destination is worked by
         self,
         queue: DeliveryQueue[T],
         destination: Destination[T],
@@ -88,6 +91,7 @@ class Worker(Generic[T]):
         owner: str,
         pace: Pace,
         limits: Limits = UNLIMITED,
+        tally: LinkTally | None = None,
     ) -> None:
         self._queue = queue
         self._destination = destination
@@ -102,6 +106,8 @@ class Worker(Generic[T]):
         self._woken = False
         self._stopping = False
         self._last_answer: float | None = None
+        self._tally = tally
+        self._link = Link(LinkKind.DESTINATION, destination.name)
         self._looked_for_outage = float("-inf")
         self._inbox: SimpleQueue[Delivery | None] = SimpleQueue()
         self._threads: list[Thread] = []
@@ -255,6 +261,8 @@ class Worker(Generic[T]):
             return
         if not sent.unchanged:
             self._note_answer(delivery)
+            if self._tally is not None:
+                self._tally.succeeded(self._link)
         self._queue.delivered(delivery, sent, self._clock())
 
     def _send(self, delivery: Delivery) -> Sent:
@@ -265,6 +273,8 @@ class Worker(Generic[T]):
 
     def _fail(self, delivery: Delivery, error: TransportError, generation: int) -> None:
         now = self._clock()
+        if self._tally is not None and not isinstance(error, NotYet):
+            self._tally.failed(self._link, error.message)
         if self._circuit.is_to_blame(error, delivery.subject):
             decision = self._trip(delivery, error, generation, now)
         else:

@@ -27,6 +27,7 @@ from bridge.hl7.errors import LinkError
 from bridge.hl7.message_writer import MessageWriter, Wire
 from bridge.hl7.order_values import Perspective, telling
 from bridge.hl7.persistent_connection import PersistentConnection
+from bridge.hl7.receiver_answers import code_of
 from bridge.hl7.sending import Conversation
 from bridge.mapping.errors import ProfileError
 from bridge.mapping.library import Profiles
@@ -133,7 +134,11 @@ class Hl7Destination:
                 raise
         if not said.requests:
             return Sent(unchanged=True)
-        return Sent(request=b"".join(said.requests), response=b"".join(said.responses))
+        return Sent(
+            request=b"".join(said.requests),
+            response=b"".join(said.responses),
+            answered=code_of(said.responses[-1]),
+        )
 
     def _tell(
         self, delivery: Delivery, each: ProcedureNews, news: NewsByProcedure, said: _Said

@@ -34,7 +34,7 @@ _MSH_SEPARATORS = 2
 
 def named_fields(message: Message) -> Iterator[tuple[str, str, str]]:
     """Every field that has a value: its place (`OBR-18`), its name, and the value as ER7 text."""
-    version = _library_version(message.version)
+    version = library_version(message.version)
     seen: dict[str, int] = {}
     for segment in message.segments:
         seen[segment.name] = seen.get(segment.name, 0) + 1
@@ -55,7 +55,7 @@ def field_name(segment: str, number: int, version: str = _FALLBACK) -> str:
     return name.replace("_", " ").capitalize()
 
 
-def _library_version(declared: str) -> str:
+def library_version(declared: str) -> str:
     """The version whose names to use: the declared one, else the nearest that hl7apy has."""
     known = (each for each in _KNOWN if declared == each or declared.startswith(f"{each}."))
     return next(known, _FALLBACK)

@@ -6,6 +6,7 @@ waited for follows from MSH-15 and MSH-16 of the message that was sent.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -111,12 +112,19 @@ def check_accepted(payload: bytes, frame: bytes, answer: Answer, policy: Policy)
             permanent=policy.is_final(ack.code),
             request=payload,
             response=frame,
+            answered=ack.code.value,
         )
 
 
 def is_accept_stage(answer: Answer) -> bool:
     """Whether the receiver has the message in safe hands and has not yet applied it (CA)."""
     return answer.acknowledgement.code is _CA
+
+
+def code_of(answers: bytes) -> str:
+    """MSA-1 of the last of some answers, in short; empty when nothing was answered."""
+    found = re.findall(rb"(?:^|[\r\n])MSA[^A-Za-z0-9]([A-Z]{2})", answers)
+    return found[-1].decode("ascii") if found else ""
 
 
 def asks_for_acknowledgement(frame: bytes) -> bool:

@@ -10,6 +10,7 @@ from functools import partial
 from bridge.domain.errors import BridgeError, together
 from bridge.domain.events import Event, Noted
 from bridge.domain.journal import Direction, Disposition, JournalEntry, Mention
+from bridge.domain.link import Link, LinkKind
 from bridge.domain.order import Category, OrderReceived
 from bridge.domain.order_control import OrderControlTable
 from bridge.domain.sender_options import NO_OPTIONS, SenderOptions
@@ -21,11 +22,15 @@ from bridge.services.origin import Origin
 from bridge.services.parking import resume
 from bridge.services.plausible_time import within_reach
 from bridge.services.transaction import Store, Transaction
+from bridge.services.watch_links import LinkTally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboundMessage:
-    """A message as it arrived. `source` is the sending application and facility: `KIS|HAUS`."""
+    """A message as it arrived. `source` is the sending application and facility: `KIS|HAUS`.
+
+    `repeat` is set by a person who has it applied again: what tells it from the first.
+    """
 
     protocol: str
     peer: str
@@ -38,6 +43,7 @@ class InboundMessage:
     mode: str = Mode.HIS_ONLY.value
     options: SenderOptions = NO_OPTIONS
     control: OrderControlTable | None = None
+    repeat: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +58,8 @@ class Receipt:
 
 
 Reply = Callable[[Receipt], bytes]
+
+_LINKS = {"hl7": LinkKind.HL7, "fhir": LinkKind.FHIR}
 
 Then = Callable[[Transaction, int, bytes], None]
 """What else a reply entails, in the same transaction: told the message's pk, and the reply."""
@@ -69,10 +77,18 @@ class ReceiveMessage:
         store: Store,
         handlers: Handlers,
         default_start: Callable[[float], str],
+        tally: LinkTally | None = None,
     ) -> None:
         self._store = store
         self._handlers = handlers
         self._default_start = default_start
+        self._tally = tally
+
+    def over(self, store: Store) -> ReceiveMessage:
+        """The same over another store: one that also writes down who has it done."""
+        return ReceiveMessage(
+            store=store, handlers=self._handlers, default_start=self._default_start
+        )
 
     def receive(
         self,
@@ -85,6 +101,7 @@ class ReceiveMessage:
 
         The same message (source, control ID and content) is answered again and applied once.
         """
+        self._note(message)
         try:
             return self._store.transact(lambda tx: self._apply(tx, message, events, reply, then))
         except BridgeError as error:
@@ -112,6 +129,12 @@ class ReceiveMessage:
         except BridgeError as unkept:  # nothing can be written: the sender must keep it and retry
             return reply(Receipt(disposition=Disposition.REFUSED, error=unkept))
         return answer
+
+    def _note(self, message: InboundMessage) -> None:
+        """Something passed over the link, whatever comes of it."""
+        kind = _LINKS.get(message.protocol)
+        if self._tally is not None and kind is not None:
+            self._tally.succeeded(Link(kind, message.peer.partition(" ")[0]))
 
     def _apply(
         self,
@@ -212,6 +235,8 @@ def content_hash(raw: bytes) -> str:
 def dedupe_key(message: InboundMessage, content: str) -> str:
     """The key under which a message of this content hash can be applied only once."""
     said = f"{message.source}|{message.control_id}|{content}"
+    if message.repeat:
+        said += f"|{message.repeat}"
     return hashlib.sha256(said.encode(errors="backslashreplace")).hexdigest()
 
 

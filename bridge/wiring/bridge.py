@@ -11,12 +11,10 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from bridge.delivery.dispatcher import Dispatcher
 from bridge.delivery.timekeeper import Timekeeper
 from bridge.dicom.server import DicomServer
 from bridge.fhir.polling import POLL
 from bridge.services.complete_study import SETTLE
-from bridge.services.deliver_acknowledgement import AcknowledgementOutbox
 from bridge.services.follow_names import FollowNames
 from bridge.services.overdue_performed_steps import OPEN
 from bridge.settings import Http, Settings, public_url
@@ -24,18 +22,17 @@ from bridge.store import schema
 from bridge.store.repositories import SqlTransaction
 from bridge.wiring.addresses import listen, listening
 from bridge.wiring.async_listeners import STOP_GRACE_SECONDS, AsyncListeners
-from bridge.wiring.commitment import build_commitment_dispatcher
 from bridge.wiring.core import Core, build_core
-from bridge.wiring.destinations import build_destinations, limits_of, subscriptions
+from bridge.wiring.destinations import build_destinations, subscriptions
+from bridge.wiring.dispatchers import build_dispatchers
 from bridge.wiring.edges import build_dicom
-from bridge.wiring.forwarding import build_forwarding, forward_kinds
-from bridge.wiring.hl7_answers import build_return_connections, return_pace
-from bridge.wiring.hl7_out import build_hl7_dispatcher, outbound_profiles, told_otherwise
+from bridge.wiring.forwarding import forward_kinds
+from bridge.wiring.hl7_answers import build_return_connections
+from bridge.wiring.hl7_out import outbound_profiles
 from bridge.wiring.http import Checks, build_http
 from bridge.wiring.images import bucket_check
 from bridge.wiring.name_index import NameFollower
 from bridge.wiring.performed_step_policy import build_overdue
-from bridge.wiring.performed_steps import build_performed_step_forwarding
 from bridge.wiring.place import Place, State
 from bridge.wiring.profile_watch import ProfileWatch
 from bridge.wiring.sources import (
@@ -81,27 +78,10 @@ class Bridge:
             taken.callback(self.core.pixels.close)
             enabled = {each.name for each in settings.destinations if each.enabled}
             active = [each for each in destinations if each.name in enabled]
-            limits = limits_of(settings)
-            self._dispatcher = Dispatcher(
-                self.core.outbox, told_otherwise(active), time.time, self._owner, limits=limits
-            )
-            self._hl7 = build_hl7_dispatcher(self.core, active, told, self._owner, limits)
             returns = build_return_connections(settings)
             for link in returns:
                 taken.callback(link.close)
-            queue, pace = AcknowledgementOutbox(self.core.store), return_pace(settings)
-            self._returns = Dispatcher(queue, returns, time.time, self._owner, pace=pace)
-            self._commitment = build_commitment_dispatcher(self.core, self._owner)
-            self._forwarding = build_forwarding(self.core, self._owner)
-            self._performed_steps = build_performed_step_forwarding(self.core, self._owner)
-            self._dispatchers = (
-                self._dispatcher,
-                self._hl7,
-                self._returns,
-                self._commitment,
-                self._forwarding,
-                self._performed_steps,
-            )
+            self._dispatchers = build_dispatchers(self.core, active, returns, told, self._owner)
             self._names = NameFollower(FollowNames(self.core.store, time.time))
             self._overdue = build_overdue(settings, self.core.store, self.core.performed_steps)
             self._poller = build_poller(self.core)

@@ -24,6 +24,7 @@ from bridge.services.overview import ReadOverview
 from bridge.services.sign_in import SignIn
 from bridge.settings import Settings
 from bridge.wiring.console_pages import page_routers
+from bridge.wiring.console_views import view_routers
 from bridge.wiring.core import Core
 
 _SECRET_BYTES = 32
@@ -51,6 +52,7 @@ def build_console(core: Core, overview: ReadOverview) -> FastAPI:
     routers = (
         *_sign_in_routers(core, view),
         now_router(view, overview),
+        *view_routers(view, core),
         *page_routers(view, core),
     )
     return console_application(view, access, settings.http.public_url, routers)

@@ -31,6 +31,7 @@ from bridge.services.reconcile import Reconcile
 from bridge.services.record_performed_step import RecordPerformedStep
 from bridge.services.request_commitment import RequestCommitment
 from bridge.services.tell_of_orders import TellOfOrders
+from bridge.services.watch_links import LinkTally
 from bridge.settings import Settings
 from bridge.store.database import Database
 from bridge.store.repositories import SqlStore
@@ -75,6 +76,7 @@ class Core:
     objects: ImageObjects
     outbox: Outbox
     wakers: Wakers
+    tally: LinkTally
     messages: ReceiveMessage
     worklist: QueryWorklist
     instances: ReceiveInstance
@@ -94,21 +96,12 @@ def build_core(settings: Settings, destinations: Mapping[str, Subscription]) -> 
 
     Raises BucketRefuses when images are to go to a bucket whose options make no sense.
     """
-    wakers = Wakers()
+    wakers, tally = Wakers(), LinkTally(time.time)
     database = Database(str(settings.database), shared=settings.processes > 1)
-    store = SqlStore(
-        database,
-        deliveries_queued=wakers.deliveries_queued,
-        timer_set=wakers.timer_set,
-        orders_changed=TellOfOrders(destinations, time.time),
-    )
+    store = _store(database, wakers, destinations)
     objects = open_images(settings)
     rules = matching_rules(settings)
-    reconcile = Reconcile(
-        PublishStudy(destinations),
-        rules.current,
-        presents_orders=coerced_sources(settings),
-    )
+    reconcile = _reconcile(settings, destinations, rules)
     worklist = ProjectWorklist(WorklistCodec())
     complete = CompleteStudy(
         store=store, reconcile=reconcile, settle_seconds=settings.dicom.settle_seconds
@@ -129,8 +122,12 @@ def build_core(settings: Settings, destinations: Mapping[str, Subscription]) -> 
         objects=objects,
         outbox=Outbox(store, destinations),
         wakers=wakers,
+        tally=tally,
         messages=ReceiveMessage(
-            store=store, handlers=handlers, default_start=_default_start(settings)
+            store=store,
+            handlers=handlers,
+            default_start=_default_start(settings),
+            tally=tally,
         ),
         worklist=QueryWorklist(store),
         images=ReadImages(
@@ -138,13 +135,40 @@ def build_core(settings: Settings, destinations: Mapping[str, Subscription]) -> 
         ),
         commitment_requests=CommitmentRequests(RequestCommitment(store, time.time)),
         commitment=_commitment(settings, store),
-        instances=ReceiveInstance(store=store, objects=objects, complete=complete, clock=time.time),
+        instances=ReceiveInstance(
+            store=store,
+            objects=objects,
+            complete=complete,
+            clock=time.time,
+        ),
         performed_steps=_performed_steps(settings, store, worklist, complete),
         complete=complete,
         pixels=PixelPool(),
         reconcile=reconcile,
         projection=worklist,
         destinations=destinations,
+    )
+
+
+def _store(
+    database: Database, wakers: Wakers, destinations: Mapping[str, Subscription]
+) -> SqlStore:
+    """The store, with who is told of what its transactions bring about."""
+    return SqlStore(
+        database,
+        deliveries_queued=wakers.deliveries_queued,
+        timer_set=wakers.timer_set,
+        orders_changed=TellOfOrders(destinations, time.time),
+    )
+
+
+def _reconcile(
+    settings: Settings, destinations: Mapping[str, Subscription], rules: CurrentRules
+) -> Reconcile:
+    return Reconcile(
+        PublishStudy(destinations),
+        rules.current,
+        presents_orders=coerced_sources(settings),
     )
 
 

@@ -16,7 +16,8 @@ from bridge.dicom.server import DicomServer
 from bridge.dicom.worklist_keys import tag_of
 from bridge.domain.identifiers import Authority
 from bridge.domain.worklist_policy import EVERYTHING_SHOWN, Quirks, WorklistPolicy
-from bridge.hl7.intake import Intake
+from bridge.hl7.answering import AnswerPolicy
+from bridge.hl7.intake import Intake, Messages
 from bridge.hl7.links import Limits
 from bridge.hl7.mllp import MllpListener
 from bridge.hl7.reading import CurrentSender
@@ -126,19 +127,7 @@ def build_dicom(core: Core) -> DicomServer:
 
 def build_hl7(core: Core, listener: Hl7Listener, executor: Executor) -> MllpListener:
     """One MLLP listener with the mapping profile of its sender."""
-    intake = Intake(
-        sender=CurrentSender(
-            lambda: core.profiles.get(listener.profile),
-            site_of(core.settings, listener),
-            mode=listener.mode,
-            default_mode=core.settings.site.mode,
-        ),
-        messages=core.messages,
-        encoding_override=listener.character_set,
-        encoding_default=listener.default_character_set,
-        clock=time.time,
-        policy=answer_policy(listener),
-    )
+    intake = hl7_intake(core, listener, core.messages, answer_policy(listener))
     return MllpListener(
         intake.handle,
         executor,
@@ -151,6 +140,25 @@ def build_hl7(core: Core, listener: Hl7Listener, executor: Executor) -> MllpList
             idle_timeout=listener.idle_seconds,
             frame_timeout=listener.frame_seconds,
         ),
+    )
+
+
+def hl7_intake(
+    core: Core, listener: Hl7Listener, messages: Messages, policy: AnswerPolicy
+) -> Intake:
+    """How the messages of a listener are read and applied, by the profile in force."""
+    return Intake(
+        sender=CurrentSender(
+            lambda: core.profiles.get(listener.profile),
+            site_of(core.settings, listener),
+            mode=listener.mode,
+            default_mode=core.settings.site.mode,
+        ),
+        messages=messages,
+        encoding_override=listener.character_set,
+        encoding_default=listener.default_character_set,
+        clock=time.time,
+        policy=policy,
     )
 
 

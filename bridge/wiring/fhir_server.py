@@ -25,6 +25,8 @@ from bridge.fhir.server.service import FhirServer, FhirServerConfiguration
 from bridge.fhir.server.site_endpoint import endpoint_id, keep_endpoints
 from bridge.mapping.source import Site as SiteOfSender
 from bridge.services.answer_request import AnswerRequest
+from bridge.services.receive_message import ReceiveMessage
+from bridge.services.transaction import Store
 from bridge.settings import Settings
 from bridge.wiring.core import Core
 
@@ -42,6 +44,22 @@ def build_fhir_router(core: Core) -> APIRouter:
     sender_of = _senders(core)
     site = Site(systems=_systems(settings, sender_of), zone=settings.site.timezone)
     access = images_access(settings)
+    server = fhir_server(core, core.store, core.messages)
+    try:
+        keep_endpoints(core.store, [access], base=base, site=site, release=release, now=time.time())
+    except BridgeError as error:  # the database is away: everything else says so, too
+        _log.warning("fhir.endpoint_not_kept", extra={"reason": error.message})
+    application = FhirApplication(server, release=release, max_body=settings.fhir.max_body_bytes)
+    return fhir_router(application)
+
+
+def fhir_server(core: Core, store: Store, messages: ReceiveMessage) -> FhirServer:
+    """What answers requests, over a store and what applies messages to it."""
+    settings = core.settings
+    base = f"{settings.http.public_url.rstrip('/')}/fhir"
+    sender_of = _senders(core)
+    site = Site(systems=_systems(settings, sender_of), zone=settings.site.timezone)
+    access = images_access(settings)
     configuration = FhirServerConfiguration(
         house=House(
             base=base,
@@ -51,23 +69,17 @@ def build_fhir_router(core: Core) -> APIRouter:
             endpoints=(f"Endpoint/{endpoint_id(access)}",),
         ),
         sender_of=sender_of,
-        release=release,
+        release=Release(settings.fhir.version),
         mode=settings.site.mode,
         guard=Guard({each.name: each.token.reveal() for each in settings.fhir.tokens}),
         software=version("bridge"),
     )
-    server = FhirServer(
-        store=core.store,
-        requests=AnswerRequest(core.store, core.messages),
+    return FhirServer(
+        store=store,
+        requests=AnswerRequest(store, messages),
         configuration=configuration,
         clock=time.time,
     )
-    try:
-        keep_endpoints(core.store, [access], base=base, site=site, release=release, now=time.time())
-    except BridgeError as error:  # the database is away: everything else says so, too
-        _log.warning("fhir.endpoint_not_kept", extra={"reason": error.message})
-    application = FhirApplication(server, release=release, max_body=settings.fhir.max_body_bytes)
-    return fhir_router(application)
 
 
 def images_access(settings: Settings) -> Access:

@@ -47,6 +47,7 @@ def build_forwarding(core: Core, owner: str) -> Dispatcher:
         owner,
         pace=_PACE,
         limits=limits_of(core.settings),
+        tally=core.tally,
     )
 
 

@@ -82,6 +82,7 @@ def build_hl7_dispatcher(
         owner,
         pace=_PACE,
         limits=limits,
+        tally=core.tally,
     )
 
 

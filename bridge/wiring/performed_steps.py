@@ -37,6 +37,7 @@ def build_performed_step_forwarding(core: Core, owner: str) -> Dispatcher:
         owner,
         pace=_PACE,
         limits=limits_of(core.settings),
+        tally=core.tally,
     )
 
 

@@ -180,9 +180,11 @@ class PersistentHis:
                 answer = self._wire.exchange(content)
             except OSError:
                 answer = None
-            if answer is not None:
-                return acknowledgement(answer)
-            self.close()
+            said = acknowledgement(answer) if answer is not None else None
+            if said is not None and not _is_not_now(said):
+                return said
+            if said is None:
+                self.close()
             time.sleep(0.05)
         raise AssertionError("never acknowledged")
 
@@ -190,3 +192,8 @@ class PersistentHis:
         if self._wire is not None:
             with self._wire:
                 self._wire = None
+
+
+def _is_not_now(said: dict[str, str]) -> bool:
+    """AR that is about the receiver and not about the message (table 0357: locked, internal)."""
+    return said["code"] == "AR" and any(code in said["errors"] for code in ("^206&", "^207&"))

@@ -88,6 +88,10 @@ class FhirServer:
             return refused(error, "http.authorization")
         return self._answered(replace(request, user=user))
 
+    def answer_known(self, request: Request) -> Answer:
+        """Do what is asked by somebody whom another guard has let in, named by the request."""
+        return self._answered(request)
+
     def _answered(self, request: Request) -> Answer:
         try:
             return self._route(request)

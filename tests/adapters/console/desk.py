@@ -9,8 +9,10 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from html import unescape
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx2
@@ -27,6 +29,7 @@ from bridge.services.access import Session, digest
 from bridge.services.overview import ReadOverview
 from bridge.settings import load
 from bridge.store import schema
+from bridge.store.database import Database
 from bridge.store.tables import audit
 from bridge.wiring.console import build_console
 from bridge.wiring.core import Core, build_core
@@ -95,6 +98,17 @@ def text_of(page: str) -> str:
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", page)).split())
 
 
+@cache
+def _migrated() -> bytes:
+    """A database with the schema, made once."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "bridge.db"
+        database = Database(f"sqlite:///{file}")
+        schema.upgrade(database)
+        database.close()
+        return file.read_bytes()
+
+
 @contextmanager
 def open_desk(
     folder: Path,
@@ -107,8 +121,8 @@ def open_desk(
     site = {"name": "HOSP", "timezone": "Asia/Ho_Chi_Minh"}
     file.write_text(yaml.safe_dump({"site": site, **places, **(configuration or {})}))
     settings = load(file, {})
+    (folder / "bridge.db").write_bytes(_migrated())
     core = build_core(settings, destinations if destinations is not None else {"ehr": TOLD})
-    schema.upgrade(core.database)
     overview = ReadOverview(store=core.store, clock=time.time, zone=settings.site.timezone)
     app = FastAPI()
     app.mount("/", build_console(core, overview))
