@@ -39,6 +39,9 @@ class EventKind(StrEnum):
     ACKNOWLEDGEMENT = "acknowledgement"
     STORAGE_COMMITMENT = "storage commitment"
     PERFORMED_STEP = "performed step"
+    SUBSCRIPTION_HANDSHAKE = "subscription handshake"
+    SUBSCRIPTION_EVENT = "subscription event"
+    SUBSCRIPTION_HEARTBEAT = "subscription heartbeat"
     MESSAGE = "message"
 
 

@@ -29,6 +29,9 @@ _STUDY = Mention.STUDY_INSTANCE_UID
 _CORRELATED = {
     EventKind.ACKNOWLEDGEMENT: Mention.CONTROL_ID,
     EventKind.PERFORMED_STEP: Mention.CONTROL_ID,
+    EventKind.SUBSCRIPTION_HANDSHAKE: Mention.CONTROL_ID,
+    EventKind.SUBSCRIPTION_EVENT: Mention.CONTROL_ID,
+    EventKind.SUBSCRIPTION_HEARTBEAT: Mention.CONTROL_ID,
     **dict.fromkeys(ORDER_KINDS, Mention.ACCESSION_NUMBER),
 }
 """What the correlation of a delivery is, where it is no Study Instance UID."""

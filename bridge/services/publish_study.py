@@ -10,6 +10,8 @@ from bridge.domain.publication import PublishedStudy, Request
 from bridge.domain.study import Study
 from bridge.domain.subscription import Subscription
 from bridge.services.expected_studies import expecting, tell
+from bridge.services.offer_subscriptions import DESTINATION as SUBSCRIBERS
+from bridge.services.offer_subscriptions import Subscribers
 from bridge.services.transaction import Transaction
 
 _SUBJECT = "study:"
@@ -23,11 +25,15 @@ def subject_of(study_instance_uid: str) -> str:
 class PublishStudy:
     """Writes delivery rows for the destinations that want to know.
 
-    `destinations` maps the name of each to what it wants to know.
+    `destinations` maps the name of each to what it wants to know; `subscribers` are those who
+    come and go.
     """
 
-    def __init__(self, destinations: Mapping[str, Subscription]) -> None:
+    def __init__(
+        self, destinations: Mapping[str, Subscription], subscribers: Subscribers | None = None
+    ) -> None:
         self._destinations = destinations
+        self._subscribers = subscribers
         self._expecting = expecting(destinations)
 
     def announce(
@@ -38,6 +44,9 @@ class PublishStudy:
             if subscription.wants(kind):
                 subject = subject_of(study_instance_uid)
                 tx.deliveries.enqueue(name, subject, kind, study_instance_uid, now)
+        if self._subscribers and kind in self._subscribers.wanted(tx, now):
+            subject = subject_of(study_instance_uid)
+            tx.deliveries.enqueue(SUBSCRIBERS, subject, kind, study_instance_uid, now)
         if self._expecting and kind is EventKind.STUDY_AVAILABLE:
             for uid in _expected_instead(tx, study_instance_uid):
                 tell(tx, self._expecting, uid, EventKind.STUDY_STARTED, now)

@@ -13,6 +13,8 @@ from bridge.domain.order_news import news, notice
 from bridge.domain.publication import OrderNews
 from bridge.domain.subscription import Subscription
 from bridge.services.expected_studies import expecting, studies_begun, tell
+from bridge.services.offer_subscriptions import DESTINATION as SUBSCRIBERS
+from bridge.services.offer_subscriptions import Subscribers
 from bridge.services.transaction import Clock, Transaction
 
 _SUBJECT = "order:"
@@ -40,13 +42,19 @@ class TellOfOrders:
     only of studies that begin.
     """
 
-    def __init__(self, destinations: Mapping[str, Subscription], clock: Clock) -> None:
+    def __init__(
+        self,
+        destinations: Mapping[str, Subscription],
+        clock: Clock,
+        subscribers: Subscribers | None = None,
+    ) -> None:
         wanted = {*ORDER_KINDS, EventKind.STUDY_SCHEDULED}
         self._destinations = {
             name: each for name, each in destinations.items() if each.kinds & wanted
         }
         self._expecting = expecting(destinations)
         self._clock = clock
+        self._subscribers = subscribers
 
     def __call__(self, tx: Transaction, order_pks: Iterable[int], cause: str) -> None:
         """Queue the news of these orders, in the transaction that changed them.
@@ -54,17 +62,26 @@ class TellOfOrders:
         `cause` is the application whose message it was (`KIS|HAUS`), empty when it was none.
         """
         has_begun = bool(self._expecting) and bool(tx.orders.moved_steps)
-        if not (self._destinations or has_begun):
+        subscribed = self._subscribed(tx)
+        compares = bool(self._destinations or subscribed)
+        if not (compares or has_begun):
             return
         for pk in order_pks:
             order = tx.orders.get(pk)
-            if self._destinations:
-                self._compare(tx, order, cause)
+            if compares:
+                self._compare(tx, order, cause, subscribed)
             if has_begun:
                 for uid in studies_begun(order, tx.orders.moved_steps):
                     tell(tx, self._expecting, uid, EventKind.STUDY_STARTED, self._clock())
 
-    def _compare(self, tx: Transaction, order: Order, cause: str) -> None:
+    def _subscribed(self, tx: Transaction) -> frozenset[EventKind]:
+        if self._subscribers is None:
+            return frozenset()
+        return self._subscribers.wanted(tx, self._clock()) & {*ORDER_KINDS}
+
+    def _compare(
+        self, tx: Transaction, order: Order, cause: str, subscribed: frozenset[EventKind]
+    ) -> None:
         before, now = tx.order_notices.of(order.pk), notice(order)
         if before == now:
             return
@@ -72,6 +89,8 @@ class TellOfOrders:
         kinds, at = news(before, now), self._clock()
         for kind in kinds:
             self._tell(tx, order, kind, cause, at)
+            if kind in subscribed:
+                tx.deliveries.enqueue(SUBSCRIBERS, subject_of(order.pk), kind, "", at)
         for procedure in order.procedures if kinds else ():
             if uid := procedure.study_instance_uid:
                 tell(tx, self._expecting, uid, EventKind.STUDY_SCHEDULED, at)

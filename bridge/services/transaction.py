@@ -45,6 +45,7 @@ from bridge.domain.visit import Visit
 from bridge.domain.worklist import Mismatch, WorklistEntry, WorklistItem, WorklistQuery
 from bridge.services.find_records import Records
 from bridge.services.keep_resources import Resources
+from bridge.services.offer_subscriptions import OfferedSubscriptions
 
 T = TypeVar("T")
 
@@ -470,6 +471,8 @@ class Transaction(Protocol):
     def records(self) -> Records: ...
     @property
     def resources(self) -> Resources: ...
+    @property
+    def subscriptions(self) -> OfferedSubscriptions: ...
 
 
 class Store(Protocol):

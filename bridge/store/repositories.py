@@ -51,6 +51,7 @@ from bridge.store.sources import Sources
 from bridge.store.statement import Numbers
 from bridge.store.studies import Studies
 from bridge.store.study_reviews import StudyReviews
+from bridge.store.subscriptions import Subscriptions
 from bridge.store.surrogates import Surrogates
 from bridge.store.timers import Timers
 from bridge.store.told_procedures import ToldProcedures
@@ -226,6 +227,11 @@ class SqlTransaction:
     def resources(self) -> Resources:
         """FHIR resources as received."""
         return Resources(self._connection)
+
+    @cached_property
+    def subscriptions(self) -> Subscriptions:
+        """Subscriptions of others."""
+        return Subscriptions(self._connection)
 
     @cached_property
     def images(self) -> Images:

@@ -61,6 +61,7 @@ from bridge.store.tables.studies import (
     study_procedure,
     waiting_key,
 )
+from bridge.store.tables.subscriptions import subscription, subscription_event
 from bridge.store.tables.surrogates import surrogate
 from bridge.store.tables.timers import timer
 from bridge.store.tables.told import told_procedure
@@ -128,6 +129,8 @@ __all__ = [
     "study_key",
     "study_procedure",
     "study_resolution",
+    "subscription",
+    "subscription_event",
     "surrogate",
     "timer",
     "told_procedure",
