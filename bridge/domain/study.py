@@ -92,8 +92,9 @@ class Series:
 class Study:
     """A study as received, with the identity its images carry.
 
-    `further_patient_ids` are those that later images carry instead of `patient_id`. `updated_at`
-    is when its newest instance arrived (unix time). `announced` are images of it that others hold,
+    `further_patient_ids` and `further_accessions` are those that some images carry instead of
+    `patient_id` and `accession`: none of it depends on which image came first. `updated_at` is when
+    its newest instance arrived (unix time). `announced` are images of it that others hold,
     `sources` the AE titles that its own came from.
     """
 
@@ -108,9 +109,15 @@ class Study:
     performed_step_uids: tuple[str, ...]
     series: tuple[Series, ...]
     further_patient_ids: tuple[Identifier, ...] = ()
+    further_accessions: tuple[Identifier, ...] = ()
     updated_at: float = 0.0
     announced: AnnouncedImages | None = None
     sources: frozenset[str] = frozenset()
+
+    @property
+    def accessions(self) -> tuple[Identifier, ...]:
+        """Every accession number that its images carry."""
+        return (self.accession, *self.further_accessions) if self.accession else ()
 
     @property
     def instance_uids(self) -> frozenset[str]:

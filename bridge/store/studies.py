@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.domain.announced_study import AnnouncedImages, StudyAnnounced
 from bridge.domain.coercion import Coercion
-from bridge.domain.matching import MatchDecision, Outcome, waiting_keys
+from bridge.domain.matching import MatchDecision, Outcome, keys_after
 from bridge.domain.study import (
     Arrival,
     Held,
@@ -23,7 +23,12 @@ from bridge.domain.study import (
 from bridge.store import documents, event_documents
 from bridge.store.announced import announced_study, identity_is_changed, load_announced
 from bridge.store.statement import Statement, insert
-from bridge.store.study_identity import StudyIdentity, dump_identity, load_identity
+from bridge.store.study_identity import (
+    StudyIdentity,
+    completed_attributes,
+    dump_identity,
+    load_identity,
+)
 from bridge.store.study_keys import add_keys, change_keys, present_keys
 from bridge.store.tables import (
     instance,
@@ -228,8 +233,13 @@ class Studies:
         text = self._connection.execute(select(study.c.outcome).where(study.c.pk == pk)).scalar()
         return Outcome(text) if text else None
 
+    def is_arriving(self, study_instance_uid: str) -> bool:
+        """Whether further images of a study are expected."""
+        query = select(study.c.state).where(study.c.study_instance_uid == study_instance_uid)
+        return self._connection.execute(query).scalar() == StudyState.RECEIVING.value
+
     def waiting(self, keys: Iterable[str]) -> tuple[str, ...]:
-        """Study Instance UIDs of decided, unmatched studies that wait for one of these keys.
+        """Study Instance UIDs of decided studies that one of these keys may decide otherwise.
 
         Not of those that are being received: they are decided when they have settled.
         """
@@ -293,10 +303,14 @@ class Studies:
         self._let_wait(decided, decision)
 
     def _let_wait(self, decided: Study, decision: MatchDecision) -> None:
-        """Let a study be found by what may decide it; one that is decided waits for nothing."""
+        """Let a study be found by what may decide it, or decide it otherwise."""
+        keys = sorted(keys_after(decided, decision))
+        held = select(waiting_key.c.key).where(waiting_key.c.study_pk == decided.pk)
+        if sorted(self._connection.execute(held).scalars()) == keys:
+            return
         self._connection.execute(delete(waiting_key).where(waiting_key.c.study_pk == decided.pk))
-        if decision.outcome.waits:
-            rows = [{"key": key, "study_pk": decided.pk} for key in sorted(waiting_keys(decided))]
+        if keys:
+            rows = [{"key": key, "study_pk": decided.pk} for key in keys]
             self._connection.execute(waiting_key.insert(), rows)
 
     def decisions(self, study_pk: int) -> tuple[tuple[MatchDecision, float], ...]:
@@ -369,9 +383,8 @@ class Studies:
         requests = documents.load_request_attributes(row.request_attributes)
         new_requests = [r for r in header.request_attributes if r not in requests]
         new_steps = [u for u in header.performed_step_uids if u not in row.performed_step_uids]
-        said = {k: v for k, v in row.attributes.items() if v}
-        attributes = {**_level(header, STUDY_LEVEL), **said}
-        same = fuller == held and attributes.keys() <= said.keys()
+        attributes = completed_attributes(row.attributes, _level(header, STUDY_LEVEL))
+        same = fuller == held and attributes == row.attributes
         if same and not new_requests and not new_steps:
             return
         self._connection.execute(
@@ -424,6 +437,7 @@ class Studies:
             patient_name=identity.patient_name,
             accession=identity.accession,
             further_patient_ids=identity.further_patient_ids,
+            further_accessions=identity.further_accessions,
             attributes=row.attributes,
             request_attributes=documents.load_request_attributes(row.request_attributes),
             performed_step_uids=tuple(row.performed_step_uids),

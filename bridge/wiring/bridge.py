@@ -14,9 +14,9 @@ from fastapi import FastAPI
 from bridge.delivery.timekeeper import Timekeeper
 from bridge.dicom.server import DicomServer
 from bridge.fhir.polling import POLL
-from bridge.services.complete_study import SETTLE
 from bridge.services.follow_names import FollowNames
 from bridge.services.overdue_performed_steps import OPEN
+from bridge.services.settling import SETTLE
 from bridge.settings import Http, Settings, public_url
 from bridge.store import schema
 from bridge.store.repositories import SqlTransaction
