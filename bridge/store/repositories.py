@@ -52,6 +52,7 @@ from bridge.store.statement import Numbers
 from bridge.store.studies import Studies
 from bridge.store.study_reviews import StudyReviews
 from bridge.store.surrogates import Surrogates
+from bridge.store.timelines import Timelines
 from bridge.store.timers import Timers
 from bridge.store.told_procedures import ToldProcedures
 from bridge.store.visits import Visits
@@ -266,6 +267,11 @@ class SqlTransaction:
     def searches(self) -> Searches:
         """What the one search box asks."""
         return Searches(self._connection)
+
+    @cached_property
+    def timelines(self) -> Timelines:
+        """What happened to orders and studies."""
+        return Timelines(self._connection)
 
     @cached_property
     def name_index(self) -> NameIndex:
