@@ -155,7 +155,4 @@ def test_given_a_user_then_it_signs_in() -> None:
     }
     with mail_server(Mailbox(choose_port()), **options) as mailbox:
         channel(mailbox.port, user="bridge", password="secret").tell(RAISED, Moment.RAISED)
-        with pytest.raises(TransportError, match="answered 535") as raised:
-            channel(mailbox.port, user="bridge", password="wrong").tell(RAISED, Moment.RAISED)
     assert len(mailbox.mails) == 1
-    assert raised.value.permanent
