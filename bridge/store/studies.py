@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, literal_column, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.domain.announced_study import AnnouncedImages, StudyAnnounced
 from bridge.domain.coercion import Coercion
@@ -32,7 +31,6 @@ from bridge.store.study_identity import (
 from bridge.store.study_keys import add_keys, change_keys, present_keys
 from bridge.store.tables import (
     instance,
-    instance_conflict,
     match_decision,
     series,
     study,
@@ -59,7 +57,12 @@ _INSTANCES_OF_STUDY = (
     .order_by(instance.c.pk)
 )
 _HELD = Statement(
-    select(instance.c.digest, study.c.study_instance_uid)
+    select(
+        instance.c.digest,
+        study.c.study_instance_uid,
+        series.c.series_instance_uid,
+        study.c.patient_id,
+    )
     .select_from(instance.join(series).join(study))
     .where(instance.c.sop_instance_uid == bindparam("uid"))
 )
@@ -155,37 +158,7 @@ class Studies:
                 add_keys(self._connection, study_pk, load_identity(row.identity), row.attributes)
             self._complete_identity(row, header)
         series_pk = self._series(study_pk, header)
-        _INSERT_INSTANCE.run(
-            self._connection,
-            {
-                "series_pk": series_pk,
-                "sop_instance_uid": header.sop_instance_uid,
-                "sop_class_uid": header.sop_class_uid,
-                "transfer_syntax_uid": header.transfer_syntax_uid,
-                "number": _integer(header.attributes.get("InstanceNumber", "")),
-                "path": arrival.path,
-                "digest": arrival.digest,
-                "size": arrival.size,
-                "attributes": _level(header, INSTANCE_LEVEL),
-                "peer": arrival.peer,
-                "received_at": arrival.now,
-            },
-        )
-
-    def add_conflict(self, arrival: Arrival) -> None:
-        """Keep note of other bytes under a SOP Instance UID that is held already."""
-        row = {
-            "sop_instance_uid": arrival.header.sop_instance_uid,
-            "study_instance_uid": arrival.header.study_instance_uid,
-            "path": arrival.path,
-            "digest": arrival.digest,
-            "peer": arrival.peer,
-            "received_at": arrival.now,
-        }
-        on_sqlite = self._connection.dialect.name == sqlite.dialect.name
-        dialect = sqlite if on_sqlite else postgresql
-        statement = dialect.insert(instance_conflict).on_conflict_do_nothing()
-        self._connection.execute(statement, row)
+        _INSERT_INSTANCE.run(self._connection, {"series_pk": series_pk, **instance_values(arrival)})
 
     def find(self, study_instance_uid: str) -> Study | None:
         """The study, for reading; None when nothing of it arrived."""
@@ -465,6 +438,23 @@ def batched(values: Iterable[str], most: int) -> Iterator[list[str]]:
 
 def _level(header: InstanceHeader, keywords: frozenset[str]) -> dict[str, str]:
     return {k: v for k, v in header.attributes.items() if k in keywords}
+
+
+def instance_values(arrival: Arrival) -> dict[str, Any]:
+    """The row of an instance, but for its series."""
+    header = arrival.header
+    return {
+        "sop_instance_uid": header.sop_instance_uid,
+        "sop_class_uid": header.sop_class_uid,
+        "transfer_syntax_uid": header.transfer_syntax_uid,
+        "number": _integer(header.attributes.get("InstanceNumber", "")),
+        "path": arrival.path,
+        "digest": arrival.digest,
+        "size": arrival.size,
+        "attributes": _level(header, INSTANCE_LEVEL),
+        "peer": arrival.peer,
+        "received_at": arrival.now,
+    }
 
 
 def _integer(text: str) -> int | None:

@@ -12,6 +12,7 @@ from bridge.dicom.commitment_scu import CommitmentRequests
 from bridge.dicom.pixels.pool import PixelPool
 from bridge.dicom.worklist_codec import WorklistCodec
 from bridge.domain.identifiers import Authority
+from bridge.domain.study import Duplicates
 from bridge.domain.subscription import Subscription
 from bridge.mapping.fhir_profiles import FhirProfile
 from bridge.mapping.library import Profiles
@@ -143,6 +144,7 @@ def build_core(settings: Settings, destinations: Mapping[str, Subscription]) -> 
             objects=objects,
             complete=complete,
             clock=time.time,
+            duplicates=Duplicates(settings.dicom.duplicates),
         ),
         performed_steps=_performed_steps(settings, store, worklist, complete),
         complete=complete,
