@@ -116,6 +116,8 @@ def _described(tx: SqlTransaction, uid: str) -> Iterator[tuple[object, ...]]:
     if study is None:
         raise UnknownKey(f"there is no study {uid}")
     yield ("study", uid, study.state.value, f"{len(study.instance_uids)} instances")
+    for flaw, count in tx.flaws.of(uid).items():
+        yield ("flaw", flaw, f"{count} instances")
     for decision, at in tx.studies.decisions(study.pk):
         yield ("decision", utc_time(at), *_outcome(decision))
         for candidate in decision.candidates:

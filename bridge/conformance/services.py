@@ -36,6 +36,7 @@ from bridge.domain.performed_step import (
     PerformedStepFinal,
 )
 from bridge.domain.step_status import ON_WORKLIST
+from bridge.domain.study import DuplicateInstance
 from bridge.mapping.modality_quirks import QuirkProfile
 
 _FF00 = ("FF00H", "Pending", "a match follows")
@@ -46,6 +47,7 @@ _WHEN: Mapping[type[BridgeError], str] = {
     StorageFull: "there is no room",
     ResourceBusy: "the database, or where images are kept, cannot be reached just now",
     RequiredFieldMissing: "a value that the request cannot do without is absent",
+    DuplicateInstance: "another instance of this UID is held, and `duplicates` is `reject`",
     DataTypeError: "what was sent cannot be read, or a value of it has not the form it must have",
     UnsupportedMessage: "what was sent is none of this service's",
     BridgeError: "anything else",
@@ -169,8 +171,14 @@ def _storage() -> str:
         "Level 2 (full): every element is kept, private ones included. A data set is written as it"
         " came, with file meta information of the bridge's; its bytes are never changed. File,"
         " folder and index row are on disk before 0000H. The same instance again is a success and"
-        " nothing new; other bytes under its UID are kept beside it, the first stands. No meaning"
-        " is attached to the order of instances or the bounds of associations (PS3.4 B.4).",
+        " nothing new. Of others under its UID the first counts, the last, or they are refused, as"
+        " `duplicates` says (`keep`, `replace`, `reject`), and none is lost; one of another study,"
+        " series or patient is kept beside it and refused (A900H). No meaning is attached to the"
+        " order of instances or the bounds of associations (PS3.4 B.4).",
+        "Broken data sets are kept and their flaws noted, as long as the four UIDs that identify"
+        " an instance can be read: wrong VRs and lengths, values and character sets that are none,"
+        " what is cut short. One that is written in another native transfer syntax than agreed is"
+        " kept under the name of that in which it is written.",
         "What leaves the archive says of patient and request what its order says, with Original"
         " Attributes Sequence (reason COERCE); pixel data stays. `coercion: off`, for all or for a"
         " peer, gives images as they came. Instances that a rejection note (IHE IOCM) rejects are"

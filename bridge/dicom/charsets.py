@@ -74,6 +74,14 @@ class CharacterSet:
         text = self._decode_switching(value) if code_extension.switches(value) else None
         return unicodedata.normalize("NFC", text or self._decode_plain(value))
 
+    def reads(self, value: bytes) -> bool:
+        """Whether `value` is written in the set, as far as its bytes tell."""
+        if value.isascii() and b"\x1b" not in value and b"\x0e" not in value:
+            return True
+        if code_extension.switches(value):
+            return self._decode_switching(value) is not None
+        return REPLACEMENT not in self._decode_first(value)
+
     def carries(self, text: str) -> bool:
         """Whether the set can carry the whole `text`."""
         return text.isascii() or self._encoded(text) is not None
@@ -176,6 +184,17 @@ def character_set(value: str) -> CharacterSet:
     if others:
         return CharacterSet((first, *others))
     return CharacterSet((first.replace("ISO 2022 IR", "ISO_IR"),)) if first else DEFAULT
+
+
+def unknown_terms(value: str) -> tuple[str, ...]:
+    """The values of (0008,0005) that name no character set, as they are written."""
+    terms = [term for term in value.rstrip(" \0").split("\\") if term.strip(" \0")]
+    return tuple(term for term in terms if not _is_known(_normalised(term.strip("\0"))))
+
+
+def _is_known(term: str) -> bool:
+    extended = term.replace("ISO_IR", "ISO 2022 IR")
+    return term in _ALONE or term in _DEFAULT_REPERTOIRE or extended in _GRAPHIC_SETS
 
 
 def _normalised(term: str) -> str:

@@ -24,6 +24,11 @@ from bridge.dicom.encoding import (
 from bridge.domain.errors import DataTypeError
 
 SPECIFIC_CHARACTER_SET = 0x00080005
+LONGEST_VALUE = 16 << 20
+"""Bytes of a value that are read of what nobody vouches for."""
+LONGEST_TEXT = 1024
+"""Characters of such a text; no value that is looked for is longer, and indexes have limits."""
+
 _ALL_TAGS = 0x1_0000_0000
 _NUMBERS = {
     "US": "H",
@@ -126,9 +131,13 @@ class DataSet:
         vr, value = self._elements.get(tag, (b"", b""))
         coding = coding_within(vr, self._coding)
         return tuple(
-            DataSet(_scan(value, coding, start, end), coding, self.character_set)
+            self._within(_scan(value, coding, start, end), coding)
             for start, end in items(value, coding, 0, len(value))
         )
+
+    def _within(self, elements: dict[int, tuple[bytes, bytes]], coding: Coding) -> DataSet:
+        """An item of this level."""
+        return DataSet(elements, coding, self.character_set)
 
 
 def read(
@@ -155,21 +164,59 @@ def read(
     return DataSet(_scan(data, coding, start, len(data), wanted), coding)
 
 
-def read_whatever(data: Encoded, coding: Coding, tags: Collection[int], flaws: Flaws) -> DataSet:
+class Whatever(DataSet):
+    """A level of a data set that nobody vouches for: what it says is read as far as it can be.
+
+    Texts come without NULs, which databases refuse, and are cut at `LONGEST_TEXT`; a sequence that
+    is none has no items. `flaws` takes note of it.
+    """
+
+    def __init__(
+        self,
+        elements: dict[int, tuple[bytes, bytes]],
+        coding: Coding,
+        flaws: Flaws,
+        inherited: CharacterSet | None = None,
+    ) -> None:
+        super().__init__(elements, coding, inherited)
+        self.flaws = flaws
+
+    def text(self, tag: int) -> str:
+        """The whole value, several values by backslash, without padding."""
+        text = super().text(tag)
+        if len(text) > LONGEST_TEXT:
+            self.flaws.at(tag, f"is longer than {LONGEST_TEXT} characters")
+        return text.replace("\0", "")[:LONGEST_TEXT]
+
+    def items(self, tag: int) -> tuple[DataSet, ...]:
+        """The items of a sequence."""
+        try:
+            return super().items(tag)
+        except DataTypeError as error:
+            self.flaws.at(tag, f"cannot be read: {error.message}")
+            return ()
+
+    def _within(self, elements: dict[int, tuple[bytes, bytes]], coding: Coding) -> DataSet:
+        return Whatever(elements, coding, self.flaws, self.character_set)
+
+
+def read_whatever(
+    data: Encoded, coding: Coding, tags: Collection[int], flaws: Flaws, begins: int = 0
+) -> Whatever:
     """Read the elements `tags` wherever they stand, and what can be read of a broken data set.
 
-    What is wrong with how it is written is noted, up to its end. Of elements that stand there
-    twice the first counts.
+    It begins at `begins`. What is wrong with how it is written is noted, up to its end. Of elements
+    that stand there twice the first counts; values are cut at `LONGEST_VALUE`.
     """
     wanted = frozenset(tags) | {SPECIFIC_CHARACTER_SET}
     found: dict[int, tuple[bytes, bytes]] = {}
     try:
-        for tag, vr, start, end, _ in elements(data, coding, 0, len(data), flaws):
+        for tag, vr, start, end, _ in elements(data, coding, begins, len(data), flaws):
             if tag in wanted and tag not in found:
-                found[tag] = (vr, data[start:end])
+                found[tag] = (vr, data[start : min(end, start + LONGEST_VALUE)])
     except DataTypeError as error:
         flaws.note(error.message)
-    return DataSet(found, coding)
+    return Whatever(found, coding, flaws)
 
 
 def _scan(

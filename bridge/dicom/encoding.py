@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -16,18 +16,20 @@ from bridge.domain.errors import DataTypeError
 
 IMPLICIT_LITTLE = "1.2.840.10008.1.2"
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
+EXPLICIT_BIG = "1.2.840.10008.1.2.2"
+DEFLATED = "1.2.840.10008.1.2.1.99"
 
 _IMPLICIT = frozenset({IMPLICIT_LITTLE, "1.2.840.113619.5.2"})  # the second is GE's private one
-_BIG_ENDIAN = frozenset({"1.2.840.10008.1.2.2"})
-_DEFLATED = frozenset(
-    {"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"}
-)
+_BIG_ENDIAN = frozenset({EXPLICIT_BIG})
+_DEFLATED = frozenset({DEFLATED, "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"})
 
 LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 _SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
 
 UNDEFINED = 0xFFFFFFFF
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+_PIXEL_DATA = 0x7FE00010
+_SEQUENCE_DELIMITER = b"\xfe\xff\xdd\xe0\0\0\0\0"
 # Neither depth nor number is limited by the standard; these keep a hostile data set from taking
 # the memory and the time of all others.
 _DEEPEST = 10_000
@@ -84,9 +86,10 @@ def coding_within(vr: bytes, coding: Coding) -> Coding:
     return _UNKNOWN if vr == b"UN" else coding
 
 
-def begins_explicit(data: Encoded) -> bool:
+def begins_explicit(data: Encoded, start: int = 0) -> bool:
     """Whether the first element is written with its VR, whatever the transfer syntax says."""
-    return data[4:6] in LONG_VRS or data[4:6] in _SHORT_VRS
+    vr = data[start + 4 : start + 6]
+    return vr in LONG_VRS or vr in _SHORT_VRS
 
 
 def is_deflated(transfer_syntax_uid: str) -> bool:
@@ -117,8 +120,8 @@ class Flaws:
 
     _MOST = 10
 
-    def __init__(self) -> None:
-        self._found: dict[str, None] = {}
+    def __init__(self, found: Iterable[str] = ()) -> None:
+        self._found: dict[str, None] = dict.fromkeys(found)
 
     def note(self, flaw: str) -> None:
         """Take note of one."""
@@ -150,6 +153,9 @@ def elements(
 ) -> Iterator[Place]:
     """Give each element up to `end`, or to a delimiter of items.
 
+    Where flaws are noted, pixel data of undefined length are the last: they may have very many
+    fragments, and nothing that is looked for comes after them.
+
     Raises DataTypeError when a sequence of undefined length holds what is no item.
     """
     head = _ITEM_HEADS[coding.order].unpack_from
@@ -162,10 +168,11 @@ def elements(
             return
         if not implicit:
             vr, length, value = _explicit_head(data, coding, at, end)
-        if length == UNDEFINED:
-            position = skip(data, coding_within(vr, coding), value, end, in_item=False)[1]
-        else:
-            position = value + length
+        if length == UNDEFINED and tag == _PIXEL_DATA and flaws is not None:
+            _judge_fragments(flaws, data, value, end)
+            yield Place(tag, vr, value, end, at)
+            return
+        position = _end_of(data, coding_within(vr, coding), value, length, end)
         if flaws is not None:
             _judge(flaws, Place(tag, vr, value, position, at), previous, end, implicit=implicit)
             previous = tag
@@ -178,15 +185,44 @@ def elements(
         flaws.note("the data set ends inside an element")
 
 
+def _end_of(data: Encoded, within: Coding, start: int, length: int, end: int) -> int:
+    if length != UNDEFINED:
+        return start + length
+    return skip(data, within, start, end, in_item=False)[1]
+
+
 def _explicit_head(data: Encoded, coding: Coding, at: int, end: int) -> tuple[bytes, int, int]:
-    """VR, length and where the value begins; some devices mix in elements without VR."""
+    """VR, length and where the value begins; VR is empty where there is none, or none is known."""
     _, _, vr, length = coding.heads.unpack_from(data, at)
     if vr in _SHORT_VRS:
         return vr, length, at + 8
     value = at + (12 if vr in LONG_VRS else 8)
     if value > end:
         return vr, 0, value
-    return vr if vr in LONG_VRS else b"", _LONG_LENGTHS[coding.order](data, value - 4)[0], value
+    if vr not in LONG_VRS:
+        return b"", *_unknown_head(data, coding, at, end)
+    return vr, _LONG_LENGTHS[coding.order](data, value - 4)[0], value
+
+
+def _unknown_head(data: Encoded, coding: Coding, at: int, end: int) -> tuple[int, int]:
+    """Length and beginning of a value of unknown VR, by which of them leads to a next element.
+
+    Some devices mix in elements without VR; PS3.5 7.1.2 gives a VR that is new four bytes of
+    length after two that are reserved; and a VR may be misspelt.
+    """
+    long = _LONG_LENGTHS[coding.order]
+    without = (long(data, at + 4)[0], at + 8)
+    misspelt = (coding.heads.unpack_from(data, at)[3], at + 8)
+    new = (long(data, at + 8)[0], at + 12) if at + 12 <= end else misspelt
+    tags = _ITEM_HEADS[coding.order].unpack_from
+    own = tags(data, at)[:2]
+    for length, value in (without, misspelt, new):
+        after = value + length
+        if after == end or (
+            after + 8 <= end and tags(data, after)[:2] > own and begins_explicit(data, after)
+        ):
+            return length, value
+    return without
 
 
 def _judge(flaws: Flaws, place: Place, previous: int, end: int, *, implicit: bool) -> None:
@@ -198,6 +234,12 @@ def _judge(flaws: Flaws, place: Place, previous: int, end: int, *, implicit: boo
         flaws.at(place.tag, "is out of order")
     if not implicit and not place.vr:
         flaws.at(place.tag, "has no valid VR")
+
+
+def _judge_fragments(flaws: Flaws, data: Encoded, start: int, end: int) -> None:
+    """Whether fragments end; padding may come after them."""
+    if _SEQUENCE_DELIMITER not in data[max(start, end - _STRETCH) : end]:
+        flaws.at(_PIXEL_DATA, "is cut short")
 
 
 def skip(

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from pydicom.datadict import tag_for_keyword
 
-from bridge.dicom.elements import DataSet, read
-from bridge.dicom.encoding import Encoded
+from bridge.dicom.elements import DataSet
+from bridge.dicom.encoding import Encoded, Flaws
+from bridge.dicom.inspection import inspect
 from bridge.dicom.rejection import read_rejection
-from bridge.domain.errors import RequiredFieldMissing
+from bridge.domain.errors import DataTypeError, RequiredFieldMissing
 from bridge.domain.identifiers import Authority, Identifier
-from bridge.domain.rejection import KEY_OBJECT_SELECTION
+from bridge.domain.rejection import KEY_OBJECT_SELECTION, RejectionNote
 from bridge.domain.study import InstanceHeader, RequestAttributes
 
 # Told on, as they stand, by keyword.
@@ -98,11 +99,13 @@ _WANTED = frozenset(
 def read_header(data: Encoded, transfer_syntax_uid: str, start: int = 0) -> InstanceHeader:
     """Read the header of a data set as it came; it begins at `start`.
 
+    What is wrong with it is noted in `flaws`; when it is written in another transfer syntax than
+    it is said to be, the header says in which.
+
     Raises:
         RequiredFieldMissing: one of the UIDs that identify an instance is absent or empty.
-        DataTypeError: it is not a data set in that transfer syntax.
     """
-    found = read(data, transfer_syntax_uid, _WANTED, start)
+    found, syntax = inspect(data, transfer_syntax_uid, _WANTED, _UIDS.values(), start)
     uids = {keyword: found.text(tag) for keyword, tag in _UIDS.items()}
     for keyword, uid in uids.items():
         if not uid:
@@ -113,7 +116,7 @@ def read_header(data: Encoded, transfer_syntax_uid: str, start: int = 0) -> Inst
         sop_instance_uid=uids["SOPInstanceUID"],
         study_instance_uid=uids["StudyInstanceUID"],
         series_instance_uid=uids["SeriesInstanceUID"],
-        transfer_syntax_uid=transfer_syntax_uid,
+        transfer_syntax_uid=syntax,
         patient_id=patient_id_of(found),
         patient_name=found.text(_PATIENT_NAME),
         accession=accession_of(found),
@@ -121,10 +124,20 @@ def read_header(data: Encoded, transfer_syntax_uid: str, start: int = 0) -> Inst
         request_attributes=tuple(_request(item) for item in found.items(_REQUESTS)),
         performed_step_uids=_performed_steps(found),
         attributes={keyword: text for keyword, text in told_on.items() if text},
-        rejection=read_rejection(data, transfer_syntax_uid, start)
+        rejection=_rejection(data, syntax, start, found.flaws)
         if uids["SOPClassUID"] == KEY_OBJECT_SELECTION
         else None,
+        flaws=found.flaws.found,
     )
+
+
+def _rejection(data: Encoded, syntax: str, start: int, flaws: Flaws) -> RejectionNote | None:
+    """What a note rejects; nothing when it cannot be read."""
+    try:
+        return read_rejection(data, syntax, start)
+    except DataTypeError as error:
+        flaws.note(f"the rejection note cannot be read: {error.message}")
+        return None
 
 
 def patient_id_of(level: DataSet) -> Identifier | None:

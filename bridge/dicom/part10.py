@@ -6,6 +6,7 @@ import struct
 from importlib.metadata import version
 
 from bridge.domain.errors import DataTypeError
+from bridge.services.content import Source
 
 LONGEST_META = 1 << 20
 """Bytes within which the file meta information of a file must end."""
@@ -55,6 +56,22 @@ def missing_preamble(content: bytes) -> bytes:
     """
     bare = content[128:132] != b"DICM" and content[:2] == b"\x02\x00"
     return _PREAMBLE if bare else b""
+
+
+def begins_as_file(content: bytes) -> bool:
+    """Whether a data set has a file's head before it, as some devices send it."""
+    return content[128:132] == b"DICM" or content[:2] == b"\x02\x00"
+
+
+def locate(source: Source) -> tuple[bytes, str, int]:
+    """What a file lacks before it, its transfer syntax, and where in `source` its data set begins.
+
+    Raises DataTypeError when its beginning is not that of a DICOM file.
+    """
+    beginning = source.read(0, LONGEST_META)
+    before = missing_preamble(beginning)
+    syntax, start = split_file(before + beginning)
+    return before, syntax, start - len(before)
 
 
 def split_file(content: bytes) -> tuple[str, int]:

@@ -30,6 +30,7 @@ from bridge.domain.performed_step import (
     PerformedStepFinal,
     UnfitAttributes,
 )
+from bridge.domain.study import DuplicateInstance
 
 
 class Status(IntEnum):
@@ -71,6 +72,7 @@ Table = Mapping[type[BridgeError], Status]
 """Errors, most specific class first, and the status of each."""
 
 STORAGE: Table = {
+    DuplicateInstance: Status.DUPLICATE_SOP_INSTANCE,
     StorageFull: Status.OUT_OF_RESOURCES,
     ResourceBusy: Status.OUT_OF_RESOURCES,
     RequiredFieldMissing: Status.DOES_NOT_MATCH_SOP_CLASS,

@@ -12,12 +12,14 @@ from pynetdicom.events import Event
 
 from bridge.dicom.connection import calling_ae_title, peer_of
 from bridge.dicom.header import read_header
-from bridge.dicom.part10 import file_head
+from bridge.dicom.part10 import LONGEST_META, begins_as_file, file_head, locate
 from bridge.dicom.spool import Spool
 from bridge.dicom.statuses import STORAGE, Status, failure
-from bridge.domain.errors import DataTypeError
-from bridge.domain.study import InstanceHeader, Receipt
+from bridge.domain.errors import BridgeError, DataTypeError
+from bridge.domain.study import InstanceHeader, Receipt, RefusedInstance
 from bridge.services.content import Content, Source
+
+_OF_REFUSED = 16_384  # bytes of what is not kept, for the journal
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +32,9 @@ class InstanceReceiver(Protocol):
 
         `content` is the whole file (PS3.10), `digest` the SHA-256 of the data set in it, in hex.
         """
+
+    def refuse(self, refused: RefusedInstance) -> None:
+        """Take note of an instance that is not kept."""
 
 
 class StorageProvider:
@@ -46,29 +51,82 @@ class StorageProvider:
         """Keep one instance and give the status."""
         request: Any = event.request
         with contextlib.closing(request.DataSet) as spool:
+            arriving = Arriving(self._receiver, spool, peer_of(event))
             try:
-                self._store(event, spool)
+                self._store(event, arriving)
             except Exception as error:  # whatever it is, the peer must hear of it
-                return failure(error, STORAGE, peer_of(event))
+                arriving.refuse(error, str(request.AffectedSOPInstanceUID))
+                return failure(error, STORAGE, arriving.peer)
         return Status.SUCCESS
 
-    def _store(self, event: Event, spool: Spool) -> None:
+    def _store(self, event: Event, arriving: Arriving) -> None:
         request: Any = event.request
-        syntax = str(event.context.transfer_syntax)
-        header = read_header(spool.data, syntax)
+        declared = str(event.context.transfer_syntax)
+        source = arriving.spool.source
+        if begins_as_file(source.read(0, LONGEST_META)):
+            before, declared, start = locate(source)
+        else:
+            before, start = b"", 0
+        header = arriving.read(declared, start)
         _compare("SOPClassUID", header.sop_class_uid, str(request.AffectedSOPClassUID))
         _compare("SOPInstanceUID", header.sop_instance_uid, str(request.AffectedSOPInstanceUID))
-        head = file_head(
-            sop_class_uid=header.sop_class_uid,
-            sop_instance_uid=header.sop_instance_uid,
-            transfer_syntax_uid=syntax,
-            source=calling_ae_title(event),
-        )
-        digest = digest_of(spool.source)
-        content = Content(spool.source, head)
-        receipt = self._receiver.receive(header, content, digest, peer_of(event))
+        arriving.keep(before, start, source=calling_ae_title(event))
+
+
+class Arriving:
+    """One instance on its way to the receiver, and what is known of it so far."""
+
+    def __init__(self, receiver: InstanceReceiver, spool: Spool, peer: str) -> None:
+        self.spool = spool
+        self.peer = peer
+        self.header: InstanceHeader | None = None
+        self._receiver = receiver
+        self._declared = ""
+
+    def read(self, declared: str, start: int) -> InstanceHeader:
+        """Read its header; the data set begins at `start`, in the syntax that is `declared`."""
+        self._declared = declared
+        self.header = read_header(self.spool.data, declared, start)
+        return self.header
+
+    def keep(self, before: bytes, start: int, source: str = "") -> None:
+        """Have it kept, what stands before the data set included.
+
+        When there is nothing, or it names another transfer syntax than the data set is written in,
+        it is made anew; `source` is the AE title that it came from.
+        """
+        header = self.header
+        if header is None:
+            raise LookupError("the header is read first")
+        content = Content(self.spool.source, before)
+        if start + len(before) == 0 or header.transfer_syntax_uid != self._declared:
+            head = file_head(
+                sop_class_uid=header.sop_class_uid,
+                sop_instance_uid=header.sop_instance_uid,
+                transfer_syntax_uid=header.transfer_syntax_uid,
+                source=source,
+            )
+            content = Content(self.spool.source, head, start)
+        digest = digest_of(self.spool.source, start)
+        receipt = self._receiver.receive(header, content, digest, self.peer)
         if receipt is Receipt.CONFLICT:
-            _log.warning("an instance of the same UID differs", extra={"peer": peer_of(event)})
+            _log.warning("an instance of the same UID differs", extra={"peer": self.peer})
+
+    def refuse(self, error: Exception, sop_instance_uid: str = "") -> None:
+        """Have note taken of why it is not kept, unless trying again may help."""
+        if isinstance(error, BridgeError) and not error.permanent:
+            return
+        uid = self.header.sop_instance_uid if self.header else sop_instance_uid
+        with contextlib.suppress(OSError, BridgeError):
+            self._receiver.refuse(
+                RefusedInstance(
+                    beginning=self.spool.source.read(0, _OF_REFUSED),
+                    peer=self.peer,
+                    reason=str(error) if isinstance(error, BridgeError) else "internal error",
+                    sop_instance_uid=uid,
+                    header=self.header,
+                )
+            )
 
 
 def digest_of(source: Source, start: int = 0) -> str:

@@ -13,15 +13,14 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from email.message import Message
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from bridge.dicom.header import read_header
-from bridge.dicom.part10 import LONGEST_META, missing_preamble, split_file
+from bridge.dicom.part10 import locate
 from bridge.dicom.statuses import STORAGE, Status, code_of
-from bridge.dicom.storage import digest_of
+from bridge.dicom.storage import Arriving, InstanceReceiver
 from bridge.dicomweb.parts import (
     Holding,
     MalformedBody,
@@ -32,8 +31,7 @@ from bridge.dicomweb.parts import (
 )
 from bridge.dicomweb.query import InvalidQuery, uid
 from bridge.domain.errors import BridgeError, DataTypeError
-from bridge.domain.study import InstanceHeader, Receipt
-from bridge.services.content import Content
+from bridge.domain.study import InstanceHeader
 
 DICOM = "application/dicom"
 DICOM_JSON = "application/dicom+json"
@@ -41,13 +39,6 @@ _MULTIPART = "multipart/related"
 _RETRY_SECONDS = "5"
 
 _log = logging.getLogger(__name__)
-
-
-class InstanceReceiver(Protocol):
-    """What keeps instances: `services.receive_instance`."""
-
-    def receive(self, header: InstanceHeader, content: Content, digest: str, peer: str) -> Receipt:
-        """Keep an instance; it is durable and indexed when this returns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,25 +126,26 @@ class _Store:
             yield part
 
     def _keep(self, part: Part, wanted: str, peer: str, outcome: _Outcome) -> None:
-        header: InstanceHeader | None = None
+        arriving = Arriving(self._receiver, part.content, peer)
         try:
-            if part.media_type != DICOM:
-                raise DataTypeError(f"a part of type {part.media_type} is no instance")
-            source = part.content.source
-            before = missing_preamble(source.read(0, LONGEST_META))
-            syntax, end_of_meta = split_file(before + source.read(0, LONGEST_META))
-            start = end_of_meta - len(before)
-            header = read_header(part.content.data, syntax, start)
-            if wanted and header.study_instance_uid != wanted:
-                raise DataTypeError("the instance is of another study", location="StudyInstanceUID")
-            content = Content(source, before)
-            self._receiver.receive(header, content, digest_of(source, start), peer)
+            outcome.kept.append(_kept(arriving, part.media_type, wanted))
         except Exception as error:  # whatever it is, the others are kept and this one is named
             if not isinstance(error, BridgeError):
                 _log.error("an instance was not kept", exc_info=error, extra={"peer": peer})
-            outcome.failed.append(_Failed(code_of(error, STORAGE), header))
-        else:
-            outcome.kept.append(header)
+            arriving.refuse(error)
+            outcome.failed.append(_Failed(code_of(error, STORAGE), arriving.header))
+
+
+def _kept(arriving: Arriving, media_type: str, wanted: str) -> InstanceHeader:
+    """Have one instance kept; raises when it is not."""
+    if media_type != DICOM:
+        raise DataTypeError(f"a part of type {media_type} is no instance")
+    before, declared, start = locate(arriving.spool.source)
+    header = arriving.read(declared, start)
+    if wanted and header.study_instance_uid != wanted:
+        raise DataTypeError("the instance is of another study", location="StudyInstanceUID")
+    arriving.keep(before, start)
+    return header
 
 
 def _study_of(request: Request) -> str:

@@ -14,6 +14,7 @@ from bridge.domain.matching import (
     RankedCandidate,
 )
 from bridge.domain.matching_rules import Finding, MatchingRules, Rule, Situation
+from bridge.domain.order import Procedure
 from bridge.domain.patient_comparison import agreement_with
 from bridge.domain.ranking import in_rank, ranked
 from bridge.domain.step_status import StepStatus
@@ -90,6 +91,11 @@ def decide(
     if group := _group(study, found, _ordered_together(found) or performed_together):
         return _decided(case, Finding.REQUEST_ATTRIBUTES, group)
     return _contradiction(case, found) or _by_strongest(case, found)
+
+
+def is_given_up(procedure: Procedure) -> bool:
+    """Whether nothing of a procedure is wanted any more."""
+    return bool(procedure.steps) and all(step.status in _GIVEN_UP for step in procedure.steps)
 
 
 def _of_one_issuer(case: _Case, found: list[Candidate]) -> list[Candidate]:
@@ -173,10 +179,7 @@ def _by_strongest(case: _Case, found: list[Candidate]) -> MatchDecision:
 
 def _decided(case: _Case, finding: Finding, found: list[Candidate]) -> MatchDecision:
     """By the key that found them, unless nothing of it is wanted any more."""
-    given_up = all(
-        c.procedure.steps and all(step.status in _GIVEN_UP for step in c.procedure.steps)
-        for c in found
-    )
+    given_up = all(is_given_up(c.procedure) for c in found)
     return case.by_table(Finding.CANCELED if given_up else finding, found)
 
 

@@ -18,6 +18,9 @@ from bridge.domain.patient import Attributes, Patient
 from bridge.domain.study import Study
 from bridge.domain.surrogate import as_carried
 
+BY_RULES = "bridge"
+"""Who decides when no person does."""
+
 
 class Outcome(StrEnum):
     """What a decision says. Only `MATCHED` links a study to an order.
@@ -130,7 +133,7 @@ class MatchDecision:
     reason: str
     procedure_pks: tuple[int, ...] = ()
     candidates: tuple[RankedCandidate, ...] = ()
-    decided_by: str = "bridge"
+    decided_by: str = BY_RULES
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:
@@ -143,30 +146,59 @@ def waiting_keys(study: Study) -> frozenset[str]:
 
     Keys are texts of the kind and the value: `keys_brought` gives those of orders.
     """
-    accessions = [study.accession, *(item.accession for item in study.request_attributes)]
-    patients = (study.patient_id, *study.further_patient_ids)
-    uids = (study.study_instance_uid, *(r.study_instance_uid for r in study.request_attributes))
+    patients = {each.value for each in _patient_ids(study)}
+    name = person_key(study.patient_name, study.attributes.get("PatientBirthDate", ""))
+    return order_keys(study) | _as_keys({"patient": patients, "name": {name}})
+
+
+def order_keys(study: Study) -> frozenset[str]:
+    """What an order may bring that makes one more candidate of it, whatever the study is now.
+
+    A procedure ID that comes without accession number and Study UID counts with the patient only.
+    """
+    items = study.request_attributes
+    accessions = [*study.accessions, *(item.accession for item in items)]
+    alone = [item.rp_id for item in items if item.rp_id and not item.study_instance_uid]
+    numbers = study.announced.orders if study.announced else ()
     said = {
-        "uid": set(uids),
+        "uid": {study.study_instance_uid, *(item.study_instance_uid for item in items)},
         "accession": {each.value for each in accessions if each},
-        "patient": {each.value for each in patients if each},
-        "procedure": {item.rp_id for item in study.request_attributes},
+        "request": {f"{rp_id} {each.value}" for rp_id in alone for each in _patient_ids(study)},
         "number": {
             each.value
-            for numbers in (study.announced.orders if study.announced else ())
-            for each in (numbers.placer, numbers.filler, numbers.accession)
+            for said in numbers
+            for each in (said.placer, said.filler, said.accession)
             if each
         },
-        "name": {person_key(study.patient_name, study.attributes.get("PatientBirthDate", ""))},
+        "performed": set(study.performed_step_uids),
     }
     return _as_keys(said)
 
 
+def keys_of_performed_step(sop_instance_uid: str, studies: Iterable[str]) -> frozenset[str]:
+    """The keys of the studies that a performed step may decide: it names them, or they name it."""
+    return _as_keys({"performed": {sop_instance_uid}, "uid": set(studies)})
+
+
+def keys_after(study: Study, decision: MatchDecision) -> frozenset[str]:
+    """What may change a decision that was made: nothing may where a person made it.
+
+    A match stays open to further orders that its identifiers lead to, and to the patient its
+    images name where that is not yet somebody.
+    """
+    if decision.outcome.waits:
+        return waiting_keys(study)
+    if decision.decided_by != BY_RULES:
+        return frozenset()
+    known = all(each.agreement is PatientAgreement.SAME for each in decision.candidates)
+    return order_keys(study) if known else waiting_keys(study)
+
+
 def keys_brought(orders: Iterable[Order], patient: Patient) -> frozenset[str]:
     """The keys of the studies that these orders of a patient may decide."""
-    called = (*patient.identifiers, *patient.aliases)
+    called = as_carried(each.value for each in (*patient.identifiers, *patient.aliases))
     said: dict[str, set[str]] = {
-        "patient": set(as_carried(each.value for each in called)),
+        "patient": set(called),
         "name": {person_key(patient.attributes.get("PatientName", ""), _born(patient))},
     }
     for order in orders:
@@ -175,10 +207,17 @@ def keys_brought(orders: Iterable[Order], patient: Patient) -> frozenset[str]:
         if accession is not None:
             said.setdefault("accession", set()).update(as_carried([accession.value]))
         said.setdefault("number", set()).update(each.value for each in numbers if each)
+        whose = {*called, *(each.value for each in order.former_patient_ids)}
         for procedure in order.procedures:
             said.setdefault("uid", set()).add(procedure.study_instance_uid)
-            said.setdefault("procedure", set()).update(as_carried([procedure.rp_id]))
+            said.setdefault("request", set()).update(
+                f"{rp_id} {each}" for rp_id in as_carried([procedure.rp_id]) for each in whose
+            )
     return _as_keys(said)
+
+
+def _patient_ids(study: Study) -> list[Identifier]:
+    return [each for each in (study.patient_id, *study.further_patient_ids) if each]
 
 
 def person_key(name: str, birth_date: str) -> str:

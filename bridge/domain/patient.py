@@ -59,3 +59,13 @@ def merged(old: Attributes, said: Attributes) -> dict[str, str]:
     """`old` with what a message said laid over it: an empty text deletes (HL7 null `""`)."""
     result = {**old, **said}
     return {keyword: text for keyword, text in result.items() if text != ""}
+
+
+_DEMOGRAPHICS = ("PatientName", "PatientBirthDate", "PatientSex")
+
+
+def former_demographics(before: Attributes, after: Attributes) -> dict[str, str]:
+    """Name, birth date and sex of `before`, where `after` says one of them otherwise; else none."""
+    said = {keyword: text for keyword in _DEMOGRAPHICS if (text := before.get(keyword, ""))}
+    contradicted = any(after.get(keyword, text) not in ("", text) for keyword, text in said.items())
+    return said if contradicted else {}

@@ -24,14 +24,17 @@ def patient_agreement(
 ) -> PatientAgreement:
     """Compare by Patient ID and issuer, aliases of merges included; by name and birth date else.
 
-    Images under the number of a merged record (a John Doe) show what that record said: `formerly`.
-    `linked` are the identifiers of records that are linked to the patient's.
+    Images may show what a record said at their time: before it was corrected, or before it was
+    merged into the patient's (a John Doe). `formerly` is all of that; a former record counts only
+    where its name is that of the images. `linked` are the identifiers of records that are linked to
+    the patient's.
     """
     identifier = study.patient_id
     if identifier is not None and patient.is_called(identifier):
-        records = (patient, *(replace(patient, attributes=each) for each in formerly))
-        differs = all(_differs(study, each, rules) for each in records)
-        return PatientAgreement.OTHER if differs else PatientAgreement.SAME
+        same = not _differs(study, patient, rules) or any(
+            _was_called_so(study, replace(patient, attributes=each), rules) for each in formerly
+        )
+        return PatientAgreement.SAME if same else PatientAgreement.OTHER
     if identifier is not None and patient_is_known and not is_placeholder(identifier.value):
         across = any(identifier.agrees_with(each) for each in linked)
         return PatientAgreement.LINKED if across else PatientAgreement.OTHER
@@ -95,3 +98,8 @@ def _differs(study: Study, patient: Patient, rules: MatchingRules) -> bool:
     """Whether so many of name, birth date and sex are others that it is another person."""
     told = demographics(study, patient, rules)
     return sum(each.verdict is Verdict.DIFFERS for each in told) >= rules.differences
+
+
+def _was_called_so(study: Study, former: Patient, rules: MatchingRules) -> bool:
+    name, *_ = demographics(study, former, rules)
+    return name.agrees and not _differs(study, former, rules)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from bridge.domain.announced_study import AnnouncedImages, AnnouncedSeries
+from bridge.domain.errors import BridgeError, DataTypeError
 from bridge.domain.identifiers import Identifier
 from bridge.domain.rejection import RejectionNote
 
@@ -27,7 +28,8 @@ class InstanceHeader:
 
     `patient_id` is None when the instance carries none. `attributes` are further values by DICOM
     keyword (StudyDate, BodyPartExamined …) of patient, study, series and instance level.
-    `rejection` is what it rejects, when it is a rejection note.
+    `rejection` is what it rejects, when it is a rejection note. `flaws` are what is wrong with how
+    it is written, in words.
     """
 
     sop_class_uid: str
@@ -43,6 +45,7 @@ class InstanceHeader:
     performed_step_uids: tuple[str, ...] = ()
     attributes: Mapping[str, str] = field(default_factory=dict)
     rejection: RejectionNote | None = None
+    flaws: tuple[str, ...] = ()
 
 
 class Receipt(StrEnum):
@@ -51,6 +54,26 @@ class Receipt(StrEnum):
     STORED = "stored"
     ALREADY_HELD = "already held"
     CONFLICT = "conflict"
+    MISPLACED = "misplaced"
+    REPLACED = "replaced"
+
+
+class Duplicates(StrEnum):
+    """Which of two instances counts that differ and have the same SOP Instance UID."""
+
+    KEEP = "keep"  # the first; the other is kept beside it
+    REPLACE = "replace"  # the last, likewise
+    REJECT = "reject"  # the first; the other is refused
+
+
+class DuplicateInstance(BridgeError):
+    """An instance of this UID is held and differs (DICOM: 0111H)."""
+
+    code = "205"
+
+
+class InstanceElsewhere(DataTypeError):
+    """The UID is that of an instance of another study, series or patient (DICOM: A900H)."""
 
 
 class StudyState(StrEnum):
@@ -92,8 +115,9 @@ class Series:
 class Study:
     """A study as received, with the identity its images carry.
 
-    `further_patient_ids` are those that later images carry instead of `patient_id`. `updated_at`
-    is when its newest instance arrived (unix time). `announced` are images of it that others hold,
+    `further_patient_ids` and `further_accessions` are those that some images carry instead of
+    `patient_id` and `accession`: none of it depends on which image came first. `updated_at` is when
+    its newest instance arrived (unix time). `announced` are images of it that others hold,
     `sources` the AE titles that its own came from.
     """
 
@@ -108,9 +132,15 @@ class Study:
     performed_step_uids: tuple[str, ...]
     series: tuple[Series, ...]
     further_patient_ids: tuple[Identifier, ...] = ()
+    further_accessions: tuple[Identifier, ...] = ()
     updated_at: float = 0.0
     announced: AnnouncedImages | None = None
     sources: frozenset[str] = frozenset()
+
+    @property
+    def accessions(self) -> tuple[Identifier, ...]:
+        """Every accession number that its images carry."""
+        return (self.accession, *self.further_accessions) if self.accession else ()
 
     @property
     def instance_uids(self) -> frozenset[str]:
@@ -158,10 +188,37 @@ def _joined(ours: Series, announced: AnnouncedSeries) -> Series:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What is held under a SOP Instance UID: the digest of its dataset, and of which study."""
+    """What is held under a SOP Instance UID: the digest of its dataset, and where it belongs.
+
+    `patient_id` is that of its study, empty when the images carry none.
+    """
 
     digest: str
     study_instance_uid: str
+    series_instance_uid: str
+    patient_id: str
+
+    def is_same(self, header: InstanceHeader, digest: str) -> bool:
+        """Whether an instance is the one that is held."""
+        return (digest, header.study_instance_uid) == (self.digest, self.study_instance_uid)
+
+    def fits(self, header: InstanceHeader) -> bool:
+        """Whether an instance of this UID is of the same study, series and patient."""
+        said = header.patient_id.value if header.patient_id else ""
+        same_patient = not said or not self.patient_id or said == self.patient_id
+        place = (header.study_instance_uid, header.series_instance_uid)
+        return same_patient and place == (self.study_instance_uid, self.series_instance_uid)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedInstance:
+    """An instance that was not taken: how it begins, and as far as it said what it is."""
+
+    beginning: bytes
+    peer: str
+    reason: str
+    sop_instance_uid: str = ""
+    header: InstanceHeader | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,6 @@ again; what is sent again, because nobody knows whether it arrived, is the same 
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import logging
 import threading
@@ -24,14 +23,16 @@ from bridge.domain.delivery import (
 from bridge.domain.publication import News
 from bridge.domain.told import IN_DOUBT, ProcedureNews
 from bridge.hl7.errors import LinkError
-from bridge.hl7.message_writer import MessageWriter, Wire
+from bridge.hl7.message_writer import MessageWriter, Wire, control_id_of
 from bridge.hl7.order_values import Perspective, telling
+from bridge.hl7.passing_on import UNCHANGED, PassingOn
 from bridge.hl7.persistent_connection import PersistentConnection
 from bridge.hl7.receiver_answers import code_of
 from bridge.hl7.sending import Conversation
 from bridge.mapping.errors import ProfileError
 from bridge.mapping.library import Profiles
 from bridge.mapping.outbound import OutboundProfile
+from bridge.services.pass_on_messages import PassedOn
 from bridge.services.tell_of_procedures import NewsByProcedure
 
 _LOG: Final = logging.getLogger(__name__)
@@ -44,8 +45,6 @@ KINDS: Final = frozenset(
     }
 )
 _LINGER_SECONDS: Final = 0.3
-_CONTROL_ID: Final = 20
-"""Longest MSH-10 up to v2.6 (2.15.9.10)."""
 
 
 @dataclass(slots=True)
@@ -72,6 +71,7 @@ class Hl7Destination:
         view: Perspective,
         retry: RetryPolicy,
         kinds: frozenset[EventKind] = KINDS,
+        passing_on: PassingOn = UNCHANGED,
     ) -> None:
         """Take the parts; `kinds` are the events that were configured."""
         self.name = name
@@ -79,7 +79,8 @@ class Hl7Destination:
         self._conversation = conversation
         self._writer = writer
         self._view = view
-        self._kinds = kinds & KINDS
+        self._kinds = kinds & {*KINDS, EventKind.MESSAGE}
+        self._passing_on = passing_on
         self._lock = threading.Lock()
 
     @property
@@ -121,6 +122,9 @@ class Hl7Destination:
         Raises:
             TransportError: it was not confirmed.
         """
+        if isinstance(news, PassedOn):
+            with self._lock:
+                return self._pass_on(delivery, news)
         if not isinstance(news, NewsByProcedure):
             raise TypeError("HL7 v2 is told by procedure")
         said = _Said()
@@ -139,6 +143,13 @@ class Hl7Destination:
             response=b"".join(said.responses),
             answered=code_of(said.responses[-1]),
         )
+
+    def _pass_on(self, delivery: Delivery, news: PassedOn) -> Sent:
+        """Send a message as it came, or as this receiver wants it; always in the same bytes."""
+        key = f"{delivery.destination}|{delivery.pk}|{delivery.created_at}"
+        payload = self._passing_on.payload(key, news.raw, news.listener)
+        answers = self._conversation.say(payload)
+        return Sent(request=payload, response=answers, answered=code_of(answers))
 
     def _tell(
         self, delivery: Delivery, each: ProcedureNews, news: NewsByProcedure, said: _Said
@@ -170,12 +181,6 @@ class Hl7Destination:
         key = f"{delivery.destination}|{delivery.pk}|{delivery.created_at}|{each.procedure.pk}"
         control_id = control_id_of(f"{key}|{writer.body(whole)}")
         return writer.write(whole, self._view.time(delivery.created_at), control_id)
-
-
-def control_id_of(content: str) -> str:
-    """MSH-10 for a content: letters and digits, the same for the same."""
-    digest = hashlib.sha256(content.encode()).digest()
-    return base64.b32encode(digest).decode("ascii")[:_CONTROL_ID]
 
 
 class CurrentWriter:

@@ -6,6 +6,8 @@ its time (MSH-7) and control ID (MSH-10) are given to it.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -13,13 +15,15 @@ from typing import Final
 from bridge.hl7.characters import character_set
 from bridge.hl7.datatypes import VERSIONS, FieldType, ValueWriter, field_type, has_message
 from bridge.hl7.escapes import Delimiters, encoding
-from bridge.hl7.versions import number
+from bridge.hl7.versions import WITH_TRUNCATION, number
 from bridge.mapping.outbound import MESSAGES, OutboundProfile
 from bridge.mapping.outbound_rows import Slot, Telling, Value, parse_version
 
 UNICODE: Final = "UNICODE UTF-8"
-_ASCII: Final = "ASCII"
-_WITH_TRUNCATION: Final = (2, 7)
+ASCII_LABEL: Final = "ASCII"
+"""In configuration; in MSH-18 it is said by saying nothing."""
+_CONTROL_ID: Final = 20
+"""Longest MSH-10 up to v2.6 (2.15.9.10)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +59,7 @@ class MessageWriter:
         self._wire = wire
         self.version = wire.version or profile.version
         self._characters = character_set(wire.character_set)
-        marks = Delimiters(truncation="#" if number(self.version) >= _WITH_TRUNCATION else "")
+        marks = Delimiters(truncation="#" if number(self.version) >= WITH_TRUNCATION else "")
         self._encoding = encoding(marks, self._characters)
         self._values = ValueWriter(self._encoding, self._characters)
         check(profile, self.version)
@@ -84,7 +88,7 @@ class MessageWriter:
         kind = self._profile.messages[telling.message].type.split("^")
         structure = kind[2:] or ["_".join(kind[:2])]
         characters = marks.component + marks.repetition + marks.escape + marks.subcomponent
-        label = "" if wire.character_set == _ASCII else wire.character_set
+        label = "" if wire.character_set == ASCII_LABEL else wire.character_set
         fields = [
             "MSH",
             marks.field,
@@ -174,3 +178,9 @@ def _of_version(telling: Telling, version: str) -> Telling:
         values=telling.values,
         steps=telling.steps,
     )
+
+
+def control_id_of(content: str) -> str:
+    """MSH-10 for a content: letters and digits, the same for the same."""
+    digest = hashlib.sha256(content.encode()).digest()
+    return base64.b32encode(digest).decode("ascii")[:_CONTROL_ID]

@@ -10,6 +10,9 @@ DEFAULT: Final = "2.5.1"
 WITH_ERL: Final = (2, 5)
 """The first in which ERR names its place by ERL and has a severity."""
 
+WITH_TRUNCATION: Final = (2, 7)
+"""The first with a truncation character in MSH-2."""
+
 # Releases of v2 that exist or, after 2.9, will: with or without a point release behind.
 _KNOWN: Final = re.compile(r"2\.[1-9](\.\d{1,2})*")
 

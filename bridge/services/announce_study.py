@@ -15,12 +15,12 @@ from bridge.domain.order import Order, OrderNumbers, Procedure
 from bridge.domain.patient import Patient
 from bridge.domain.scheduling import held_reason
 from bridge.domain.study import StudyState
-from bridge.services.complete_study import SETTLE
 from bridge.services.origin import Origin
 from bridge.services.parking import park
 from bridge.services.performed_orders import catch_up, is_of
 from bridge.services.project_worklist import ProjectWorklist
 from bridge.services.reconcile import Reconcile
+from bridge.services.settling import SETTLE
 from bridge.services.transaction import Transaction
 
 

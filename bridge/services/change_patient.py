@@ -9,7 +9,7 @@ from bridge.domain.errors import RecordInUse, RequiredFieldMissing, UnknownKey
 from bridge.domain.identifiers import Identifier
 from bridge.domain.journal import Disposition
 from bridge.domain.order import Order
-from bridge.domain.patient import Patient, PatientDetails, merged
+from bridge.domain.patient import Patient, PatientDetails, former_demographics, merged
 from bridge.domain.patient_events import PatientRemoved, PatientUpdated
 from bridge.domain.scheduling import held_reason
 from bridge.domain.step_status import FINAL
@@ -54,6 +54,7 @@ class ChangePatient:
         if new_identifiers:
             patient = tx.patients.get(patient.pk)
         attributes = merged(patient.attributes, details.attributes)
+        former = former_demographics(patient.attributes, attributes)
         if not _names_itself(patient, details):
             added = merged(details.attributes, patient.attributes)
             if attributes != added and warnings is not None:
@@ -61,21 +62,28 @@ class ChangePatient:
                     "PID^1^3: a retired identifier; what was known of the patient stays"
                 )
             attributes = added
+            former = former_demographics(details.attributes, added)
         newest = tx.patients.occurred_at(patient.pk)
         older = bool(occurred_at and newest and occurred_at < newest) and not patient.removed
         changed = attributes != dict(patient.attributes) and not older
+        if older:
+            former = former_demographics(details.attributes, patient.attributes)
+        # Images made meanwhile carry what was said then, whichever of them comes first.
+        remembered = bool(former) and tx.patients.remember(patient.pk, former)
         if changed or patient.removed:
             tx.patients.change(patient.pk, attributes, occurred_at or newest)
             patient = replace(patient, attributes=attributes, removed=False)
-        if changed or new_identifiers:
+        if changed or new_identifiers or remembered:
             self.follow(tx, patient, now)
         return patient, False
 
     def update(self, tx: Transaction, event: PatientUpdated, origin: Origin) -> Disposition:
         """ADT^A08 and its kin: create or update."""
-        self.resolve(
+        patient, is_new = self.resolve(
             tx, event.patient, event.occurred_at, origin.received_at, warnings=origin.warnings
         )
+        if is_new:  # images may have named somebody whom nobody knew
+            self._reconcile.waiting(tx, (), patient, origin.received_at)
         return Disposition.APPLIED
 
     def remove(self, tx: Transaction, event: PatientRemoved, origin: Origin) -> Disposition:
@@ -113,7 +121,7 @@ class ChangePatient:
     def follow_split(self, tx: Transaction, patient: Patient, now: float) -> None:
         """The same, where the patient may no longer be whom its matched studies were taken for."""
         orders = self.show(tx, patient, tx.orders.of_patient(patient.pk), now)
-        self._reconcile.again(tx, orders, patient, now)
+        self._reconcile.changed(tx, orders, patient, now)
 
     def show(
         self, tx: Transaction, patient: Patient, orders: Iterable[Order], now: float

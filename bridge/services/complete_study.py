@@ -12,10 +12,8 @@ from collections.abc import Iterable
 from bridge.domain.performed_step import PerformedStep, PerformedStepStatus
 from bridge.domain.study import Study
 from bridge.services.reconcile import Reconcile
+from bridge.services.settling import SETTLE
 from bridge.services.transaction import FiredTimer, Store, Transaction
-
-SETTLE = "settle"
-"""The kind of timer this module sets; its subject is the Study Instance UID."""
 
 GRACE_SECONDS = 0.25
 """After a completed MPPS, how long to wait for the next of the instances it still misses."""

@@ -160,6 +160,13 @@ def _study(tx: Transaction, subject: str, kind: EventKind, confirmed: str) -> St
     return WithdrawnStudy(study_instance_uid=uid, study=study, last_content_hash=confirmed)
 
 
+def _mentions(delivery: Delivery) -> tuple[tuple[Mention, str], ...]:
+    """What the delivery is about; a message that is passed on is in the journal already."""
+    if delivery.kind is EventKind.MESSAGE:
+        return ()
+    return ((_CORRELATED.get(delivery.kind, _STUDY), delivery.correlation),)
+
+
 def _entry(
     delivery: Delivery,
     request: bytes,
@@ -180,5 +187,5 @@ def _entry(
         raw=request,
         reply=response,
         error=error,
-        mentions=((_CORRELATED.get(delivery.kind, _STUDY), delivery.correlation),),
+        mentions=_mentions(delivery),
     )

@@ -22,6 +22,7 @@ from bridge.domain.performed_step import (
 from bridge.domain.step_history import is_still_cancelled
 from bridge.domain.step_status import FINAL, StepEvent, StepStatus
 from bridge.services.move_steps import move_steps, steps_of
+from bridge.services.settling import look_at_studies_of
 from bridge.services.transaction import Transaction
 
 
@@ -76,6 +77,7 @@ def catch_up(tx: Transaction, order: Order, patient: Patient) -> Order:
         new = (meant.step_pks & own) - set(performed.step_pks)
         if new:
             tx.performed_steps.link(performed.sop_instance_uid, sorted(new))
+            look_at_studies_of(tx, [performed.sop_instance_uid])
             order = conclude(tx, begin(tx, order, new), new)
     return order
 

@@ -157,8 +157,7 @@ class RaiseAlerts:
             except TransportError as error:
                 about = {"destination": channel.name, "reason": error.message}
                 log.warning("alert.not_told", extra=about)
-                if not error.permanent:
-                    return
+                return  # refused or not: no alert is dropped, and what is wrong can be mended
             self._store.transact(partial(self._note, alert.pk, channel.name, moment))
 
     def _note(self, pk: int, channel: str, moment: Moment, tx: AlertTransaction) -> None:

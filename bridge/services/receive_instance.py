@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import re
+from contextlib import suppress
 from typing import Protocol
 
+from bridge.domain.errors import BridgeError
+from bridge.domain.journal import Direction, Disposition, JournalEntry, Mention
 from bridge.domain.rejection import RejectionNote
-from bridge.domain.study import Arrival, InstanceHeader, Receipt
+from bridge.domain.study import (
+    Arrival,
+    DuplicateInstance,
+    Duplicates,
+    Held,
+    InstanceElsewhere,
+    InstanceHeader,
+    Receipt,
+    RefusedInstance,
+)
 from bridge.services.complete_study import CompleteStudy
 from bridge.services.content import Content, as_content
 from bridge.services.transaction import Clock, Store, Transaction
@@ -26,24 +38,36 @@ class ReceiveInstance:
     """Stores instances as they come, byte for byte."""
 
     def __init__(
-        self, *, store: Store, objects: Objects, complete: CompleteStudy, clock: Clock
+        self,
+        *,
+        store: Store,
+        objects: Objects,
+        complete: CompleteStudy,
+        clock: Clock,
+        duplicates: Duplicates = Duplicates.KEEP,
     ) -> None:
         self._store = store
         self._objects = objects
         self._complete = complete
         self._clock = clock
+        self._duplicates = duplicates
 
     def receive(
         self, header: InstanceHeader, content: bytes | Content, digest: str, peer: str
     ) -> Receipt:
         """Keep an instance durably; `digest` (SHA-256, hex) is of its dataset.
 
-        The same dataset again is a no-op. Other bytes under a SOP Instance UID that is held are
-        kept beside it as a conflict, never over it. Raises StorageFull or ResourceBusy.
+        The same dataset again is a no-op. Other bytes under a SOP Instance UID that is held never
+        go over it: one of the two counts, as `duplicates` says, and the other is kept beside it.
+
+        Raises StorageFull or ResourceBusy; InstanceElsewhere when the UID is that of an instance of
+        another study, series or patient (which is kept beside it, too), and DuplicateInstance.
         """
         held = self._store.read(lambda tx: tx.studies.held(header.sop_instance_uid))
-        if held and (held.digest, held.study_instance_uid) == (digest, header.study_instance_uid):
+        if held is not None and held.is_same(header, digest):
             return Receipt.ALREADY_HELD
+        if self._is_unwanted(held, header):
+            raise DuplicateInstance("an instance of this UID is held, and differs")
         content = as_content(content)
         path = object_key(header, digest)
         self._objects.put(path, content)
@@ -55,33 +79,104 @@ class ReceiveInstance:
             peer=peer,
             now=self._clock(),
         )
-        return self._store.transact(lambda tx: self._index(tx, arrival))
+        receipt = self._store.transact(lambda tx: self._index(tx, arrival))
+        if receipt is Receipt.MISPLACED:
+            raise InstanceElsewhere("an instance of this UID belongs to another study or patient")
+        return receipt
+
+    def refuse(self, refused: RefusedInstance) -> None:
+        """Keep in the journal what was not taken, and why."""
+        entry = JournalEntry(
+            direction=Direction.IN,
+            protocol="dicom",
+            peer=refused.peer,
+            type="instance",
+            control_id=refused.sop_instance_uid,
+            content_hash=hashlib.sha256(refused.beginning).hexdigest(),
+            received_at=self._clock(),
+            disposition=Disposition.REFUSED,
+            raw=refused.beginning,
+            error=refused.reason,
+            mentions=_mentions(refused.header, refused.sop_instance_uid),
+        )
+        with suppress(BridgeError):  # the peer hears of the refusal all the same
+            self._store.transact(lambda tx: tx.journal.add(entry))
+
+    def _is_unwanted(self, held: Held | None, header: InstanceHeader) -> bool:
+        rejects = self._duplicates is Duplicates.REJECT
+        return held is not None and rejects and held.fits(header)
 
     def _index(self, tx: Transaction, arrival: Arrival) -> Receipt:
         header = arrival.header
         held = tx.studies.held(header.sop_instance_uid)
-        if held is None:
-            tx.studies.add_instance(arrival)
-            self._complete.instance_arrived(
-                tx, header.study_instance_uid, arrival.now, header.performed_step_uids
-            )
-            if header.rejection is not None:
-                self._reject(tx, arrival, header.rejection)
-            return Receipt.STORED
-        same = (held.digest, held.study_instance_uid) == (
-            arrival.digest,
-            header.study_instance_uid,
-        )
-        if same:
+        if held is not None:
+            return self._index_again(tx, arrival, held)
+        tx.studies.add_instance(arrival)
+        self._arrived(tx, arrival)
+        return Receipt.STORED
+
+    def _index_again(self, tx: Transaction, arrival: Arrival, held: Held) -> Receipt:
+        """Another instance under a UID that is held, or the same that came twice at once."""
+        header = arrival.header
+        if held.is_same(header, arrival.digest):
             return Receipt.ALREADY_HELD
-        tx.studies.add_conflict(arrival)
+        if held.fits(header) and self._duplicates is Duplicates.REPLACE:
+            tx.duplicates.replace(arrival)
+            _note(tx, arrival, "it stands in the place of another instance of this UID")
+            self._arrived(tx, arrival)
+            return Receipt.REPLACED
+        tx.duplicates.add(arrival)
+        if not held.fits(header):
+            return Receipt.MISPLACED
+        _note(tx, arrival, "another instance of this UID is held and counts")
         return Receipt.CONFLICT
+
+    def _arrived(self, tx: Transaction, arrival: Arrival) -> None:
+        header = arrival.header
+        self._complete.instance_arrived(
+            tx, header.study_instance_uid, arrival.now, header.performed_step_uids
+        )
+        if header.rejection is not None:
+            self._reject(tx, arrival, header.rejection)
+        if header.flaws and tx.flaws.add(arrival):
+            _note(tx, arrival, *header.flaws)
 
     def _reject(self, tx: Transaction, arrival: Arrival, note: RejectionNote) -> None:
         """Hide what a rejection note rejects (IHE RAD IOCM); whoever was told of it hears so."""
         tx.rejections.add(arrival.header, arrival.peer, arrival.now)
         for uid in sorted({uid for uid, _ in note.references}):
             self._complete.look_soon(tx, uid, arrival.now)
+
+
+def _note(tx: Transaction, arrival: Arrival, *warnings: str) -> None:
+    """Say in the journal what is odd about an instance; its bytes are in the image store."""
+    header = arrival.header
+    tx.journal.add(
+        JournalEntry(
+            direction=Direction.IN,
+            protocol="dicom",
+            peer=arrival.peer,
+            type="instance",
+            control_id=header.sop_instance_uid,
+            content_hash=arrival.digest,
+            received_at=arrival.now,
+            disposition=Disposition.NOTED,
+            raw=b"",
+            warnings=warnings,
+            mentions=_mentions(header, header.sop_instance_uid),
+        )
+    )
+
+
+def _mentions(header: InstanceHeader | None, uid: str) -> tuple[tuple[Mention, str], ...]:
+    mentions = [(Mention.CONTROL_ID, uid)] if uid else []
+    if header is not None:
+        mentions.append((Mention.STUDY_INSTANCE_UID, header.study_instance_uid))
+        if header.patient_id:
+            mentions.append((Mention.PATIENT_ID, header.patient_id.value))
+        if header.accession:
+            mentions.append((Mention.ACCESSION_NUMBER, header.accession.value))
+    return tuple(mentions)
 
 
 def object_key(header: InstanceHeader, digest: str) -> str:

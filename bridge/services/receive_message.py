@@ -20,6 +20,7 @@ from bridge.services.mentions import mentions
 from bridge.services.order_outcomes import OrderOutcome, order_outcomes
 from bridge.services.origin import Origin
 from bridge.services.parking import resume
+from bridge.services.pass_on_messages import NOTHING, PassOnMessages
 from bridge.services.plausible_time import within_reach
 from bridge.services.transaction import Store, Transaction
 from bridge.services.watch_links import LinkTally
@@ -78,11 +79,13 @@ class ReceiveMessage:
         handlers: Handlers,
         default_start: Callable[[float], str],
         tally: LinkTally | None = None,
+        pass_on: PassOnMessages = NOTHING,
     ) -> None:
         self._store = store
         self._handlers = handlers
         self._default_start = default_start
         self._tally = tally
+        self._pass_on = pass_on
 
     def over(self, store: Store) -> ReceiveMessage:
         """The same over another store: one that also writes down who has it done."""
@@ -164,6 +167,15 @@ class ReceiveMessage:
         )
         kept = replace(entry, disposition=disposition, reply=answer, warnings=warnings)
         pk = _keep(tx, kept, then)
+        self._pass_on.queue(
+            tx,
+            protocol=message.protocol,
+            peer=message.peer,
+            kind=message.type,
+            source=message.source,
+            message_pk=pk,
+            now=message.received_at,
+        )
         if Disposition.PARKED in dispositions:
             tx.parked.attach(pk)
         return answer

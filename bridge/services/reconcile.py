@@ -117,37 +117,31 @@ class Reconcile:
     def waiting(
         self, tx: Transaction, orders: Sequence[Order], patient: Patient, now: float
     ) -> frozenset[str]:
-        """Decide again on the unmatched studies that a patient or these orders may concern.
+        """Decide anew on the studies that a patient or these orders may decide otherwise.
 
-        Returns the Study Instance UIDs of those that are matched now.
+        Returns their Study Instance UIDs.
         """
         concerned = tx.studies.waiting(keys_brought(orders, patient))
-        decisions = {uid: self.study(tx, uid, now) for uid in concerned}
-        return frozenset(
-            uid for uid, each in decisions.items() if each and each.outcome is Outcome.MATCHED
-        )
+        for study_instance_uid in concerned:
+            self.study(tx, study_instance_uid, now)
+        return frozenset(concerned)
 
     def changed(
         self, tx: Transaction, orders: Sequence[Order], patient: Patient, now: float
     ) -> None:
-        """Follow a change of orders or of their patient: waiting studies may be matched now.
+        """Follow a change of orders or of their patient: decide anew on all that it may concern.
 
-        Of those that were matched before it is told again.
+        What is matched is told again. One that is still arriving is decided when it has settled.
         """
-        told = self.waiting(tx, orders, patient, now)
+        decided = self.waiting(tx, orders, patient, now)
         procedures = [p.pk for order in orders for p in order.procedures]
         for study_instance_uid in tx.studies.of_procedures(procedures):
-            if study_instance_uid in told:
+            if study_instance_uid in decided:
                 continue
-            self._present(tx, study_instance_uid)
-            self._publish.announce(tx, study_instance_uid, EventKind.STUDY_CHANGED, now)
-
-    def again(self, tx: Transaction, orders: Sequence[Order], patient: Patient, now: float) -> None:
-        """Decide anew on what waits and on what was matched, where the patient may be another."""
-        told = self.waiting(tx, orders, patient, now)
-        procedures = [p.pk for order in orders for p in order.procedures]
-        for study_instance_uid in tx.studies.of_procedures(procedures):
-            if study_instance_uid not in told:
+            if tx.studies.is_arriving(study_instance_uid):
+                self._present(tx, study_instance_uid)
+                self._publish.announce(tx, study_instance_uid, EventKind.STUDY_CHANGED, now)
+            else:
                 self.study(tx, study_instance_uid, now)
 
     def presented(self, tx: Transaction, study_instance_uid: str) -> Presentation | None:
@@ -245,14 +239,17 @@ def _led_to(
 
 
 def _by_accession(tx: Transaction, study: Study) -> list[Order]:
-    accession = study.accession
-    if accession is None:
+    if not study.accessions:
         return []
     return [
         order
-        for order in tx.orders.with_accession_numbers([accession.value])
-        if order.numbers.accession and order.numbers.accession.agrees_with(accession)
+        for order in tx.orders.with_accession_numbers(each.value for each in study.accessions)
+        if order.numbers.accession and _carries(study, order.numbers.accession)
     ]
+
+
+def _carries(study: Study, accession: Identifier) -> bool:
+    return any(accession.agrees_with(each) for each in study.accessions)
 
 
 def _announced_for(tx: Transaction, study: Study) -> list[Order]:
@@ -288,7 +285,9 @@ def _requested(
             if procedure.rp_id != item.rp_id:
                 continue
             if accession and ours:
-                named = ours.agrees_with(accession)
+                named = ours.agrees_with(accession) or (
+                    item.accession is None and _carries(study, ours)
+                )
             elif item.study_instance_uid:
                 named = procedure.study_instance_uid == item.study_instance_uid
             else:

@@ -40,6 +40,7 @@ from bridge.services.forward_performed_steps import TellOfPerformedSteps
 from bridge.services.overdue_performed_steps import OPEN
 from bridge.services.performed_orders import begin, conclude, find_steps
 from bridge.services.project_worklist import ProjectWorklist
+from bridge.services.settling import look_at_studies_of, look_at_studies_of_order
 from bridge.services.surrogates import of_report
 from bridge.services.transaction import Clock, Store, Transaction
 
@@ -134,9 +135,11 @@ class RecordPerformedStep:
         if meant.others:
             warnings += ("the worklist entry it names is another patient's; no step was started",)
         tx.performed_steps.add(report, sorted(meant.step_pks), now)
+        look_at_studies_of(tx, [report.sop_instance_uid])
         for order in tx.orders.with_steps(meant.step_pks) if meant.step_pks else ():
             moved = begin(tx, order, meant.step_pks)
             tx.orders.change(moved, now)
+            look_at_studies_of_order(tx, order, moved)
             self._worklist.project(tx, moved, tx.patients.get(order.patient_pk))
         self._keep(tx, said, peer, Operation.CREATE, now)
         if self._look_after is not None:
@@ -207,6 +210,7 @@ class RecordPerformedStep:
         tx.performed_steps.change(changed, now)
         if changed.is_open:
             return
+        look_at_studies_of(tx, [changed.sop_instance_uid])
         self._move(tx, changed.step_pks, now)
         for uid in self._studies(tx, changed):
             self._complete.step_ended(tx, uid, now)
@@ -223,6 +227,7 @@ class RecordPerformedStep:
         for order in tx.orders.with_steps(wanted) if wanted else ():
             moved = conclude(tx, order, wanted)
             tx.orders.change(moved, now)
+            look_at_studies_of_order(tx, order, moved)
             self._worklist.project(tx, moved, tx.patients.get(order.patient_pk))
 
     def _keep(

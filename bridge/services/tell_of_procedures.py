@@ -11,11 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bridge.domain.delivery import Delivery
+from bridge.domain.delivery import Delivery, EventKind
 from bridge.domain.publication import News, OrderNews, PublishedStudy
 from bridge.domain.subscription import Subscription
 from bridge.domain.told import IN_DOUBT, ProcedureNews
 from bridge.services.outbox import Claims
+from bridge.services.pass_on_messages import PassedOn, gather_message
 from bridge.services.publish_study import gather, subject_of
 from bridge.services.tell_of_orders import gather_order, is_of_order
 from bridge.services.transaction import Store, Transaction
@@ -49,8 +50,13 @@ class ProcedureOutbox(Claims):
         super().__init__(store)
         self._destinations = destinations
 
-    def gather(self, delivery: Delivery) -> NewsByProcedure | None:
-        """The procedures of the delivery's order or study as they stand; None for nothing."""
+    def gather(self, delivery: Delivery) -> NewsByProcedure | PassedOn | None:
+        """The procedures of the delivery's order or study as they stand; None for nothing.
+
+        Of a message that is passed on: the message.
+        """
+        if delivery.kind is EventKind.MESSAGE:
+            return self._store.read(lambda tx: gather_message(tx, delivery))
         procedures = self._store.read(lambda tx: self._gather(tx, delivery))
         return NewsByProcedure(procedures=procedures, record=self) if procedures else None
 

@@ -63,6 +63,32 @@ class OpenId:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Late:
+    """What counts as late on the timelines of orders and studies; it stands there in red."""
+
+    worklist_seconds: float = field(
+        default=5.0,
+        metadata=described(
+            number(0, 86_400, "seconds"), "From the receipt of an order to its worklist entry."
+        ),
+    )
+    matching_seconds: float = field(
+        default=60.0,
+        metadata=described(
+            number(0, 86_400, "seconds"),
+            "From the end of an examination, or its last image and the settle time, to its order.",
+        ),
+    )
+    delivery_seconds: float = field(
+        default=60.0,
+        metadata=described(
+            number(0, 86_400, "seconds"),
+            "From when there is something to tell until a destination has confirmed it.",
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Console:
     """The console, at `/` of the HTTP listener."""
 
@@ -83,6 +109,9 @@ class Console:
             "So many sign-ins by one name from one address may fail in 15 minutes; six times as"
             " many from one address, ten times as many by one name.",
         ),
+    )
+    late: Late = field(
+        default_factory=Late, metadata=described(Section(Late), "What counts as late.")
     )
     openid: OpenId = field(
         default_factory=OpenId,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bridge.domain.study import Duplicates
 from bridge.settings.addresses import HOST, LISTEN_PORT, PORT
-from bridge.settings.destinations import LOOPBACK
+from bridge.settings.destination import LOOPBACK
 from bridge.settings.performed_steps import PerformedStepQuirks, PerformedStepSettings
 from bridge.settings.schema import Items, Section, Value, Values, described
 from bridge.settings.standard_terms import AE_TITLE, LABEL, SPECIFIC_CHARACTER_SET
@@ -147,6 +148,15 @@ class Dicom:
             choice("any", "standard"),
             "Which storage SOP classes are taken: `any` but what is registered as something else,"
             " private ones included, or those that the `standard` registers.",
+        ),
+    )
+    duplicates: str = field(
+        default="keep",
+        metadata=described(
+            choice(*Duplicates),
+            "What becomes of an instance whose UID is held and that differs. `keep`: it is kept"
+            " beside the first, which counts; `replace`: the other way round; `reject`: it is"
+            " refused (0111H). Of another study or patient it is always refused, and kept beside.",
         ),
     )
     max_pdu: int = field(

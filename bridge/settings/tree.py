@@ -20,6 +20,7 @@ from bridge.settings.addresses import (
     IMAGES,
     LISTEN_PORT,
 )
+from bridge.settings.alerts import Alerts
 from bridge.settings.console import Console
 from bridge.settings.destination import LOOPBACK, Destination
 from bridge.settings.destinations import DESTINATION_KINDS
@@ -172,6 +173,9 @@ class Settings:
     http: Http = field(default_factory=Http, metadata=described(Section(Http), "HTTP."))
     console: Console = field(
         default_factory=Console, metadata=described(Section(Console), "The console.")
+    )
+    alerts: Alerts = field(
+        default_factory=Alerts, metadata=described(Section(Alerts), "Who is alerted, and to what.")
     )
     hl7: Hl7 = field(default_factory=Hl7, metadata=described(Section(Hl7), "HL7 v2."))
     dicom: Dicom = field(default_factory=Dicom, metadata=described(Section(Dicom), "DICOM."))

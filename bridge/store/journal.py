@@ -72,6 +72,12 @@ class Journal:
         reply = self._connection.execute(query).scalar()
         return None if reply is None else bytes(reply)
 
+    def raw(self, pk: int) -> bytes | None:
+        """A message as it came; None when the journal has let go of it."""
+        query = select(message.c.raw).where(message.c.pk == pk)
+        raw = self._connection.execute(query).scalar()
+        return None if raw is None else bytes(raw)
+
     def settle(self, pk: int, disposition: Disposition, error: str) -> None:
         """Say what became of a message that was parked."""
         self._connection.execute(

@@ -13,6 +13,8 @@ from bridge.services.watch_links import Passed
 from bridge.store.tables import link, link_hour
 
 _L, _H = link.c, link_hour.c
+MOST_LINKS = 2000
+"""Of how many links something is kept."""
 
 
 class Links:
@@ -23,7 +25,13 @@ class Links:
 
     def note(self, passed: Mapping[Link, Passed]) -> None:
         """Add to what is kept; in one order everywhere, so that two processes never deadlock."""
+        known = {(kind, peer) for kind, peer in self._connection.execute(select(_L.kind, _L.peer))}
         for which, each in sorted(passed.items()):
+            key = (which.kind.value, which.peer)
+            if key not in known:
+                if len(known) >= MOST_LINKS:
+                    continue  # whoever calls under ever new names
+                known.add(key)
             self._note(which, each)
             for hour, successes in sorted(each.hours.items()):
                 self._count(which, hour, successes)

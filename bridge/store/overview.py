@@ -106,6 +106,12 @@ class Overviews:
         )
         return tuple(WaitingStudy(**row._mapping) for row in self._connection.execute(query).all())
 
+    def waiting_before(self, at: float) -> int:
+        """How many studies belong to no order and did not change since then (unix time)."""
+        old = study.c.updated_at < at
+        waiting = study.c.outcome.in_(WAITING)
+        return self._count(select(func.count()).select_from(study).where(waiting, old))
+
     def deliveries_by_state(self) -> dict[tuple[str, str], int]:
         """(destination, state) → number of deliveries."""
         key = (delivery.c.destination, delivery.c.state)

@@ -6,14 +6,26 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, false, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    false,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql
 
 from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.names import fold_name
 from bridge.domain.patient import Attributes, Patient, PatientDetails
 from bridge.store.statement import Numbered, Statement, insert
-from bridge.store.tables import patient, patient_identifier
+from bridge.store.tables import patient, patient_formerly, patient_identifier
+
+_FORMERLY = patient_formerly.c
 
 INSERT = Numbered(patient, ("attributes", "name_folded", "occurred_at", "updated_at"))
 _INSERT_IDENTIFIERS = insert(
@@ -219,9 +231,26 @@ class Patients:
         self._set(pk, attributes={}, name_folded="", removed=True)
 
     def formerly(self, pk: int) -> tuple[Attributes, ...]:
-        """What the records said that were merged into this patient's."""
-        query = select(patient.c.attributes).where(patient.c.merged_into == pk)
-        return tuple(self._connection.execute(query.order_by(patient.c.pk)).scalars())
+        """What this patient's record said before, and those that were merged into it."""
+        merged = select(patient.c.pk).where(patient.c.merged_into == pk)
+        said = select(patient.c.attributes).where(patient.c.merged_into == pk)
+        before = select(_FORMERLY.attributes).where(
+            or_(_FORMERLY.patient_pk == pk, _FORMERLY.patient_pk.in_(merged))
+        )
+        found = (
+            *self._connection.execute(said.order_by(patient.c.pk)).scalars(),
+            *self._connection.execute(before.order_by(_FORMERLY.pk)).scalars(),
+        )
+        return tuple(found)
+
+    def remember(self, pk: int, said: Attributes) -> bool:
+        """Keep what was said of a patient and holds no more; false when it was kept already."""
+        held = select(_FORMERLY.attributes).where(_FORMERLY.patient_pk == pk)
+        if dict(said) in self._connection.execute(held).scalars().all():
+            return False
+        row = {"patient_pk": pk, "attributes": dict(said)}
+        self._connection.execute(patient_formerly.insert(), row)
+        return True
 
     def shown_as(self, value: str, issuer: str) -> tuple[Identifier, ...]:
         """The Patient IDs of those who are called `value` by another identifier than that.

@@ -33,6 +33,7 @@ _ANY_OF = Statement(
 _ANY_OF_STUDY = Statement(
     select(_KEY.performed_step_pk).where(_KEY.key == bindparam("study")).limit(1)
 )
+_STUDY = "study:"
 _P = performed_step.c
 
 
@@ -124,6 +125,16 @@ class PerformedSteps:
     def link(self, sop_instance_uid: str, step_pks: Iterable[int]) -> None:
         """Note further scheduled steps that were performed."""
         self._link(self.pk_of(sop_instance_uid), step_pks)
+
+    def studies(self, sop_instance_uid: str) -> tuple[str, ...]:
+        """The studies it names, and those that hold what it lists; the inverse of `of_study`."""
+        keys = (
+            select(performed_step_key.c.key)
+            .join(performed_step)
+            .where(_P.sop_instance_uid == sop_instance_uid)
+        )
+        found = self._connection.execute(keys.order_by(performed_step_key.c.key)).scalars()
+        return tuple(each.removeprefix(_STUDY) for each in found if each.startswith(_STUDY))
 
     def name_studies(self, sop_instance_uid: str, uids: Iterable[str]) -> None:
         """Note studies that hold instances it lists, whichever studies it names."""
@@ -236,7 +247,7 @@ def _document(report: PerformedStepReport) -> dict[str, Any]:
 
 
 def _study(uid: str) -> str:
-    return f"study:{uid}" if uid else ""
+    return f"{_STUDY}{uid}" if uid else ""
 
 
 def _keys(study_instance_uid: str, accession: str, rp_id: str) -> dict[str, str]:

@@ -23,6 +23,8 @@ from bridge.store.database import Database, refusal_of_data
 from bridge.store.deliveries import Deliveries
 from bridge.store.delivery_holds import DeliveryHolds, Outages
 from bridge.store.delivery_records import DeliveryRecords
+from bridge.store.duplicates import InstanceDuplicates
+from bridge.store.flaws import InstanceFlaws
 from bridge.store.flow import Flow
 from bridge.store.forwarded import Forwarded
 from bridge.store.images import Images
@@ -53,6 +55,7 @@ from bridge.store.studies import Studies
 from bridge.store.study_reviews import StudyReviews
 from bridge.store.subscriptions import Subscriptions
 from bridge.store.surrogates import Surrogates
+from bridge.store.timelines import Timelines
 from bridge.store.timers import Timers
 from bridge.store.told_procedures import ToldProcedures
 from bridge.store.visits import Visits
@@ -127,6 +130,16 @@ class SqlTransaction:
     def resolutions(self) -> Resolutions:
         """What persons decided of studies."""
         return Resolutions(self._connection)
+
+    @cached_property
+    def duplicates(self) -> InstanceDuplicates:
+        """Instances that differ and have the same SOP Instance UID."""
+        return InstanceDuplicates(self._connection)
+
+    @cached_property
+    def flaws(self) -> InstanceFlaws:
+        """What is wrong with instances that were kept all the same."""
+        return InstanceFlaws(self._connection)
 
     @cached_property
     def rejections(self) -> Rejections:
@@ -272,6 +285,11 @@ class SqlTransaction:
     def searches(self) -> Searches:
         """What the one search box asks."""
         return Searches(self._connection)
+
+    @cached_property
+    def timelines(self) -> Timelines:
+        """What happened to orders and studies."""
+        return Timelines(self._connection)
 
     @cached_property
     def name_index(self) -> NameIndex:

@@ -83,6 +83,14 @@ class Searches:
         found = self._studies(study.c.pk.in_(pks), _ENOUGH)
         return [each for each in found if _has_words(each.patient_name, words)][:limit]
 
+    def orders_numbered(self, pks: Sequence[int]) -> Sequence[FoundOrder]:
+        """The orders of these rows."""
+        return self._orders(_ORDER.pk.in_(pks), max(1, len(pks)))
+
+    def studies_at(self, pks: Sequence[int]) -> Sequence[FoundStudy]:
+        """The studies of these rows."""
+        return self._studies(study.c.pk.in_(pks), max(1, len(pks)))
+
     def persons(self, value: str, limit: int) -> Sequence[FoundPerson]:
         """Who is, or once was, called by this number."""
         return self._persons(patient.c.pk.in_(_called(value)), limit)

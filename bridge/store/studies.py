@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, literal_column, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.domain.announced_study import AnnouncedImages, StudyAnnounced
 from bridge.domain.coercion import Coercion
-from bridge.domain.matching import MatchDecision, Outcome, waiting_keys
+from bridge.domain.matching import MatchDecision, Outcome, keys_after
 from bridge.domain.study import (
     Arrival,
     Held,
@@ -23,11 +22,15 @@ from bridge.domain.study import (
 from bridge.store import documents, event_documents
 from bridge.store.announced import announced_study, identity_is_changed, load_announced
 from bridge.store.statement import Statement, insert
-from bridge.store.study_identity import StudyIdentity, dump_identity, load_identity
+from bridge.store.study_identity import (
+    StudyIdentity,
+    completed_attributes,
+    dump_identity,
+    load_identity,
+)
 from bridge.store.study_keys import add_keys, change_keys, present_keys
 from bridge.store.tables import (
     instance,
-    instance_conflict,
     match_decision,
     series,
     study,
@@ -54,7 +57,12 @@ _INSTANCES_OF_STUDY = (
     .order_by(instance.c.pk)
 )
 _HELD = Statement(
-    select(instance.c.digest, study.c.study_instance_uid)
+    select(
+        instance.c.digest,
+        study.c.study_instance_uid,
+        series.c.series_instance_uid,
+        study.c.patient_id,
+    )
     .select_from(instance.join(series).join(study))
     .where(instance.c.sop_instance_uid == bindparam("uid"))
 )
@@ -150,37 +158,7 @@ class Studies:
                 add_keys(self._connection, study_pk, load_identity(row.identity), row.attributes)
             self._complete_identity(row, header)
         series_pk = self._series(study_pk, header)
-        _INSERT_INSTANCE.run(
-            self._connection,
-            {
-                "series_pk": series_pk,
-                "sop_instance_uid": header.sop_instance_uid,
-                "sop_class_uid": header.sop_class_uid,
-                "transfer_syntax_uid": header.transfer_syntax_uid,
-                "number": _integer(header.attributes.get("InstanceNumber", "")),
-                "path": arrival.path,
-                "digest": arrival.digest,
-                "size": arrival.size,
-                "attributes": _level(header, INSTANCE_LEVEL),
-                "peer": arrival.peer,
-                "received_at": arrival.now,
-            },
-        )
-
-    def add_conflict(self, arrival: Arrival) -> None:
-        """Keep note of other bytes under a SOP Instance UID that is held already."""
-        row = {
-            "sop_instance_uid": arrival.header.sop_instance_uid,
-            "study_instance_uid": arrival.header.study_instance_uid,
-            "path": arrival.path,
-            "digest": arrival.digest,
-            "peer": arrival.peer,
-            "received_at": arrival.now,
-        }
-        on_sqlite = self._connection.dialect.name == sqlite.dialect.name
-        dialect = sqlite if on_sqlite else postgresql
-        statement = dialect.insert(instance_conflict).on_conflict_do_nothing()
-        self._connection.execute(statement, row)
+        _INSERT_INSTANCE.run(self._connection, {"series_pk": series_pk, **instance_values(arrival)})
 
     def find(self, study_instance_uid: str) -> Study | None:
         """The study, for reading; None when nothing of it arrived."""
@@ -228,8 +206,13 @@ class Studies:
         text = self._connection.execute(select(study.c.outcome).where(study.c.pk == pk)).scalar()
         return Outcome(text) if text else None
 
+    def is_arriving(self, study_instance_uid: str) -> bool:
+        """Whether further images of a study are expected."""
+        query = select(study.c.state).where(study.c.study_instance_uid == study_instance_uid)
+        return self._connection.execute(query).scalar() == StudyState.RECEIVING.value
+
     def waiting(self, keys: Iterable[str]) -> tuple[str, ...]:
-        """Study Instance UIDs of decided, unmatched studies that wait for one of these keys.
+        """Study Instance UIDs of decided studies that one of these keys may decide otherwise.
 
         Not of those that are being received: they are decided when they have settled.
         """
@@ -293,10 +276,14 @@ class Studies:
         self._let_wait(decided, decision)
 
     def _let_wait(self, decided: Study, decision: MatchDecision) -> None:
-        """Let a study be found by what may decide it; one that is decided waits for nothing."""
+        """Let a study be found by what may decide it, or decide it otherwise."""
+        keys = sorted(keys_after(decided, decision))
+        held = select(waiting_key.c.key).where(waiting_key.c.study_pk == decided.pk)
+        if sorted(self._connection.execute(held).scalars()) == keys:
+            return
         self._connection.execute(delete(waiting_key).where(waiting_key.c.study_pk == decided.pk))
-        if decision.outcome.waits:
-            rows = [{"key": key, "study_pk": decided.pk} for key in sorted(waiting_keys(decided))]
+        if keys:
+            rows = [{"key": key, "study_pk": decided.pk} for key in keys]
             self._connection.execute(waiting_key.insert(), rows)
 
     def decisions(self, study_pk: int) -> tuple[tuple[MatchDecision, float], ...]:
@@ -369,9 +356,8 @@ class Studies:
         requests = documents.load_request_attributes(row.request_attributes)
         new_requests = [r for r in header.request_attributes if r not in requests]
         new_steps = [u for u in header.performed_step_uids if u not in row.performed_step_uids]
-        said = {k: v for k, v in row.attributes.items() if v}
-        attributes = {**_level(header, STUDY_LEVEL), **said}
-        same = fuller == held and attributes.keys() <= said.keys()
+        attributes = completed_attributes(row.attributes, _level(header, STUDY_LEVEL))
+        same = fuller == held and attributes == row.attributes
         if same and not new_requests and not new_steps:
             return
         self._connection.execute(
@@ -424,6 +410,7 @@ class Studies:
             patient_name=identity.patient_name,
             accession=identity.accession,
             further_patient_ids=identity.further_patient_ids,
+            further_accessions=identity.further_accessions,
             attributes=row.attributes,
             request_attributes=documents.load_request_attributes(row.request_attributes),
             performed_step_uids=tuple(row.performed_step_uids),
@@ -451,6 +438,23 @@ def batched(values: Iterable[str], most: int) -> Iterator[list[str]]:
 
 def _level(header: InstanceHeader, keywords: frozenset[str]) -> dict[str, str]:
     return {k: v for k, v in header.attributes.items() if k in keywords}
+
+
+def instance_values(arrival: Arrival) -> dict[str, Any]:
+    """The row of an instance, but for its series."""
+    header = arrival.header
+    return {
+        "sop_instance_uid": header.sop_instance_uid,
+        "sop_class_uid": header.sop_class_uid,
+        "transfer_syntax_uid": header.transfer_syntax_uid,
+        "number": _integer(header.attributes.get("InstanceNumber", "")),
+        "path": arrival.path,
+        "digest": arrival.digest,
+        "size": arrival.size,
+        "attributes": _level(header, INSTANCE_LEVEL),
+        "peer": arrival.peer,
+        "received_at": arrival.now,
+    }
 
 
 def _integer(text: str) -> int | None:

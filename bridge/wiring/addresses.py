@@ -6,10 +6,16 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import quote
 
 from bridge.domain.errors import BridgeError
 
 _BACKLOG = 128
+
+
+def bridge_urn(site_name: str) -> str:
+    """The bridge's own name, a URI: what events and resources say they come from."""
+    return f"urn:bridge:{quote(site_name, safe='')}"
 
 
 class CannotListen(BridgeError):

@@ -14,13 +14,15 @@ from fastapi import FastAPI
 from bridge.delivery.timekeeper import Timekeeper
 from bridge.dicom.server import DicomServer
 from bridge.fhir.polling import POLL
-from bridge.services.complete_study import SETTLE
 from bridge.services.follow_names import FollowNames
 from bridge.services.overdue_performed_steps import OPEN
+from bridge.services.raise_alerts import ALERTS
+from bridge.services.settling import SETTLE
 from bridge.settings import Http, Settings, public_url
 from bridge.store import schema
 from bridge.store.repositories import SqlTransaction
 from bridge.wiring.addresses import listen, listening
+from bridge.wiring.alerting import LinkWatch, build_alerts, watch_links
 from bridge.wiring.async_listeners import STOP_GRACE_SECONDS, AsyncListeners
 from bridge.wiring.core import Core, build_core
 from bridge.wiring.destinations import build_destinations, subscriptions
@@ -82,18 +84,23 @@ class Bridge:
             for link in returns:
                 taken.callback(link.close)
             self._dispatchers = build_dispatchers(self.core, active, returns, told, self._owner)
+            self._links = watch_links(settings, self.core.store, self.core.tally)
+            self._link_watch = LinkWatch(self._links)
             self._names = NameFollower(FollowNames(self.core.store, time.time))
             self._overdue = build_overdue(settings, self.core.store, self.core.performed_steps)
             self._poller = build_poller(self.core)
             self._archives = build_archive_poller(self.core)
-            self._timekeeper = self._build_timekeeper()
-            self._connect_wakers()
             self._profile_watch = ProfileWatch(
                 self.core.profiles,
                 self.core.fhir_profiles,
                 self.core.matching_rules.tables,
                 *outbound_profiles(active),
             )
+            self._alerts = build_alerts(
+                self.core, self._links, {**self.checks(), **self.warnings()}
+            )
+            self._timekeeper = self._build_timekeeper()
+            self._connect_wakers()
             self._dicom: DicomServer = build_dicom(self.core)
             self._dicom_is_up = False
             self._listeners = AsyncListeners(self.core, bound, self._build_http)
@@ -109,6 +116,7 @@ class Bridge:
                 OPEN: self._overdue.look,
                 POLL: self._poller.fire,
                 POLL_ARCHIVE: self._archives.fire,
+                ALERTS: self._alerts.look,
             },
         )
 
@@ -153,9 +161,11 @@ class Bridge:
                 schema.upgrade(self.core.database)
                 self._release_claims()
             self._profile_watch.start()
+            self._link_watch.start()
             if self._works_alone:
                 self._poller.start()
                 self._archives.start()
+                self._alerts.begin()
                 self._timekeeper.start()
                 self._names.start()
                 for each in self._dispatchers:
@@ -201,6 +211,7 @@ class Bridge:
                 "listeners": self._listeners.stop,
                 "dicom": self._dicom.stop,
                 "profiles": self._profile_watch.stop,
+                "links": self._link_watch.stop,
                 "timers": self._stop_timers,
                 "deliveries": self._stop_deliveries,
             },

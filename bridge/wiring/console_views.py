@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from fastapi import APIRouter
 
 from bridge.console.pages.messages import Messages, messages_router
 from bridge.console.pages.search import search_router
+from bridge.console.pages.timeline import timeline_router
 from bridge.console.view import View
+from bridge.dicom.parsed import parsed_file
+from bridge.domain.errors import UnknownKey
+from bridge.domain.parsed import Node
+from bridge.services.audit import RecordView
 from bridge.services.find_anything import FindAnything
+from bridge.services.read_images import ImageQuery, ReadImages
 from bridge.services.read_journal import ReadJournal
 from bridge.services.review_mappings import ReviewMappings
+from bridge.services.show_timeline import ShowTimeline, TimelinePolicy
+from bridge.settings import Settings
 from bridge.wiring.core import Core
 from bridge.wiring.mapping_shelf import ConfiguredProfiles
 from bridge.wiring.message_reading import MessageReader
 from bridge.wiring.replaying import build_replay
+
+_HEAD_BYTES = 1 << 20
+"""As much of a file is read for its header; a header is rarely longer."""
 
 
 def view_routers(view: View, core: Core) -> tuple[APIRouter, ...]:
@@ -30,7 +42,33 @@ def view_routers(view: View, core: Core) -> tuple[APIRouter, ...]:
         ),
         zone=settings.site.timezone,
     )
+    timelines = ShowTimeline(core.store, time.time, timeline_policy(settings))
+    records = RecordView(core.store, time.time)
     return (
+        timeline_router(view, timelines, partial(instance_header, core.images), records),
         search_router(view, FindAnything(core.store, time.time)),
         messages_router(view, messages),
     )
+
+
+def timeline_policy(settings: Settings) -> TimelinePolicy:
+    """How long stretches of the way may take here: a study settles before it is matched."""
+    late = settings.console.late
+    return TimelinePolicy(
+        listed=late.worklist_seconds,
+        matched=late.matching_seconds + settings.dicom.settle_seconds,
+        delivered=late.delivery_seconds,
+    )
+
+
+def instance_header(images: ReadImages, uid: str) -> tuple[Node, ...]:
+    """What the header of an instance says, as it was received. Raises UnknownKey."""
+    found = images.instances(ImageQuery(sop_instance_uids=(uid,), limit=1, with_notes=True))
+    if not found:
+        raise UnknownKey("there is no such image")
+    head = bytearray()
+    for piece in images.open(found[0]):
+        head += piece
+        if len(head) >= _HEAD_BYTES:
+            break
+    return parsed_file(bytes(head))

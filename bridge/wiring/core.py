@@ -12,6 +12,7 @@ from bridge.dicom.commitment_scu import CommitmentRequests
 from bridge.dicom.pixels.pool import PixelPool
 from bridge.dicom.worklist_codec import WorklistCodec
 from bridge.domain.identifiers import Authority
+from bridge.domain.study import Duplicates
 from bridge.domain.subscription import Subscription
 from bridge.mapping.fhir_profiles import FhirProfile
 from bridge.mapping.library import Profiles
@@ -21,6 +22,7 @@ from bridge.services.commit_storage import CommitStorage
 from bridge.services.complete_study import CompleteStudy
 from bridge.services.event_handlers import event_handlers
 from bridge.services.outbox import Outbox
+from bridge.services.pass_on_messages import PassOnMessages
 from bridge.services.project_worklist import ProjectWorklist
 from bridge.services.publish_study import PublishStudy
 from bridge.services.query_worklist import QueryWorklist
@@ -36,6 +38,7 @@ from bridge.settings import Settings
 from bridge.store.database import Database
 from bridge.store.repositories import SqlStore
 from bridge.wiring.images import ImageObjects, open_images
+from bridge.wiring.passing_on import pass_on_rules
 from bridge.wiring.performed_step_policy import (
     discontinuations,
     open_too_long,
@@ -128,6 +131,7 @@ def build_core(settings: Settings, destinations: Mapping[str, Subscription]) -> 
             handlers=handlers,
             default_start=_default_start(settings),
             tally=tally,
+            pass_on=PassOnMessages(pass_on_rules(settings)),
         ),
         worklist=QueryWorklist(store),
         images=ReadImages(
@@ -140,6 +144,7 @@ def build_core(settings: Settings, destinations: Mapping[str, Subscription]) -> 
             objects=objects,
             complete=complete,
             clock=time.time,
+            duplicates=Duplicates(settings.dicom.duplicates),
         ),
         performed_steps=_performed_steps(settings, store, worklist, complete),
         complete=complete,

@@ -18,6 +18,7 @@ from bridge.hl7.answer_writer import Heading
 from bridge.hl7.destination import CurrentWriter, Hl7Destination
 from bridge.hl7.message_writer import MessageWriter, Wire
 from bridge.hl7.order_values import Perspective
+from bridge.hl7.passing_on import PassingOn
 from bridge.hl7.persistent_connection import Address, PersistentConnection
 from bridge.hl7.receiver_answers import Policy
 from bridge.hl7.sending import Conversation
@@ -52,6 +53,7 @@ def build_hl7(
         ProfileError: its profile cannot be used, or not in its version.
         OSError: its certificates cannot be.
     """
+    wire = _wire(settings, destination)
     profiles = Profiles(load_outbound_profile, (destination.profile,), directory=settings.mappings)
     return Hl7Destination(
         name=destination.name,
@@ -60,10 +62,14 @@ def build_hl7(
             heading=_heading(settings),
             policy=_policy(destination),
         ),
-        writer=CurrentWriter(profiles, destination.profile, _wire(settings, destination)),
+        writer=CurrentWriter(profiles, destination.profile, wire),
         view=Perspective(zone=settings.site.timezone, link=""),
         retry=retry,
-        kinds=kinds,
+        kinds=kinds | ({EventKind.MESSAGE} if destination.pass_on.messages else frozenset()),
+        passing_on=PassingOn(
+            wire=wire if destination.pass_on.form == "rewritten" else None,
+            encodings={each.name: each.character_set for each in settings.hl7.listeners},
+        ),
     )
 
 

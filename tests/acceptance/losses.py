@@ -115,7 +115,7 @@ def overtaken_studies(requests: Iterable[Mapping[str, Any]]) -> list[str]:
     return sorted(overtaken)
 
 
-_RANKS = {"registered": 0, "available": 1}
+_RANKS = {"registered": 0, "available": 1, "cancelled": 2, "entered-in-error": 2}
 
 
 def _written(body: Resource | None) -> list[Resource]:

@@ -132,7 +132,7 @@ def test_given_three_bridges_when_one_is_killed_under_load_then_nothing_is_lost_
 def test_given_every_fault_of_three_bridges_then_nothing_is_lost_doubled_or_overtaken(
     fleet: Fleet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    show(capsys, "three bridges, PostgreSQL, S3", endure_all(fleet, FLEET_FAULTS, tmp_path))
+    show(capsys, "three bridges, PostgreSQL, S3", endure_all(fleet, FLEET_FAULTS, tmp_path, capsys))
 
 
 @pytest.mark.soak
@@ -140,14 +140,21 @@ def test_given_every_fault_of_three_bridges_then_nothing_is_lost_doubled_or_over
 def test_given_every_fault_of_one_bridge_then_nothing_is_lost_doubled_or_overtaken(
     one: One, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    show(capsys, "one bridge, SQLite", endure_all(one, ONE_FAULTS, tmp_path))
+    show(capsys, "one bridge, SQLite", endure_all(one, ONE_FAULTS, tmp_path, capsys))
 
 
-def endure_all(site: Site, faults: Sequence[Fault], directory: Path) -> list[Row]:
+def endure_all(
+    site: Site, faults: Sequence[Fault], directory: Path, capsys: pytest.CaptureFixture[str]
+) -> list[Row]:
     """One after the other; SOAK_FAULTS names some of them by a part of their names."""
     wanted = os.environ.get("SOAK_FAULTS", "").split(",")
-    chosen = [fault for fault in faults if any(part in fault.name for part in wanted)]
-    return [endure(site, fault, directory / f"sent{n}") for n, fault in enumerate(chosen)]
+    rows = []
+    for number, fault in enumerate(faults):
+        if any(part in fault.name for part in wanted):
+            rows.append(endure(site, fault, directory / f"sent{number}"))
+            with capsys.disabled():
+                print(f"\n{rows[-1]}", flush=True)
+    return rows
 
 
 def show(capsys: pytest.CaptureFixture[str], title: str, rows: list[Row]) -> None:

@@ -6,6 +6,7 @@ everything acknowledged must be in effect, and nothing twice (`losses`).
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -196,4 +197,4 @@ class PersistentHis:
 
 def _is_not_now(said: dict[str, str]) -> bool:
     """AR that is about the receiver and not about the message (table 0357: locked, internal)."""
-    return said["code"] == "AR" and any(code in said["errors"] for code in ("^206&", "^207&"))
+    return said["code"] == "AR" and re.search(r"\b20[67][&^]", said["errors"]) is not None

@@ -23,6 +23,7 @@ from bridge.store.tables.deliveries import (
     delivery_hold,
     destination_outage,
 )
+from bridge.store.tables.flaws import instance_flaw
 from bridge.store.tables.forwarded import forwarded_instance
 from bridge.store.tables.journal import mention, message
 from bridge.store.tables.links import alert, alert_told, link, link_hour
@@ -87,6 +88,7 @@ __all__ = [
     "imaging_service_request",
     "instance",
     "instance_conflict",
+    "instance_flaw",
     "link",
     "link_hour",
     "mapping_version",

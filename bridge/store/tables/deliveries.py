@@ -41,6 +41,7 @@ delivery = Table(
         postgresql_where=text("finished_at IS NULL"),
     ),
     Index("ix_delivery_state", "state"),
+    Index("ix_delivery_subject", "subject"),
     Index(
         "ix_delivery_finished_at",
         "finished_at",
@@ -64,7 +65,7 @@ attempt = Table(
     metadata,
     pk(),
     Column("delivery_pk", ForeignKey("delivery.pk"), nullable=False, index=True),
-    Column("message_pk", ForeignKey("message.pk")),
+    Column("message_pk", ForeignKey("message.pk"), index=True),
     Column("at", Double, nullable=False),
     text_column("outcome"),
     text_column("error"),

@@ -22,9 +22,9 @@ from bridge.domain.order import OrderNumbers, OrderReceived, ProcedureDetails, S
 from bridge.domain.patient import PatientDetails
 from bridge.domain.study import InstanceHeader
 from bridge.domain.subscription import Subscription
-from bridge.services.complete_study import SETTLE
 from bridge.services.overview import ReadOverview
 from bridge.services.receive_message import InboundMessage
+from bridge.services.settling import SETTLE
 from bridge.settings import load
 from bridge.store import schema
 from bridge.store.overview import schema_problem

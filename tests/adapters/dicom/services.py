@@ -26,7 +26,7 @@ from bridge.domain.performed_step import (
     PerformedStepReport,
     Recorded,
 )
-from bridge.domain.study import InstanceHeader, Receipt
+from bridge.domain.study import InstanceHeader, Receipt, RefusedInstance
 from bridge.domain.worklist import WorklistEntry, WorklistItem, WorklistQuery
 from bridge.services.content import Content, as_content
 from bridge.services.read_images import (
@@ -62,6 +62,7 @@ class Instances:
 
     error: Exception | None = None
     received: list[tuple[InstanceHeader, bytes, str, str]] = field(default_factory=list)
+    refused: list[RefusedInstance] = field(default_factory=list)
     entered: Event = field(default_factory=Event)
     gate: Event = field(default_factory=Event)
 
@@ -77,6 +78,9 @@ class Instances:
             raise self.error
         self.received.append((header, as_content(content).whole(), digest, peer))
         return Receipt.STORED
+
+    def refuse(self, refused: RefusedInstance) -> None:
+        self.refused.append(refused)
 
 
 @dataclass
@@ -157,6 +161,7 @@ class RunningBridge:
         self.worklist.queries.clear()
         self.instances.error = None
         self.instances.received.clear()
+        self.instances.refused.clear()
         self.performed_steps.error = None
         self.performed_steps.steps.clear()
         self.performed_steps.told.clear()

@@ -26,6 +26,16 @@ from bridge.dicom.part10 import file_head
 from bridge.dicom.scu import associated, store
 from bridge.domain.errors import ResourceBusy, StorageFull
 from bridge.domain.identifiers import Authority, Identifier
+from bridge.domain.study import DuplicateInstance, InstanceElsewhere
+from tests.adapters.dicom.pdus import (
+    COMMAND,
+    LAST,
+    associated_by_hand,
+    p_data,
+    read_pdu,
+    response_in,
+    store_request,
+)
 from tests.adapters.dicom.services import RunningBridge, running
 from tests.peers.dcmtk import Modality
 from tests.unit.dicom.test_elements import encode
@@ -137,6 +147,8 @@ def test_given_a_uid_is_missing_then_the_refusal_names_it(
     answer = send(bridge, path, ExplicitVRLittleEndian)
     assert (answer.Status, answer.ErrorComment) == (0xA900, f"{keyword} is missing")
     assert bridge.instances.received == []
+    (refused,) = bridge.instances.refused
+    assert (refused.beginning, refused.reason) == (data[:16_384], f"{keyword} is missing")
 
 
 @pytest.mark.usefixtures("raw")
@@ -166,11 +178,44 @@ def test_given_noise_instead_of_a_data_set_then_it_is_refused_and_the_next_one_k
         assert association.send_c_store(good).Status == 0x0000
 
 
+@pytest.mark.usefixtures("raw")
+def test_given_a_data_set_that_is_written_otherwise_than_agreed_then_its_file_can_be_read(
+    bridge: RunningBridge, tmp_path: Path
+) -> None:
+    data = encode(instance(), ImplicitVRLittleEndian)
+    path = write(tmp_path / "instance.dcm", ExplicitVRLittleEndian, data)
+    assert send(bridge, path, ExplicitVRLittleEndian).Status == 0x0000
+    header, content, digest, _ = bridge.instances.received[0]
+    assert content.endswith(data)
+    assert digest == hashlib.sha256(data).hexdigest()
+    assert header.flaws == ("the data set is written without VRs, little endian",)
+    kept = dcmread(BytesIO(content))
+    assert kept.file_meta.TransferSyntaxUID == ImplicitVRLittleEndian
+    assert kept.PatientID == "P1"
+
+
+def test_given_a_file_instead_of_a_data_set_then_it_is_kept_as_the_file_that_it_is(
+    bridge: RunningBridge, tmp_path: Path
+) -> None:
+    data = encode(instance(), ExplicitVRLittleEndian)
+    inner = write(tmp_path / "inner.dcm", ExplicitVRLittleEndian, data).read_bytes()
+    for sent in (inner, inner[132:]):
+        with associated_by_hand(bridge.port) as connection:
+            connection.sendall(p_data(store_request(), COMMAND | LAST) + p_data(sent, LAST))
+            assert response_in(read_pdu(connection)[1]).Status == 0x0000
+        header, content, digest, _ = bridge.instances.received.pop()
+        assert content == inner
+        assert header.transfer_syntax_uid == ExplicitVRLittleEndian
+        assert digest == hashlib.sha256(data).hexdigest()
+
+
 @pytest.mark.parametrize(
     ("error", "status", "comment"),
     [
         (StorageFull("no room left"), 0xA700, "no room left"),
         (ResourceBusy("database is locked"), 0xA700, "database is locked"),
+        (DuplicateInstance("it differs"), 0x0111, "it differs"),
+        (InstanceElsewhere("of another study"), 0xA900, "of another study"),
         (OSError("input/output error"), 0xC000, "internal error"),
     ],
 )
@@ -180,6 +225,8 @@ def test_given_it_cannot_be_kept_then_success_is_not_said(
     bridge.instances.error = error
     (answer,) = store(bridge.remote, [an_instance()])
     assert (answer.status, answer.comment) == (status, comment)
+    is_final = not isinstance(error, StorageFull | ResourceBusy)
+    assert [each.reason for each in bridge.instances.refused] == [comment] * is_final
 
 
 def test_given_a_message_without_end_then_the_connection_ends_and_the_next_one_is_served() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 from dicomweb_client.api import DICOMwebClient
-from pydicom.uid import ImplicitVRLittleEndian
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from bridge.domain.errors import ResourceBusy, StorageFull
 from bridge.services.read_images import ImageQuery
@@ -89,6 +89,29 @@ def test_given_one_file_without_multipart_then_it_is_kept_too(archive: Archive, 
     headers = {"Content-Type": "application/dicom"}
     assert httpx2.post(f"{url}/studies", content=content, headers=headers).status_code == 200
     assert held(archive) == {f"{NEW}.1.1"}
+
+
+def test_given_a_file_that_names_a_wrong_transfer_syntax_then_it_can_be_retrieved(
+    archive: Archive, url: str
+) -> None:
+    file = file_of(image(NEW, 1, 1), ExplicitVRLittleEndian)
+    lying = file.replace(ExplicitVRLittleEndian.encode(), ExplicitVRBigEndian.encode(), 1)
+    assert post(url, body(lying)).status_code == 200
+    (found,) = archive.images.instances(ImageQuery(study_instance_uids=(NEW,)))
+    assert found.transfer_syntax_uid == ExplicitVRLittleEndian
+    (retrieved,) = DICOMwebClient(url).retrieve_study(NEW)
+    assert retrieved.PatientID == "P-1"
+
+
+def test_given_another_instance_of_the_uid_in_another_study_then_it_is_refused_by_name(
+    archive: Archive, url: str
+) -> None:
+    assert post(url, body(file_of(image(NEW, 1, 1)))).status_code == 200
+    other = image(STUDY, 1, 1)
+    other.SOPInstanceUID = f"{NEW}.1.1"
+    answered = post(url, body(file_of(other)))
+    assert answered.status_code == 409
+    assert values(answered.json(), "00081198", "00081197") == [0xA900]
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import select
 
 from bridge.domain.errors import StorageFull
-from bridge.domain.study import InstanceHeader, Receipt
+from bridge.domain.study import (
+    DuplicateInstance,
+    Duplicates,
+    InstanceElsewhere,
+    InstanceHeader,
+    Receipt,
+    RefusedInstance,
+)
 from bridge.services.receive_instance import object_key
-from bridge.store.tables import instance_conflict
+from bridge.store.tables import instance_conflict, mention, message
 from tests.unit.services.core import Core, header
 
 
@@ -61,10 +69,104 @@ def test_given_other_bytes_under_the_same_uid_then_both_are_kept_and_the_first_c
     assert held.digest == digest(b"first")
 
 
-def test_given_the_same_instance_under_another_study_then_it_is_a_conflict(core: Core) -> None:
-    core.image("1.2.1.1.1", "1.2.1")
-    assert core.image("1.2.1.1.1", "1.2.2") is Receipt.CONFLICT
+def journal(core: Core) -> list[tuple[str, str, list[str]]]:
+    """Control ID, disposition and warnings (or the error) of what is said of instances."""
+    with core.database.read() as connection:
+        rows = connection.execute(select(message).where(message.c.type == "instance")).all()
+    return [(row.control_id, row.disposition, row.warnings or [row.error]) for row in rows]
+
+
+def test_given_good_instances_then_the_journal_says_nothing_of_them(core: Core) -> None:
+    core.image()
+    assert journal(core) == []
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        {"study_uid": "1.2.2"},
+        {"series": "1.2.1.9"},
+        {"patient_id": "P9"},
+    ],
+)
+@pytest.mark.parametrize("duplicates", Duplicates)
+def test_given_the_uid_is_that_of_another_study_series_or_patient_then_it_is_kept_and_refused(
+    core: Core, elsewhere: dict[str, str], duplicates: Duplicates
+) -> None:
+    core.image("1.2.1.1.1", content=b"first")
+    core.instances._duplicates = duplicates
+    with pytest.raises(InstanceElsewhere):
+        core.image("1.2.1.1.1", **elsewhere, content=b"second")
+    assert conflicts(core) == ["1.2.1.1.1"]
+    assert sorted(core.objects.held.values()) == [b"first", b"second"]
     assert instances(core, "1.2.2") == frozenset()
+
+
+def test_given_no_patient_is_named_then_it_is_nobody_elses(core: Core) -> None:
+    core.image(content=b"first")
+    assert core.image(patient_id="", content=b"second") is Receipt.CONFLICT
+
+
+def test_given_duplicates_are_rejected_then_the_same_is_welcome_and_another_is_not(
+    core: Core,
+) -> None:
+    core.instances._duplicates = Duplicates.REJECT
+    core.image(content=b"first")
+    assert core.image(content=b"first") is Receipt.ALREADY_HELD
+    with pytest.raises(DuplicateInstance):
+        core.image(content=b"second")
+    assert list(core.objects.held.values()) == [b"first"]
+    assert conflicts(core) == []
+
+
+def test_given_duplicates_replace_then_the_last_counts_and_the_others_are_kept(
+    core: Core,
+) -> None:
+    core.instances._duplicates = Duplicates.REPLACE
+    core.image(content=b"first")
+    core.settle()
+    for content in (b"second", b"first", b"second"):
+        assert core.image(content=content) is Receipt.REPLACED
+        held = core.store.read(lambda tx: tx.studies.held("1.2.1.1.1"))
+        assert held is not None
+        assert held.digest == digest(content)
+        assert conflicts(core) == ["1.2.1.1.1"]
+    assert sorted(core.objects.held.values()) == [b"first", b"second"]
+    assert core.store.read(lambda tx: tx.timers.next_due(core.now)) is not None
+    assert len(journal(core)) == 3
+
+
+def test_given_flaws_then_the_study_has_them_and_the_journal_says_so_once(core: Core) -> None:
+    for number in range(3):
+        flawed = replace(header(f"1.2.1.1.{number}"), flaws=("has an odd length", "is no DA"))
+        core.instances.receive(flawed, b"pixels", str(number), "CT01")
+    assert core.store.read(lambda tx: tx.flaws.of("1.2.1")) == {
+        "has an odd length": 3,
+        "is no DA": 3,
+    }
+    assert journal(core) == [("1.2.1.1.0", "noted", ["has an odd length", "is no DA"])]
+
+
+def test_given_an_instance_is_refused_then_the_journal_has_its_beginning_and_why(
+    core: Core,
+) -> None:
+    core.instances.refuse(
+        RefusedInstance(
+            beginning=b"DICM",
+            peer="CT01",
+            reason="no study",
+            sop_instance_uid="1.2.3",
+            header=header(),
+        )
+    )
+    assert journal(core) == [("1.2.3", "refused", ["no study"])]
+    with core.database.read() as connection:
+        assert set(connection.execute(select(mention.c.value)).scalars()) == {
+            "1.2.3",
+            "1.2.1",
+            "P1",
+            "A1",
+        }
 
 
 def test_given_a_crash_between_file_and_index_then_the_next_attempt_completes_it(

@@ -19,6 +19,7 @@ def upgrade() -> None:
     _accounts()
     _audit()
     _names()
+    op.create_index("ix_delivery_subject", "delivery", ["subject"])
     # Few messages get into trouble, and every other would pay for an index that holds it.
     troubled = sa.text("disposition IN ('refused', 'failed', 'parked')")
     op.create_index(
