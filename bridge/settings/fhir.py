@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bridge.settings.schema import Items, Value, described
+from bridge.settings.addresses import HTTP_URL
+from bridge.settings.schema import Items, Value, Values, described
 from bridge.settings.terms import NAME, PATH, SECRET, choice, integer
 from bridge.settings.values import Secret
 
@@ -57,6 +58,21 @@ class Fhir:
             "Folder of the keys that the bridge signs with at other servers (`bridge key`). Nodes"
             " that stand for one another share it.",
             derived="`VAR/keys`",
+        ),
+    )
+    subscription_endpoints: tuple[str, ...] = field(
+        default=(),
+        metadata=described(
+            Values(HTTP_URL),
+            "Addresses, or their beginnings, to which notifications of subscriptions may go; none"
+            " given: any.",
+        ),
+    )
+    subscription_attempts: int = field(
+        default=12,
+        metadata=described(
+            integer(1, 10_000),
+            "Attempts in a row that a subscriber may fail before its subscription is turned off.",
         ),
     )
     max_body_bytes: int = field(

@@ -6,7 +6,17 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    bindparam,
+    delete,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql
 
 from bridge.domain.delivery import EventKind
@@ -24,7 +34,8 @@ from bridge.store.tables import subscription, subscription_event
 
 _S, _E = subscription.c, subscription_event.c
 _LIVE = tuple(sorted(LIVE))
-_WANTED = Statement(select(_S.kinds).where(_S.state.in_([str(each) for each in _LIVE])).distinct())
+_OFF: ColumnElement[str] = literal_column(f"'{SubscriptionState.OFF}'")
+_WANTED = Statement(select(_S.kinds).where(_S.state != _OFF).distinct())
 _LAST_SAID = (
     select(_E.said)
     .where(_E.subscription_pk == bindparam("pk"), _E.subject == bindparam("about"))

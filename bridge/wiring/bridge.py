@@ -15,6 +15,7 @@ from bridge.delivery.timekeeper import Timekeeper
 from bridge.dicom.server import DicomServer
 from bridge.fhir.polling import POLL
 from bridge.services.follow_names import FollowNames
+from bridge.services.offer_subscriptions import HEARTBEAT
 from bridge.services.overdue_performed_steps import OPEN
 from bridge.services.raise_alerts import ALERTS
 from bridge.services.settling import SETTLE
@@ -46,6 +47,7 @@ from bridge.wiring.sources import (
     notifiers,
 )
 from bridge.wiring.stopping import end_side_by_side
+from bridge.wiring.subscriptions import build_channel
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +85,11 @@ class Bridge:
             returns = build_return_connections(settings)
             for link in returns:
                 taken.callback(link.close)
-            self._dispatchers = build_dispatchers(self.core, active, returns, told, self._owner)
+            self._channel = build_channel(self.core)
+            taken.callback(self._channel.close)
+            self._dispatchers = build_dispatchers(
+                self.core, active, returns, told, self._channel, self._owner
+            )
             self._links = watch_links(settings, self.core.store, self.core.tally)
             self._link_watch = LinkWatch(self._links)
             self._names = NameFollower(FollowNames(self.core.store, time.time))
@@ -115,6 +121,7 @@ class Bridge:
                 SETTLE: self.core.complete.look,
                 OPEN: self._overdue.look,
                 POLL: self._poller.fire,
+                HEARTBEAT: self._channel.heartbeat,
                 POLL_ARCHIVE: self._archives.fire,
                 ALERTS: self._alerts.look,
             },

@@ -21,6 +21,7 @@ from bridge.mapping.profiles import Profile
 from bridge.services.commit_storage import CommitStorage
 from bridge.services.complete_study import CompleteStudy
 from bridge.services.event_handlers import event_handlers
+from bridge.services.offer_subscriptions import Subscribers
 from bridge.services.outbox import Outbox
 from bridge.services.pass_on_messages import PassOnMessages
 from bridge.services.project_worklist import ProjectWorklist
@@ -92,6 +93,7 @@ class Core:
     reconcile: Reconcile
     projection: ProjectWorklist
     destinations: Mapping[str, Subscription]
+    subscribers: Subscribers
 
 
 def build_core(settings: Settings, destinations: Mapping[str, Subscription]) -> Core:
@@ -99,12 +101,12 @@ def build_core(settings: Settings, destinations: Mapping[str, Subscription]) -> 
 
     Raises BucketRefuses when images are to go to a bucket whose options make no sense.
     """
-    wakers, tally = Wakers(), LinkTally(time.time)
+    wakers, tally, subscribers = Wakers(), LinkTally(time.time), Subscribers()
     database = Database(str(settings.database), shared=settings.processes > 1)
-    store = _store(database, wakers, destinations)
+    store = _store(database, wakers, destinations, subscribers)
     objects = open_images(settings)
     rules = matching_rules(settings)
-    reconcile = _reconcile(settings, destinations, rules)
+    reconcile = _reconcile(settings, destinations, subscribers, rules)
     worklist = ProjectWorklist(WorklistCodec())
     complete = CompleteStudy(
         store=store, reconcile=reconcile, settle_seconds=settings.dicom.settle_seconds
@@ -152,26 +154,33 @@ def build_core(settings: Settings, destinations: Mapping[str, Subscription]) -> 
         reconcile=reconcile,
         projection=worklist,
         destinations=destinations,
+        subscribers=subscribers,
     )
 
 
 def _store(
-    database: Database, wakers: Wakers, destinations: Mapping[str, Subscription]
+    database: Database,
+    wakers: Wakers,
+    destinations: Mapping[str, Subscription],
+    subscribers: Subscribers,
 ) -> SqlStore:
     """The store, with who is told of what its transactions bring about."""
     return SqlStore(
         database,
         deliveries_queued=wakers.deliveries_queued,
         timer_set=wakers.timer_set,
-        orders_changed=TellOfOrders(destinations, time.time),
+        orders_changed=TellOfOrders(destinations, time.time, subscribers),
     )
 
 
 def _reconcile(
-    settings: Settings, destinations: Mapping[str, Subscription], rules: CurrentRules
+    settings: Settings,
+    destinations: Mapping[str, Subscription],
+    subscribers: Subscribers,
+    rules: CurrentRules,
 ) -> Reconcile:
     return Reconcile(
-        PublishStudy(destinations),
+        PublishStudy(destinations, subscribers),
         rules.current,
         presents_orders=coerced_sources(settings),
     )

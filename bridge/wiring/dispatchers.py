@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from bridge.delivery.dispatcher import Dispatcher
 from bridge.domain.subscription import Subscription
+from bridge.fhir.subscriptions.channel import SubscriptionChannel
 from bridge.hl7.return_connection import ReturnConnection
 from bridge.services.deliver_acknowledgement import AcknowledgementOutbox
 from bridge.wiring.commitment import build_commitment_dispatcher
@@ -16,6 +17,7 @@ from bridge.wiring.forwarding import build_forwarding
 from bridge.wiring.hl7_answers import return_pace
 from bridge.wiring.hl7_out import build_hl7_dispatcher, told_otherwise
 from bridge.wiring.performed_steps import build_performed_step_forwarding
+from bridge.wiring.subscriptions import build_subscription_dispatcher
 
 
 def build_dispatchers(
@@ -23,6 +25,7 @@ def build_dispatchers(
     destinations: Sequence[Adapter],
     returns: Sequence[ReturnConnection],
     told: Mapping[str, Subscription],
+    channel: SubscriptionChannel,
     owner: str,
 ) -> tuple[Dispatcher, ...]:
     """`told` is what destinations want to know, `owner` names this node in claims."""
@@ -36,4 +39,5 @@ def build_dispatchers(
         build_commitment_dispatcher(core, owner),
         build_forwarding(core, owner),
         build_performed_step_forwarding(core, owner),
+        build_subscription_dispatcher(core, channel, owner),
     )

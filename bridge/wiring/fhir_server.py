@@ -23,6 +23,7 @@ from bridge.fhir.server.order_resources import Site
 from bridge.fhir.server.security import Guard
 from bridge.fhir.server.service import FhirServer, FhirServerConfiguration
 from bridge.fhir.server.site_endpoint import endpoint_id, keep_endpoints
+from bridge.fhir.subscriptions.desk import SubscriptionDesk
 from bridge.mapping.source import Site as SiteOfSender
 from bridge.services.answer_request import AnswerRequest
 from bridge.services.receive_message import ReceiveMessage
@@ -33,7 +34,7 @@ from bridge.wiring.core import Core
 _log = logging.getLogger(__name__)
 
 
-def build_fhir_router(core: Core) -> APIRouter:
+def build_fhir_router(core: Core, subscriptions: SubscriptionDesk) -> APIRouter:
     """The FHIR server, at `/fhir`; our own Endpoint is written down.
 
     Raises ProfileError when a mapping profile cannot be loaded.
@@ -44,7 +45,7 @@ def build_fhir_router(core: Core) -> APIRouter:
     sender_of = _senders(core)
     site = Site(systems=_systems(settings, sender_of), zone=settings.site.timezone)
     access = images_access(settings)
-    server = fhir_server(core, core.store, core.messages)
+    server = fhir_server(core, core.store, core.messages, subscriptions)
     try:
         keep_endpoints(core.store, [access], base=base, site=site, release=release, now=time.time())
     except BridgeError as error:  # the database is away: everything else says so, too
@@ -53,22 +54,30 @@ def build_fhir_router(core: Core) -> APIRouter:
     return fhir_router(application)
 
 
-def fhir_server(core: Core, store: Store, messages: ReceiveMessage) -> FhirServer:
+def house_of(core: Core) -> House:
+    """What the resources that are served depend on."""
+    settings = core.settings
+    site = Site(systems=_systems(settings, _senders(core)), zone=settings.site.timezone)
+    return House(
+        base=f"{settings.http.public_url.rstrip('/')}/fhir",
+        site=site,
+        rendering=Rendering(systems=site.systems, zone=site.zone),
+        source=f"urn:bridge:{quote(settings.site.name, safe='')}",
+        endpoints=(f"Endpoint/{endpoint_id(images_access(settings))}",),
+    )
+
+
+def fhir_server(
+    core: Core,
+    store: Store,
+    messages: ReceiveMessage,
+    subscriptions: SubscriptionDesk | None = None,
+) -> FhirServer:
     """What answers requests, over a store and what applies messages to it."""
     settings = core.settings
-    base = f"{settings.http.public_url.rstrip('/')}/fhir"
-    sender_of = _senders(core)
-    site = Site(systems=_systems(settings, sender_of), zone=settings.site.timezone)
-    access = images_access(settings)
     configuration = FhirServerConfiguration(
-        house=House(
-            base=base,
-            site=site,
-            rendering=Rendering(systems=site.systems, zone=site.zone),
-            source=f"urn:bridge:{quote(settings.site.name, safe='')}",
-            endpoints=(f"Endpoint/{endpoint_id(access)}",),
-        ),
-        sender_of=sender_of,
+        house=house_of(core),
+        sender_of=_senders(core),
         release=Release(settings.fhir.version),
         mode=settings.site.mode,
         guard=Guard({each.name: each.token.reveal() for each in settings.fhir.tokens}),
@@ -79,6 +88,7 @@ def fhir_server(core: Core, store: Store, messages: ReceiveMessage) -> FhirServe
         requests=AnswerRequest(store, messages),
         configuration=configuration,
         clock=time.time,
+        subscriptions=subscriptions,
     )
 
 

@@ -23,6 +23,7 @@ from bridge.wiring.core import Core
 from bridge.wiring.fhir_access import key_folder
 from bridge.wiring.fhir_server import build_fhir_router
 from bridge.wiring.images import spool_folder
+from bridge.wiring.subscriptions import build_desk
 
 Checks = Mapping[str, Callable[[], str]]
 """What readiness depends on: name → a call that gives the problem in words, empty when fine."""
@@ -50,7 +51,7 @@ def build_http(
         ),
         prefix="/dicom-web",
     )
-    app.include_router(build_fhir_router(core))
+    app.include_router(build_fhir_router(core, build_desk(core)))
     app.include_router(notification_router(notifying), prefix="/fhir-notifications")
     app.include_router(key_set_router(SigningKeys(key_folder(core.settings))))
     overview = ReadOverview(store=core.store, clock=time.time, zone=site.timezone)

@@ -8,6 +8,7 @@ from bridge.fhir.identifiers import Json
 from bridge.fhir.releases import Release
 from bridge.fhir.server.parameters import Parameter
 from bridge.fhir.server.resource_types import EVERYWHERE, TYPES, ResourceType
+from bridge.fhir.subscriptions.statement import subscription_resources
 
 FHIR_VERSIONS: Mapping[Release, str] = {Release.R4: "4.0.1", Release.R5: "5.0.0"}
 INTERACTIONS = (
@@ -44,7 +45,10 @@ def capability_statement(base: str, release: Release, software: str, *, secured:
                     " wrote. A write is an order event: what it asks for is done, or refused."
                 ),
                 **({"security": _security()} if secured else {}),
-                "resource": [_resource(each, release) for each in TYPES.values()],
+                "resource": [
+                    *(_resource(each, release) for each in TYPES.values()),
+                    *subscription_resources(base, release),
+                ],
                 "interaction": [{"code": "transaction"}, {"code": "batch"}],
                 "operation": [
                     {

@@ -17,6 +17,8 @@ from bridge.fhir.server.statuses import (
     ORDER_STATUS,
     TASK_STATUS,
 )
+from bridge.fhir.subscriptions.statement import INTERACTIONS as OF_SUBSCRIPTIONS
+from bridge.fhir.subscriptions.statement import topic_rows
 from bridge.services.find_records import RecordKind
 
 _ROWS: Mapping[RecordKind | None, str] = {
@@ -63,6 +65,9 @@ def _lines() -> Iterator[str]:
         ("Parameter of the answer", "Meaning"),
         ((f"`{name}`", doc) for name, doc in RESULT_PARAMETERS.items()),
     )
+    yield "\n## Topics of subscriptions\n"
+    yield from _table(("Topic", "About", "When", "Filters"), topic_rows())
+    yield f"\nInteractions of Subscription: {', '.join(OF_SUBSCRIPTIONS)}, `$status`, `$events`."
     yield "\n## Statuses\n"
     yield from _statuses()
     yield "\n## What the domain refuses\n"

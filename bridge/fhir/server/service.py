@@ -43,6 +43,13 @@ from bridge.fhir.server.resource_types import TYPES
 from bridge.fhir.server.searching import Searcher
 from bridge.fhir.server.security import Guard
 from bridge.fhir.server.writing import Writer
+from bridge.fhir.subscriptions.desk import (
+    OPERATIONS,
+    SUBSCRIPTION,
+    TOPIC,
+    SubscriptionDesk,
+    journaled,
+)
 from bridge.services.answer_request import AnswerRequest, Apply
 from bridge.services.receive_message import InboundMessage
 from bridge.services.transaction import Clock, Store, Transaction
@@ -74,11 +81,13 @@ class FhirServer:
         requests: AnswerRequest,
         configuration: FhirServerConfiguration,
         clock: Clock,
+        subscriptions: SubscriptionDesk | None = None,
     ) -> None:
         self._store = store
         self._requests = requests
         self._configuration = configuration
         self._clock = clock
+        self._subscriptions = subscriptions
 
     def answer(self, request: Request) -> Answer:
         """Do what is asked. Every error is an answer, too."""
@@ -110,6 +119,8 @@ class FhirServer:
         head = parts[0] if parts else ""
         if len(parts) <= 1 and head in _SYSTEM:
             return _only(request, _SYSTEM[head])(self, request, release)
+        if head in (SUBSCRIPTION, TOPIC) and self._subscriptions is not None:
+            return self._of_subscriptions(self._subscriptions, request, release)
         if head not in TYPES and head != "Bundle":
             raise FhirRefusal(404, "nothing is served here", code="not-supported")
         if head == "Bundle":
@@ -125,6 +136,22 @@ class FhirServer:
         if shape not in _ROUTES:
             raise FhirRefusal(404, "nothing is served here", code="not-supported")
         return _only(request, _ROUTES[shape])(self, request, release)
+
+    def _of_subscriptions(
+        self, desk: SubscriptionDesk, request: Request, release: Release
+    ) -> Answer:
+        if request.method in ("GET", "HEAD") or request.path.endswith(OPERATIONS):
+            return self._store.read(lambda tx: desk.read(tx, request, release))
+        if request.method in ("POST", "PUT"):
+            demand_json(request)
+        return self._transact(
+            replace(request, body=journaled(request.body)),
+            release,
+            f"{request.method} {SUBSCRIPTION}",
+            lambda library, _writer: desk.write(
+                library.tx, request, library.release, self._clock()
+            ),
+        )
 
     def metadata(self, _request: Request, release: Release) -> Answer:
         """CapabilityStatement."""

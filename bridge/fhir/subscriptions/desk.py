@@ -15,13 +15,14 @@ from bridge.domain.offered_subscription import (
     SubscriptionState,
 )
 from bridge.fhir.identifiers import Json
+from bridge.fhir.outcome import read_object
 from bridge.fhir.reading import check_resource, parse_body
 from bridge.fhir.releases import Release
 from bridge.fhir.server.exchange import Answer, Request, etag, tags_of
 from bridge.fhir.server.library import House, Library
 from bridge.fhir.server.operations import ID
 from bridge.fhir.server.refusals import FhirRefusal, Problem
-from bridge.fhir.subscriptions.forms import read_subscription, shown, unmasked
+from bridge.fhir.subscriptions.forms import masked, read_subscription, shown, unmasked
 from bridge.fhir.subscriptions.notification import NotificationType, notification, status
 from bridge.fhir.subscriptions.topics import TOPICS, topic_resource
 from bridge.services.offer_subscriptions import DESTINATION, Subscribers, subject_of
@@ -271,6 +272,14 @@ class SubscriptionDesk:
         if held is None or held.owner != request.user:
             raise FhirRefusal(404, "there is no such subscription")
         return held
+
+
+def journaled(body: bytes) -> bytes:
+    """A Subscription as the journal keeps it: without what it signs in with."""
+    resource = read_object(body)
+    if resource is None:
+        return body
+    return json.dumps(masked(resource), ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
 def content_of(library: Library, name: str) -> Json | None:

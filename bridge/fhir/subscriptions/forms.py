@@ -68,7 +68,7 @@ def read_subscription(resource: Json, release: Release, base: str, now: float) -
         raise _refusal(text, "Subscription.status")
     _check_filters(topic, filters)
     ends_at = _moment(resource.get("end"))
-    if ends_at and ends_at <= now:
+    if resource.get("end") and ends_at <= now:
         raise _refusal("its end is over", "Subscription.end")
     state = SubscriptionState.OFF if status == "off" else SubscriptionState.REQUESTED
     return Wish(topic, channel, filters, state, ends_at)

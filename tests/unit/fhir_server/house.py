@@ -19,6 +19,7 @@ from bridge.fhir.server.library import House
 from bridge.fhir.server.order_resources import Site
 from bridge.fhir.server.security import Guard
 from bridge.fhir.server.service import FhirServer, FhirServerConfiguration
+from bridge.fhir.subscriptions.desk import SubscriptionDesk, Terms
 from bridge.mapping.fhir_profiles import load_fhir_profile
 from bridge.mapping.source import Site as SiteOfSender
 from bridge.services.answer_request import AnswerRequest
@@ -59,6 +60,11 @@ class Desk:
                 guard=Guard(tokens or {}),
             ),
             clock=core.clock,
+            subscriptions=SubscriptionDesk(
+                House(base=BASE, site=here, rendering=Rendering(systems=systems)),
+                Terms(),
+                core.subscribers,
+            ),
         )
 
     def ask(

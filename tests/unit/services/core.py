@@ -43,6 +43,7 @@ from bridge.mapping.reconciliation import load_matching_rules
 from bridge.services.complete_study import CompleteStudy
 from bridge.services.content import Content, Memory
 from bridge.services.event_handlers import event_handlers
+from bridge.services.offer_subscriptions import Subscribers
 from bridge.services.outbox import Outbox
 from bridge.services.project_worklist import ProjectWorklist
 from bridge.services.publish_study import PublishStudy
@@ -281,10 +282,11 @@ class Core:
         self.now = 1000.0
         self.mode = mode
         self.database = database
-        told = TellOfOrders(DESTINATIONS, self.clock)
+        self.subscribers = Subscribers()
+        told = TellOfOrders(DESTINATIONS, self.clock, self.subscribers)
         self.store = SqlStore(database, orders_changed=told)
         self.objects = MemoryObjects()
-        self.reconcile = Reconcile(PublishStudy(DESTINATIONS), lambda: RULES)
+        self.reconcile = Reconcile(PublishStudy(DESTINATIONS, self.subscribers), lambda: RULES)
         projection = ProjectWorklist(PlainEncoder())
         self.complete = CompleteStudy(
             store=self.store, reconcile=self.reconcile, settle_seconds=SETTLE_SECONDS
