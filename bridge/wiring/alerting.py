@@ -42,27 +42,27 @@ def watch_links(settings: Settings, store: SqlStore, tally: LinkTally) -> WatchL
 
 def build_alerts(core: Core, links: WatchLinks, checks: Checks) -> RaiseAlerts:
     """Who looks for problems and tells of them; `checks` are those of the roles."""
-    settings, alerts = core.settings, core.settings.alerts
-    neighbours = ConfiguredConnections(settings)
     return RaiseAlerts(
         store=core.store,
         clock=time.time,
-        looks=(
-            FindProblems(
-                links=links,
-                deliveries=SteerDeliveries(store=core.store, clock=time.time),
-                connections=CheckConnections(
-                    store=core.store, neighbours=neighbours, clock=time.time
-                ),
-                store=core.store,
-                checks=checks,
-                clock=time.time,
-                longest_delivery=alerts.delivery_seconds,
-                longest_unmatched=alerts.unmatched_seconds,
-            ),
-        ),
-        channels=channels(settings),
-        after=alerts.after_seconds,
+        looks=(find_problems(core, links, checks),),
+        channels=channels(core.settings),
+        after=core.settings.alerts.after_seconds,
+    )
+
+
+def find_problems(core: Core, links: WatchLinks, checks: Checks) -> FindProblems:
+    """What looks for problems; `checks` are those of the roles."""
+    alerts, neighbours = core.settings.alerts, ConfiguredConnections(core.settings)
+    return FindProblems(
+        links=links,
+        deliveries=SteerDeliveries(store=core.store, clock=time.time),
+        connections=CheckConnections(store=core.store, neighbours=neighbours, clock=time.time),
+        store=core.store,
+        checks=checks,
+        clock=time.time,
+        longest_delivery=alerts.delivery_seconds,
+        longest_unmatched=alerts.unmatched_seconds,
     )
 
 

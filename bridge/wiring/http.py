@@ -54,14 +54,17 @@ def build_http(
     app.include_router(notification_router(notifying), prefix="/fhir-notifications")
     app.include_router(key_set_router(SigningKeys(key_folder(core.settings))))
     overview = ReadOverview(store=core.store, clock=time.time, zone=site.timezone)
+    checks = {"database": lambda: schema_problem(core.database), **listeners}
     app.include_router(
         monitoring_router(
             Monitoring(
                 overview=overview,
-                checks={"database": lambda: schema_problem(core.database), **listeners},
+                checks=checks,
                 warnings=warnings,
             )
         )
     )
-    app.mount("/", build_console(core, overview))
+    console = build_console(core, overview, {**checks, **warnings})
+    app.mount("/", console)
+    app.state.end_streams = console.state.end_streams
     return app
