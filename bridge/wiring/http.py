@@ -18,6 +18,7 @@ from bridge.fhir.notifications import Notifier, notification_router
 from bridge.fhir.signing_keys import SigningKeys
 from bridge.services.overview import ReadOverview
 from bridge.store.overview import schema_problem
+from bridge.wiring.alerting import watch_links
 from bridge.wiring.console import build_console
 from bridge.wiring.core import Core
 from bridge.wiring.fhir_access import key_folder
@@ -59,6 +60,8 @@ def build_http(
         monitoring_router(
             Monitoring(
                 overview=overview,
+                links=watch_links(core.settings, core.store, core.tally),
+                clock=time.time,
                 checks=checks,
                 warnings=warnings,
             )
