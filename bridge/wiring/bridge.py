@@ -22,7 +22,7 @@ from bridge.settings import Http, Settings, public_url
 from bridge.store import schema
 from bridge.store.repositories import SqlTransaction
 from bridge.wiring.addresses import listen, listening
-from bridge.wiring.alerting import LinkWatch, build_alerts, watch_links
+from bridge.wiring.alerting import build_alerts
 from bridge.wiring.async_listeners import STOP_GRACE_SECONDS, AsyncListeners
 from bridge.wiring.core import Core, build_core
 from bridge.wiring.destinations import build_destinations, subscriptions
@@ -34,6 +34,7 @@ from bridge.wiring.hl7_out import outbound_profiles
 from bridge.wiring.http import Checks, build_http
 from bridge.wiring.images import bucket_check
 from bridge.wiring.name_index import NameFollower
+from bridge.wiring.link_watch import LinkWatch, watch_links
 from bridge.wiring.performed_step_policy import build_overdue
 from bridge.wiring.place import Place, State
 from bridge.wiring.profile_watch import ProfileWatch

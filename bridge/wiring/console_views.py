@@ -29,9 +29,10 @@ from bridge.services.show_timeline import ShowTimeline, TimelinePolicy
 from bridge.services.steer_deliveries import SteerDeliveries
 from bridge.services.watch_now import FindStragglers, WatchNow
 from bridge.settings import Settings
-from bridge.wiring.alerting import find_problems, watch_links
+from bridge.wiring.alerting import find_problems
 from bridge.wiring.connections import ConfiguredConnections
 from bridge.wiring.core import Core
+from bridge.wiring.link_watch import watch_links
 from bridge.wiring.mapping_shelf import ConfiguredProfiles
 from bridge.wiring.message_reading import MessageReader
 from bridge.wiring.replaying import build_replay

@@ -18,12 +18,12 @@ from bridge.fhir.notifications import Notifier, notification_router
 from bridge.fhir.signing_keys import SigningKeys
 from bridge.services.overview import ReadOverview
 from bridge.store.overview import schema_problem
-from bridge.wiring.alerting import watch_links
 from bridge.wiring.console import build_console
 from bridge.wiring.core import Core
 from bridge.wiring.fhir_access import key_folder
 from bridge.wiring.fhir_server import build_fhir_router
 from bridge.wiring.images import spool_folder
+from bridge.wiring.link_watch import watch_links
 
 Checks = Mapping[str, Callable[[], str]]
 """What readiness depends on: name → a call that gives the problem in words, empty when fine."""

@@ -29,8 +29,8 @@ from bridge.services.settling import SETTLE
 from bridge.settings import load
 from bridge.store import schema
 from bridge.store.overview import schema_problem
-from bridge.wiring.alerting import watch_links
 from bridge.wiring.core import Core, build_core
+from bridge.wiring.link_watch import watch_links
 
 RAW = "MSH|^~\\&|KIS|HAUS\rPID|1||P-1||NGUYỄN^VĂN ÁNH\r".encode()
 STUDY = "1.2.826.0.1.3680043.10.7"
