@@ -24,6 +24,7 @@ from bridge.store.repositories import SqlTransaction
 from bridge.wiring.addresses import listen, listening
 from bridge.wiring.alerting import build_alerts
 from bridge.wiring.async_listeners import STOP_GRACE_SECONDS, AsyncListeners
+from bridge.wiring.console_pages import build_mappings
 from bridge.wiring.core import Core, build_core
 from bridge.wiring.destinations import build_destinations, subscriptions
 from bridge.wiring.dispatchers import build_dispatchers
@@ -96,6 +97,7 @@ class Bridge:
                 self.core.fhir_profiles,
                 self.core.matching_rules.tables,
                 *outbound_profiles(active),
+                taken_up=self._note_profiles,
             )
             self._alerts = build_alerts(
                 self.core, self._links, {**self.checks(), **self.warnings()}
@@ -136,6 +138,11 @@ class Bridge:
     def _build_http(self) -> FastAPI:
         notifying = notifiers(self.settings, self._poller)
         return build_http(self.core, self.checks(), self.warnings(), notifying)
+
+    def _note_profiles(self) -> None:
+        """Keep which profiles are in force, where that is news; one process of several does."""
+        if self._works_alone:
+            build_mappings(self.core).note_what_is_in_force()
 
     @property
     def http_address(self) -> str:
