@@ -47,6 +47,7 @@ from bridge.dicom.sop_classes import (
 )
 from bridge.dicom.statuses import Status, status
 from bridge.dicom.storage import InstanceReceiver, StorageProvider
+from bridge.dicom.stored_file import prepare_library
 from bridge.dicom.worklist import WorklistProvider, WorklistSource
 from bridge.services.watch_links import LinkTally
 
@@ -231,6 +232,7 @@ def _prepare_library() -> None:
     _config.LOG_RESPONSE_IDENTIFIERS = False
     library: Any = transport
     library.select = Polling()
+    prepare_library()
     _name_attributes_of_creations()
 
 
