@@ -9,6 +9,7 @@ import httpx2
 
 from bridge.broadcast.events import MEDIA_TYPE, SIGNATURE, sign
 from bridge.domain.delivery import Sent, TransportError
+from bridge.services.fence import check_held
 
 _CONNECT: Final = 5.0
 _LONGEST_ANSWER: Final = 2000
@@ -56,6 +57,7 @@ class SignedPost:
         headers = {"Content-Type": MEDIA_TYPE}
         if self._secret:
             headers[SIGNATURE] = sign(payload, self._secret)
+        check_held()
         try:
             answer = self._http.post(self._url, content=payload, headers=headers)
         except (httpx2.HTTPError, ssl.SSLError, OSError) as error:

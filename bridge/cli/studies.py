@@ -13,7 +13,7 @@ from bridge.cli.study_preview import preview_rows
 from bridge.cli.waiting import listed
 from bridge.domain.errors import UnknownKey
 from bridge.domain.identifiers import Authority, Identifier
-from bridge.domain.matching import MatchDecision, Verdict
+from bridge.domain.matching import MatchDecision, RankedCandidate, Verdict
 from bridge.domain.order import CodedConcept
 from bridge.settings import load
 from bridge.store.repositories import SqlStore, SqlTransaction
@@ -21,7 +21,12 @@ from bridge.store.repositories import SqlStore, SqlTransaction
 if TYPE_CHECKING:  # loaded only by the commands that decide something: it takes long
     from bridge.services.preview_study import StudyActs
 
-_SIGNS = {Verdict.AGREES: "=", Verdict.DIFFERS: "≠", Verdict.UNKNOWN: "?"}
+_SIGNS = {
+    Verdict.AGREES: "=",
+    Verdict.SOUNDS_ALIKE: "~",
+    Verdict.DIFFERS: "≠",
+    Verdict.UNKNOWN: "?",
+}
 
 
 def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -34,6 +39,7 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
     listing.add_argument("--limit", type=int, default=100, metavar="N", help="at most so many")
     listing.set_defaults(run=_list)
     _add_compare(group, common)
+    _add_suggest(group, common)
     show = group.add_parser(
         "show", parents=[common], help="what was decided of a study, by whom, on which evidence"
     )
@@ -58,6 +64,13 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
         _add_decider(acting)
         acting.set_defaults(run=_decide, act=act)
     _add_order(group, common)
+
+
+def _add_suggest(group: Any, common: argparse.ArgumentParser) -> None:
+    text = "orders that a study may belong to, by patient, place and time alone"
+    suggesting = group.add_parser("suggest", parents=[common], help=text)
+    suggesting.add_argument("uid", metavar="STUDY-INSTANCE-UID")
+    suggesting.set_defaults(run=_suggest)
 
 
 def _add_compare(group: Any, common: argparse.ArgumentParser) -> None:
@@ -121,18 +134,33 @@ def _described(tx: SqlTransaction, uid: str) -> Iterator[tuple[object, ...]]:
     for decision, at in tx.studies.decisions(study.pk):
         yield ("decision", utc_time(at), *_outcome(decision))
         for candidate in decision.candidates:
-            keys = ", ".join(candidate.keys) or "suggested"
-            named = (candidate.number or "-", f"score {candidate.score}")
-            yield ("candidate", *named, f"patient {candidate.agreement.value}", keys)
-            for each in candidate.evidence:
-                sign = _SIGNS[each.verdict]
-                yield ("evidence", each.field, each.study or "-", sign, each.order or "-")
+            yield from _candidate(candidate)
     for resolution, undone_by in tx.resolutions.of_study(study.pk):
         told = (resolution.action.value, resolution.who, resolution.reason)
         if resolution.patient_pk:
             told = (f"move to {tx.patients.get(resolution.patient_pk).patient_id.value}", *told[1:])
         undone = f"taken back by {undone_by}" if undone_by else ""
         yield ("resolution", utc_time(resolution.at), *told, undone)
+
+
+def _candidate(candidate: RankedCandidate) -> Iterator[tuple[object, ...]]:
+    keys = ", ".join(candidate.keys) or "suggested"
+    named = (candidate.number or "-", f"score {candidate.score}")
+    yield ("candidate", *named, f"patient {candidate.agreement.value}", keys)
+    for each in candidate.evidence:
+        yield ("evidence", each.field, each.study or "-", _SIGNS[each.verdict], each.order or "-")
+
+
+def _suggest(options: argparse.Namespace) -> int:
+    from bridge.wiring.reconciling import study_desk  # noqa: PLC0415 - as above
+
+    settings = load(options.config, os.environ)
+    with opened(options) as database, study_desk(settings, database) as desk:
+        suggested = desk.suggest.for_study(options.uid)
+    for each in suggested:
+        for line in _candidate(each):
+            print_row(*line)
+    return 0
 
 
 def _decide(options: argparse.Namespace) -> int:

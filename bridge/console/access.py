@@ -54,6 +54,10 @@ class Access:
         secret = request.cookies.get(self.cookie, "")
         return self.sign_in.known(secret, client_address(request)) if secret else None
 
+    def holds(self, request: Request) -> bool:
+        """Whether the session of a request lasts; unlike a request, to ask does not prolong it."""
+        return self.sign_in.holds(request.cookies.get(self.cookie, ""))
+
     def let_in(self, response: Response, secret: str) -> None:
         """Hand a new session to the browser."""
         # Lax and not strict: an OpenID provider sends people back here from its own site.

@@ -6,10 +6,11 @@ nothing is lost with a process. Labels name peers, kinds and states, never a pat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bridge.services.overview import Overview
+from bridge.services.watch_links import LinkHealth
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
@@ -34,6 +35,40 @@ def readiness_gauge(problems: Mapping[str, str]) -> Gauge:
     """Whether each readiness check is well."""
     values = [((name,), int(not problem)) for name, problem in problems.items()]
     return Gauge("bridge_ready", "1 when a readiness check is well", ("check",), values)
+
+
+def link_gauges(links: Sequence[LinkHealth], at: float) -> tuple[Gauge, ...]:
+    """What passed over each link, and whether it should have."""
+    names = ("kind", "peer")
+
+    def by(value: Callable[[LinkHealth], float]) -> list[tuple[tuple[str, ...], float]]:
+        return [((each.link.kind.value, each.link.peer), value(each)) for each in links]
+
+    return (
+        Gauge(
+            "bridge_link_last_success_seconds",
+            "Seconds since something passed over a link",
+            names,
+            [
+                ((each.link.kind.value, each.link.peer), at - each.last_success_at)
+                for each in links
+                if each.last_success_at
+            ],
+        ),
+        Gauge("bridge_link_hourly", "What passed in the last hour", names, by(lambda x: x.rate)),
+        Gauge(
+            "bridge_link_missed",
+            "What was usual in the time since the last success",
+            names,
+            by(lambda each: each.missed),
+        ),
+        Gauge(
+            "bridge_link_well",
+            "1 when a link is neither failing nor silent",
+            names,
+            by(lambda each: int(not each.problem)),
+        ),
+    )
 
 
 def overview_gauges(overview: Overview) -> tuple[Gauge, ...]:

@@ -10,9 +10,17 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from bridge.console.health import Check, problems
-from bridge.console.metrics import CONTENT_TYPE, exposition, overview_gauges, readiness_gauge
+from bridge.console.metrics import (
+    CONTENT_TYPE,
+    exposition,
+    link_gauges,
+    overview_gauges,
+    readiness_gauge,
+)
 from bridge.domain.errors import BridgeError
 from bridge.services.overview import ReadOverview
+from bridge.services.transaction import Clock
+from bridge.services.watch_links import WatchLinks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +28,8 @@ class Monitoring:
     """What monitors are told of. `warnings` are checks whose problems leave the bridge ready."""
 
     overview: ReadOverview
+    links: WatchLinks
+    clock: Clock
     checks: Mapping[str, Check]
     warnings: Mapping[str, Check] = field(default_factory=dict)
 
@@ -39,6 +49,12 @@ def monitoring_router(monitoring: Monitoring) -> APIRouter:
         found = problems(monitoring.checks)
         is_ready = not any(found.values())
         said = {name: words for name, words in problems(monitoring.warnings).items() if words}
+        with suppress(BridgeError):
+            said |= {
+                f"link {each.link.kind} {each.link.peer}": each.problem
+                for each in monitoring.links.links()
+                if each.problem
+            }
         return JSONResponse(
             {
                 "status": "ready" if is_ready else "not ready",
@@ -54,6 +70,7 @@ def monitoring_router(monitoring: Monitoring) -> APIRouter:
         gauges = [readiness_gauge(problems(monitoring.checks))]
         with suppress(BridgeError):
             gauges += overview_gauges(monitoring.overview.today())
+            gauges += link_gauges(monitoring.links.links(), monitoring.clock())
         return PlainTextResponse(exposition(gauges), media_type=CONTENT_TYPE)
 
     return router

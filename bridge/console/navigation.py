@@ -24,6 +24,13 @@ ENTRIES = (
     Entry("/messages", N_("Messages"), "m"),
     Entry("/worklist", N_("Worklist"), "w"),
     Entry("/reconciliation", N_("Reconciliation"), "r"),
+    Entry("/deliveries", N_("Deliveries"), "d"),
+    Entry("/patients", N_("Patients"), "p"),
+    Entry("/connections", N_("Connections"), "c"),
+    Entry("/mappings", N_("Mappings"), "a"),
+    Entry("/charts", N_("Charts"), "h"),
+    Entry("/settings", N_("Settings"), "e", Role.ADMIN),
+    Entry("/audit", N_("Audit"), "u", Role.ADMIN),
 )
 
 

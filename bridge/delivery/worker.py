@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from queue import SimpleQueue
 from threading import Condition, Thread
 from typing import Generic, TypeVar
@@ -20,8 +21,10 @@ from bridge.domain.delivery import (
     TransportError,
     decide_retry,
 )
+from bridge.domain.errors import ResourceBusy
 from bridge.domain.link import Link, LinkKind
 from bridge.services.deliver import DeliveryQueue, Destination
+from bridge.services.fence import TakenOver, holding
 from bridge.services.watch_links import LinkTally
 
 _log = logging.getLogger(__name__)
@@ -103,6 +106,7 @@ class Worker(Generic[T]):
         self._circuit = Circuit(destination.retry)
         self._changed = Condition()
         self._in_hand: dict[int, float] = {}  # when to renew the lease of each, unix time
+        self._held_until: dict[int, float] = {}  # and when it ends
         self._woken = False
         self._stopping = False
         self._last_answer: float | None = None
@@ -155,6 +159,7 @@ class Worker(Generic[T]):
         with self._changed:
             held = [pk for pk in due if pk in self._in_hand]
             self._in_hand |= dict.fromkeys(held, now + self._pace.lease / _RENEWALS)
+            self._held_until |= dict.fromkeys(kept.intersection(held), now + self._pace.lease)
         for pk in held:
             if pk not in kept:  # we were stopped for so long: what comes of it is not recorded
                 _log.warning("delivery.lease_lost", extra=self._about() | {"delivery": pk})
@@ -216,6 +221,7 @@ class Worker(Generic[T]):
             # A row still in hand here is one whose lease ran out: claimed anew, it is ours again.
             fresh = [row for row in rows if row.pk not in self._in_hand]
             self._in_hand |= {row.pk: now + self._pace.lease / _RENEWALS for row in fresh}
+            self._held_until |= {row.pk: now + self._pace.lease for row in rows}
         self._rate.take(len(fresh))
         for row in fresh:
             self._inbox.put(row)
@@ -244,13 +250,20 @@ class Worker(Generic[T]):
             finally:
                 with self._changed:
                     self._in_hand.pop(delivery.pk, None)
+                    self._held_until.pop(delivery.pk, None)
                     self._woken = True
                     self._changed.notify_all()
 
     def _deliver(self, delivery: Delivery) -> None:
         generation = self._circuit.generation
         try:
-            sent = self._send(delivery)
+            with holding(partial(self._is_held, delivery.pk)):
+                sent = self._send(delivery)
+        except TakenOver as error:
+            _log.warning("delivery.taken_over", extra=self._about(delivery))
+            if error.may_have_overwritten:
+                self._record(delivery, lambda: self._queue.tell_again(delivery, self._clock()))
+            return
         except TransportError as error:
             self._fail(delivery, error, generation)
             return
@@ -263,7 +276,7 @@ class Worker(Generic[T]):
             self._note_answer(delivery)
             if self._tally is not None:
                 self._tally.succeeded(self._link)
-        self._queue.delivered(delivery, sent, self._clock())
+        self._record(delivery, lambda: self._queue.delivered(delivery, sent, self._clock()))
 
     def _send(self, delivery: Delivery) -> Sent:
         if not self._destination.accepts(delivery.kind):
@@ -284,7 +297,24 @@ class Worker(Generic[T]):
             _log.warning("delivery.failed", extra=self._about(delivery) | outcome)
             if error.permanent or not error.doubtful:
                 self._note_answer(delivery)  # a refusal is an answer, too
-        self._queue.failed(delivery, error, decision, now)
+        self._record(delivery, lambda: self._queue.failed(delivery, error, decision, now))
+
+    def _record(self, delivery: Delivery, write: Callable[[], None]) -> None:
+        """Write down what came of it; while it is ours, a database that is away is waited for."""
+        while True:
+            try:
+                write()
+                return
+            except ResourceBusy:
+                if self._stopping or not self._is_held(delivery.pk):
+                    raise
+                with self._changed:
+                    self._changed.wait_for(lambda: self._stopping, self._pace.poll)
+
+    def _is_held(self, pk: int) -> bool:
+        """Whether a delivery in hand is still ours: by its lease nobody else may have it."""
+        with self._changed:
+            return self._clock() < self._held_until.get(pk, 0.0)
 
     def _trip(
         self, delivery: Delivery, error: TransportError, generation: int, now: float

@@ -21,6 +21,7 @@ from pynetdicom.transport import AssociationSocket
 
 from bridge.dicom.admission import Admission, Negotiator
 from bridge.dicom.reception import MessageReceiver
+from bridge.dicom.upper_layer import ForgivingStateMachine
 from bridge.domain.errors import ResourceBusy
 
 # Linux only; elsewhere delayed acknowledgements cannot be turned off for a socket.
@@ -249,6 +250,7 @@ def open_connection(event: Event, limits: Limits, admission: Admission) -> None:
     event.assoc.acse = Negotiator(event.assoc, admission)
     admission.connected(event.assoc)
     dul.socket = PromptConnection(event.assoc, dul.socket.socket, limits, receiver)
+    dul.state_machine = ForgivingStateMachine(dul)
     dul._run_loop_delay = _SHORTEST_SLEEP
     checkpoint = Checkpoint()
     dul.to_user_queue = SignallingQueue(checkpoint.work.set)

@@ -28,6 +28,7 @@ from bridge.dicom.commitment import CommitmentProvider, CommitmentService
 from bridge.dicom.commitment_scu import CommitmentRequests
 from bridge.dicom.configuration import DicomConfiguration
 from bridge.dicom.connection import Limits, Polling, end_associations, give_up, open_connection
+from bridge.dicom.hearing import hearing
 from bridge.dicom.mpps import PerformedStepProvider, PerformedStepRecorder
 from bridge.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
 from bridge.dicom.query_retrieve import ImageSource, QueryRetrieveProvider
@@ -46,7 +47,9 @@ from bridge.dicom.sop_classes import (
 )
 from bridge.dicom.statuses import Status, status
 from bridge.dicom.storage import InstanceReceiver, StorageProvider
+from bridge.dicom.stored_file import prepare_library
 from bridge.dicom.worklist import WorklistProvider, WorklistSource
+from bridge.services.watch_links import LinkTally
 
 # Explicit VR first: stored answers need no conversion for it.
 _WORKLIST_SYNTAXES = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
@@ -93,6 +96,7 @@ class DicomServer:
         commitment: CommitmentService,
         availability: AvailabilityProvider | None = None,
         commitment_requests: CommitmentRequests | None = None,
+        tally: LinkTally | None = None,
     ) -> None:
         self._configuration = configuration
         self._worklist = WorklistProvider(configuration, worklist)
@@ -104,6 +108,7 @@ class DicomServer:
         self._retrieval = RetrieveProvider(configuration, images)
         self._performed_steps = PerformedStepProvider(configuration, performed_steps)
         self._entity = application_entity(configuration)
+        self._hearing = hearing(tally) if tally is not None else []
         self._admission = Admission(configuration, give_up)
         self._server: ThreadedAssociationServer | None = None
 
@@ -182,6 +187,7 @@ class DicomServer:
             (evt.EVT_N_GET, self._performed_steps.handle_get),
             (evt.EVT_N_ACTION, self._commitment.handle_action),
             *([(evt.EVT_N_EVENT_REPORT, reports.handle_report)] if reports else []),
+            *self._hearing,
         ]
 
 
@@ -226,6 +232,7 @@ def _prepare_library() -> None:
     _config.LOG_RESPONSE_IDENTIFIERS = False
     library: Any = transport
     library.select = Polling()
+    prepare_library()
     _name_attributes_of_creations()
 
 

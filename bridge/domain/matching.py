@@ -67,10 +67,12 @@ class PatientAgreement(StrEnum):
 class Verdict(StrEnum):
     """How one field of the images compares with the same field of the order.
 
-    `UNKNOWN`: one of the two does not say.
+    `SOUNDS_ALIKE`: a name that is spelled otherwise and heard alike. `UNKNOWN`: one of the two does
+    not say.
     """
 
     AGREES = "agrees"
+    SOUNDS_ALIKE = "sounds alike"
     DIFFERS = "differs"
     UNKNOWN = "unknown"
 

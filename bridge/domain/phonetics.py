@@ -72,6 +72,12 @@ def sounds_like(key: str, name: str) -> bool:
     return bool(sought) and all(each in sounds for each in sought)
 
 
+def sound_alike(one: str, other: str) -> bool:
+    """Whether two PN values sound alike, word by word in any order; one may have words more."""
+    mine, yours = ({*sounds_of(each).split()} for each in (one, other))
+    return bool(mine and yours) and (mine <= yours or yours <= mine)
+
+
 def _has_inner_wildcard(word: str) -> bool:
     return "?" in word or "*" in word.rstrip("*")
 

@@ -72,5 +72,8 @@ class UnmatchedStudy(StudyNews):
     study: Study
 
 
+DOUBTFUL = "doubtful"
+"""The content hash of what a destination may or may not hold."""
+
 WITHDRAWN = "withdrawn"
 """The content hash of a study that a destination confirmed to be withdrawn."""

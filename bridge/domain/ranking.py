@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bridge.domain.identifiers import Identifier
@@ -14,9 +15,12 @@ from bridge.domain.matching import (
 )
 from bridge.domain.matching_rules import Field, MatchingRules
 from bridge.domain.order import Order, Procedure
+from bridge.domain.patient import Patient
 from bridge.domain.patient_comparison import compared, demographics
+from bridge.domain.phonetics import sound_alike
 from bridge.domain.study import Study
 
+_HALVES = {Verdict.AGREES: 2, Verdict.SOUNDS_ALIKE: 1, Verdict.DIFFERS: -2, Verdict.UNKNOWN: 0}
 _SHOWN = "%Y-%m-%d %H:%M"
 _TIME_DIGITS = 6
 
@@ -24,14 +28,17 @@ _TIME_DIGITS = 6
 def ranked(
     study: Study, candidate: Candidate, agreement: PatientAgreement, rules: MatchingRules
 ) -> RankedCandidate:
-    """A candidate with its evidence and its score."""
+    """A candidate with its evidence and its score.
+
+    For one that no key led to, another Study Instance UID tells nothing: the modality gave its own.
+    """
     evidence = evidence_of(study, candidate, rules)
     return RankedCandidate(
         procedure_pk=candidate.procedure.pk,
         number=number_of(candidate.order),
         keys=tuple(sorted(candidate.keys)),
         agreement=agreement,
-        score=_score(evidence, rules),
+        score=_score(evidence if candidate.keys else evidence[1:], rules),
         evidence=evidence,
     )
 
@@ -59,7 +66,7 @@ def evidence_of(study: Study, candidate: Candidate, rules: MatchingRules) -> tup
             {step.sps_id for step in procedure.steps},
         ),
         _judged(Field.PATIENT_ID, _text(study.patient_id), _text(patient.patient_id), called),
-        *demographics(study, patient, rules),
+        *_demographics(study, patient, rules),
         _among(
             Field.MODALITY,
             {series.modality for series in study.series},
@@ -96,8 +103,19 @@ def moment(date: str, time: str) -> datetime | None:
 
 
 def _score(evidence: tuple[Evidence, ...], rules: MatchingRules) -> int:
-    signs = {Verdict.AGREES: 1, Verdict.DIFFERS: -1, Verdict.UNKNOWN: 0}
-    return sum(signs[each.verdict] * rules.weights[Field(each.field)] for each in evidence)
+    """A name that only sounds alike counts half."""
+    parts = (rules.weights[Field(each.field)] * _HALVES[each.verdict] for each in evidence)
+    return sum(parts) // 2
+
+
+def _demographics(
+    study: Study, patient: Patient, rules: MatchingRules
+) -> tuple[Evidence, Evidence, Evidence]:
+    """As they are compared for a decision, but that a name may sound alike."""
+    name, birth_date, sex = demographics(study, patient, rules)
+    if name.verdict is Verdict.DIFFERS and sound_alike(name.study, name.order):
+        name = replace(name, verdict=Verdict.SOUNDS_ALIKE)
+    return name, birth_date, sex
 
 
 def _start(study: Study, procedure: Procedure, rules: MatchingRules) -> Evidence:

@@ -13,9 +13,13 @@ from bridge.domain.study import Study
 
 
 class Likeness(StrEnum):
-    """How one field compares; `MISSING`: one of the two does not say, or neither does."""
+    """How one field compares.
+
+    `SOUNDS_ALIKE` is for names only, `MISSING`: one of the two does not say, or neither does.
+    """
 
     EQUAL = "equal"
+    SOUNDS_ALIKE = "sounds alike"
     DIFFERS = "differs"
     MISSING = "missing"
 
@@ -56,6 +60,7 @@ class SideBySide:
 
 _LIKENESS = {
     Verdict.AGREES: Likeness.EQUAL,
+    Verdict.SOUNDS_ALIKE: Likeness.SOUNDS_ALIKE,
     Verdict.DIFFERS: Likeness.DIFFERS,
     Verdict.UNKNOWN: Likeness.MISSING,
 }

@@ -17,9 +17,15 @@ Happened: TypeAlias = tuple[str, StepEvent]
 History: TypeAlias = tuple[Happened, ...]
 
 ENDINGS = frozenset(
-    {StepEvent.CANCEL, StepEvent.WITHDRAW, StepEvent.DISCONTINUE, StepEvent.COMPLETE}
+    {
+        StepEvent.CANCEL,
+        StepEvent.WITHDRAW,
+        StepEvent.DISCONTINUE,
+        StepEvent.COMPLETE,
+        StepEvent.ANNUL,
+    }
 )
-_CANCELS = frozenset({StepEvent.CANCEL, StepEvent.WITHDRAW})
+_CANCELS = frozenset({StepEvent.CANCEL, StepEvent.WITHDRAW, StepEvent.ANNUL})
 _TAKES_OFF = frozenset(
     {StepEvent.HOLD, StepEvent.CANCEL, StepEvent.WITHDRAW, StepEvent.DISCONTINUE}
 )
@@ -104,6 +110,11 @@ def is_still_cancelled(history: History) -> bool:
     """Whether the newest that orders say of a step is that it is not wanted."""
     said = [event for _, event in history if event in _CANCELS or event in _ORDERS]
     return bool(said) and said[-1] in _CANCELS
+
+
+def is_annulled(history: History) -> bool:
+    """Whether the newest of a step is that the person who ordered it took that back."""
+    return bool(history) and history[-1][1] is StepEvent.ANNUL
 
 
 def can_be_ordered_again(history: History, at: str) -> bool:

@@ -24,7 +24,7 @@ class StepEvent(StrEnum):
 
     `WRONG_ENTRY` is MPPS reason 110514 or the like: the step is still to be done. `UNSCHEDULE`
     takes its time away, `REORDER` wants again what was cancelled, `WITHDRAW` is a cancel that is
-    taken although the step has begun.
+    taken although the step has begun. `ANNUL` takes an order back that a person made of a study.
     """
 
     SCHEDULE = "schedule"
@@ -39,6 +39,7 @@ class StepEvent(StrEnum):
     REORDER = "reorder"
     UNSCHEDULE = "unschedule"
     WRONG_ENTRY = "wrong entry"
+    ANNUL = "annul"
 
 
 ON_WORKLIST = frozenset(
@@ -103,6 +104,15 @@ TRANSITIONS: dict[StepEvent, dict[StepStatus, StepStatus]] = {
     ),
     _E.REORDER: _row(CANCELED=_S.SCHEDULED),
     _E.UNSCHEDULE: _row(SCHEDULED=_S.HELD, ARRIVED=_S.HELD, READY=_S.HELD),
+    _E.ANNUL: _row(
+        SCHEDULED=_S.CANCELED,
+        ARRIVED=_S.CANCELED,
+        READY=_S.CANCELED,
+        STARTED=_S.CANCELED,
+        DEPARTED=_S.CANCELED,
+        HELD=_S.CANCELED,
+        COMPLETED=_S.CANCELED,
+    ),
     _E.WRONG_ENTRY: _row(STARTED=_S.SCHEDULED, DISCONTINUED=_S.SCHEDULED),
 }
 

@@ -18,8 +18,10 @@ from bridge.domain.errors import BridgeError
 from bridge.fhir.authorization import Authorization, BackendServices, Client, FixedToken
 from bridge.fhir.identifiers import Json
 from bridge.fhir.outcome import Refusal, failure, read_object
+from bridge.services.fence import check_held
 
 MEDIA_TYPE = "application/fhir+json"
+_READS = frozenset({"GET", "HEAD"})
 MAXIMUM_ANSWER = 16 * 1024 * 1024
 """Longest answer read, in bytes. Ours are asked to be minimal; searches are by identifier."""
 
@@ -133,6 +135,8 @@ class FhirClient:
         # that drips nor one more try holds a lane for longer.
         deadline = time.monotonic() + self._timeout
         for last in (not repeatable, True):
+            if method not in _READS:
+                check_held()
             try:
                 return self._exchange(request, body, deadline)
             except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:

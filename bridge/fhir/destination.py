@@ -30,6 +30,7 @@ from bridge.fhir.order_composition import OrderComposer
 from bridge.fhir.releases import Release
 from bridge.fhir.study_composition import StudyComposer
 from bridge.fhir.writing import Writer
+from bridge.services.fence import check_held_still
 
 KINDS = frozenset(
     {
@@ -107,6 +108,7 @@ class FhirDestination:
             return Sent(content_hash=said, unchanged=True)
         with self._settling(delivery.subject):
             written = self._writer.write(content)
+            check_held_still()
         is_withdrawn = isinstance(news, WithdrawnStudy)
         return Sent(written.request, written.response, WITHDRAWN if is_withdrawn else said)
 

@@ -65,7 +65,8 @@ class Conversation:
         # is when the accept stage was not asked for.
         if not (expected.accept and expected.application and is_accept_stage(answer)):
             return first
-        return first + self._second(payload, is_answer)
+        second = self._second(payload, is_answer)
+        return first.rstrip(b"\r") + b"\r" + second if second else first
 
     def _parsed(self, payload: bytes, frame: bytes) -> Answer:
         """Who answers something else has lost the thread: the next message goes elsewhere."""

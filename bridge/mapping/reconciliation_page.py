@@ -53,9 +53,46 @@ identifier found, or forbids it. Persons decide against every row below, and can
 """
 
 
+_AND_THEN = """## Whatever came first
+
+The same orders, images, messages and decisions of persons end in the same decision, in whichever
+sequence they come. A decision is made anew when something comes that may change it: an order that
+one of the study's identifiers leads to, a change or a cancel, a merge or a correction of the
+patient, a performed step, a further image, a rejection note. What was told of a study is taken back
+when it is somebody's no more. Images carry what the worklist said when they were made: after a
+patient was merged, or name, birth date or sex was corrected, the former ones still count as theirs.
+A person's decision stays until it is taken back.
+
+## When nothing leads to an order
+
+A study without an order that any identifier leads to waits. Whoever looks at it is shown orders
+that may be meant: of the Patient ID, of patients whose name is the same or sounds alike and who
+were born on the same day, and what is on the worklist for its modality near the time it began or
+arrived.
+Each comes with its evidence, field by field. Nothing is ever matched by this: a person links.
+
+## How images are shown
+
+Images are kept as they came. Whoever finds or retrieves them, and archives that they are forwarded
+to, get the patient, accession number and request of the order; what stood there before is in
+Original Attributes Sequence. A study that is matched to nothing is shown as it came, one that a
+person moved under that patient.
+"""
+
+
 def page(rules: MatchingRules) -> str:
     """The whole page."""
-    return "\n".join((_HEAD, *_table(rules), "", *_situations(rules), "", *_thresholds(rules), ""))
+    parts = (
+        _HEAD,
+        *_table(rules),
+        "",
+        *_situations(rules),
+        "",
+        _AND_THEN,
+        *_thresholds(rules),
+        "",
+    )
+    return "\n".join(parts)
 
 
 def _table(rules: MatchingRules) -> Iterator[str]:
@@ -85,8 +122,10 @@ def _thresholds(rules: MatchingRules) -> Iterator[str]:
     yield "  sex make another patient."
     yield f"- Names are compared {NAMES[rules.names]}."
     yield f"- A step that begins within {suggesting.hours} hours of the study is near."
+    yield f"- At most {suggesting.most} orders are suggested, whose score is"
+    yield f"  {suggesting.least_score} or more."
     yield "\nCandidates are listed by score. A field that agrees adds to it, one that differs takes"
-    yield "the same away:\n"
+    yield "the same away, a name that only sounds alike adds half:\n"
     yield "| Field | Weight |"
     yield "|---|---|"
     for field, weight in rules.weights.items():

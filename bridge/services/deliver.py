@@ -67,6 +67,9 @@ class DeliveryQueue(Protocol[Matter_co]):
     ) -> None:
         """Record failure and what becomes of the row."""
 
+    def tell_again(self, delivery: Delivery, now: float) -> None:
+        """Tell the newest state again: something older may have been written over it."""
+
     def next_due(self, destination: str, now: float) -> float | None:
         """Tell when the next row of a destination becomes claimable; None when none waits."""
 

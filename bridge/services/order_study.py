@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from bridge.domain.errors import DuplicateKey, InvalidTransition, RequiredFieldMissing, UnknownKey
 from bridge.domain.identifiers import Authority, Identifier, is_placeholder
@@ -23,13 +22,11 @@ from bridge.domain.order import (
 from bridge.domain.patient import Patient, PatientDetails
 from bridge.domain.resolution import Resolution, ResolutionAction
 from bridge.domain.study import Study, StudyState
+from bridge.services.annul_order import OPERATOR, is_void, moment_of
 from bridge.services.complete_order import Mode
 from bridge.services.receive_message import InboundMessage, ReceiveMessage, journal_entry, overall
 from bridge.services.reconcile import Reconcile
 from bridge.services.transaction import Clock, Store, Transaction
-
-SOURCE = "operator"
-"""Protocol and source of such orders in the journal: nobody sent them."""
 
 _OF_THE_PATIENT = ("PatientBirthDate", "PatientSex")
 # They tell how images were made or read, not which procedure was done.
@@ -71,10 +68,10 @@ class OrderStudy:
 
         def work(tx: Transaction) -> MatchDecision:
             tx.orders.hold_still()
-            study = self._unscheduled(tx, study_instance_uid)
-            event = self._event(tx, study, procedure)
-            self._apply(tx, event, study, who.strip(), reason.strip())
-            return self._link(tx, event.numbers, study, who.strip(), reason.strip())
+            study, now = self._unscheduled(tx, study_instance_uid), self._clock()
+            event = self._event(tx, study, procedure, now)
+            self._apply(tx, event, study, (who.strip(), reason.strip()), now)
+            return self._link(tx, event.numbers, study, who.strip(), reason.strip(), now)
 
         return self._store.transact(work)
 
@@ -95,16 +92,15 @@ class OrderStudy:
         return study
 
     def _event(
-        self, tx: Transaction, study: Study, procedure: CodedConcept | None
+        self, tx: Transaction, study: Study, procedure: CodedConcept | None, now: float
     ) -> OrderReceived:
-        now = datetime.fromtimestamp(self._clock(), UTC).strftime("%Y%m%d%H%M%S")
         return OrderReceived(
             control="NW",
             status="CM",
             patient=self._patient(tx, study),
             numbers=self._numbers(tx, study),
             procedures=(_procedure(study, procedure),),
-            occurred_at=now,
+            occurred_at=moment_of(now),
             location=f"study {study.study_instance_uid}",
         )
 
@@ -140,7 +136,7 @@ class OrderStudy:
             *tx.orders.with_accession_numbers([accession.value] if accession else []),
             *tx.orders.with_order_numbers([ours.value]),
         ]
-        if any(_has(order, accession, ours) for order in taken):
+        if any(_has(order, accession, ours) and not is_void(order) for order in taken):
             raise DuplicateKey("an order of the study's number exists: link the study to it")
         if accession is None and self._mode is Mode.RIS:
             raise RequiredFieldMissing("the images have no accession number; the RIS assigns them")
@@ -149,10 +145,15 @@ class OrderStudy:
         return OrderNumbers(accession=accession, filler=ours)
 
     def _apply(
-        self, tx: Transaction, event: OrderReceived, study: Study, who: str, reason: str
+        self,
+        tx: Transaction,
+        event: OrderReceived,
+        study: Study,
+        asked_by: tuple[str, str],
+        now: float,
     ) -> None:
         """As a message of nobody's: journaled with who asked for it and why."""
-        uid, now = study.study_instance_uid, self._clock()
+        uid, (who, reason) = study.study_instance_uid, asked_by
         (asked,) = event.procedures
         said = {
             "study": uid,
@@ -162,9 +163,9 @@ class OrderStudy:
             **asked.attributes,
         }
         message = InboundMessage(
-            protocol=SOURCE,
+            protocol=OPERATOR,
             peer=who,
-            source=SOURCE,
+            source=OPERATOR,
             type="order of a study",
             control_id=uid,
             raw=json.dumps(said, ensure_ascii=False).encode(),
@@ -180,7 +181,13 @@ class OrderStudy:
         tx.journal.add(kept)
 
     def _link(
-        self, tx: Transaction, numbers: OrderNumbers, study: Study, who: str, reason: str
+        self,
+        tx: Transaction,
+        numbers: OrderNumbers,
+        study: Study,
+        who: str,
+        reason: str,
+        now: float,
     ) -> MatchDecision:
         (order,) = tx.orders.with_numbers(OrderNumbers(filler=numbers.filler))
         resolution = Resolution(
@@ -188,10 +195,10 @@ class OrderStudy:
             procedure_pks=tuple(each.pk for each in order.procedures),
             who=who,
             reason=reason,
-            at=self._clock(),
+            at=now,
         )
         tx.resolutions.add(study.pk, resolution)
-        decision = self._reconcile.study(tx, study.study_instance_uid, self._clock())
+        decision = self._reconcile.study(tx, study.study_instance_uid, now)
         return decision or MatchDecision(outcome=Outcome.UNSCHEDULED, reason="no such study")
 
 

@@ -96,6 +96,10 @@ class Claims:
 
         self._store.transact(work)
 
+    def tell_again(self, delivery: Delivery, now: float) -> None:
+        """Tell the newest state again: something older may have been written over it."""
+        self._store.transact(lambda tx: tx.deliveries.tell_again(delivery, now))
+
     def next_due(self, destination: str, now: float) -> float | None:
         """When the next delivery to this destination can be claimed."""
         return self._store.read(lambda tx: tx.deliveries.next_due(destination, now))

@@ -149,12 +149,13 @@ class ReadOverview:
         """One message with its bytes."""
         return self._store.read(lambda tx: tx.overview.message(pk))
 
+    def midnight(self) -> float:
+        """When the day began at the site (unix time)."""
+        now = datetime.fromtimestamp(self._clock(), self._zone)
+        return now.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+
     def _today(self, tx: OverviewTransaction) -> Overview:
-        now, asked = self._clock(), tx.overview
-        midnight = datetime.fromtimestamp(now, self._zone).replace(
-            hour=0, minute=0, second=0, microsecond=0
-        )
-        since = midnight.timestamp()
+        now, since, asked = self._clock(), self.midnight(), tx.overview
         return Overview(
             at=now,
             since=since,

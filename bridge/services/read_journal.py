@@ -125,6 +125,14 @@ class ReadJournal:
         """Messages without their bytes; lists name no patient."""
         return self._store.read(lambda tx: tx.message_lists.page(chosen, before, LISTED))
 
+    def since(self, pk: int, limit: int) -> Sequence[ListedMessage]:
+        """The newest messages beyond a row, the newest first."""
+        return self._store.read(lambda tx: tx.message_lists.after(pk, limit))
+
+    def newest_pk(self) -> int:
+        """The last row; 0 when there is none."""
+        return self._store.read(lambda tx: tx.message_lists.newest_pk())
+
     def open(self, pk: int, user: SignedIn) -> OpenedMessage:
         """One message. Raises UnknownKey."""
 

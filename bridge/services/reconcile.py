@@ -22,6 +22,7 @@ from bridge.domain.patient_comparison import agreement_with, patient_agreement
 from bridge.domain.performed_step import PerformedStep
 from bridge.domain.resolution import Resolution, allowed, resolved, shown_as
 from bridge.domain.study import RequestAttributes, Study, StudyState
+from bridge.services.annul_order import is_void
 from bridge.services.identify_announced import identified
 from bridge.services.moved_study import moved_to
 from bridge.services.performed_orders import is_of
@@ -166,7 +167,8 @@ def candidates(tx: Transaction, study: Study) -> tuple[Candidate, ...]:
     patient_of = _Patients(tx)
     found: dict[int, tuple[Order, Procedure, set[Key]]] = {}
     for key, order, procedure in _led_to(tx, study, patient_of):
-        found.setdefault(procedure.pk, (order, procedure, set()))[2].add(key)
+        if not is_void(order):
+            found.setdefault(procedure.pk, (order, procedure, set()))[2].add(key)
     return tuple(
         candidate_of(tx, order, procedure, keys, patient_of(order))
         for order, procedure, keys in found.values()

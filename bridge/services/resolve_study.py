@@ -14,6 +14,7 @@ from bridge.domain.order import Order
 from bridge.domain.patient import Patient
 from bridge.domain.resolution import Resolution, ResolutionAction
 from bridge.domain.study import Study
+from bridge.services.annul_order import annul
 from bridge.services.reconcile import Reconcile
 from bridge.services.transaction import Clock, Store, Transaction
 
@@ -113,7 +114,8 @@ class ResolveStudy:
     def undo(self, study_instance_uid: str, who: str) -> MatchDecision:
         """Take the newest decision of a person back; what was decided before counts again.
 
-        Raises InvalidTransition when there is none.
+        With a link goes the order that was made for it, unless more has happened to that. Raises
+        InvalidTransition when there is none.
         """
 
         def work(tx: Transaction) -> MatchDecision:
@@ -123,6 +125,7 @@ class ResolveStudy:
             if current is None:
                 raise InvalidTransition("nobody decided anything of this study")
             tx.resolutions.undo(current.pk, who, self._clock())
+            annul(tx, study_instance_uid, current, self._clock())
             return self._decided(tx, study_instance_uid)
 
         return self._store.transact(work)

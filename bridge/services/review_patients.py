@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from bridge.domain.identifiers import Identifier
-from bridge.domain.names import fold
 from bridge.domain.order import Order
 from bridge.domain.order_state import state_of
 from bridge.domain.patient_merge import PatientMerge
 from bridge.domain.ranking import number_of
 from bridge.domain.visit import Visit
+from bridge.services.find_anything import name_words
 from bridge.services.transaction import Store, Transaction
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ class PatientLists(Protocol):
         """Those who are, or once were, called by this value."""
 
     def named(self, words: Sequence[str], limit: int) -> Sequence[FoundPatient]:
-        """Those whose name holds words that begin with each of these (folded)."""
+        """Those whose name has words that begin with each of these (folded), in any order."""
 
     def newest(self, limit: int) -> Sequence[FoundPatient]:
         """Those who changed last."""
@@ -196,7 +196,7 @@ class ReviewPatients:
 def _found(lists: PatientLists, text: str) -> list[FoundPatient]:
     if not text:
         return list(lists.newest(LISTED))
-    words = fold(text.replace("^", " ").replace(",", " ")).split()
+    words = name_words(text)
     rows = [*lists.numbered(text, LISTED + 1)]
     known = {each.pk for each in rows}
     named = lists.named(words, LISTED + 1) if words else ()

@@ -124,15 +124,18 @@ class SignIn:
         self._store.transact(work)
         return self._let_in(account, address, "", lambda _tx: None)
 
+    def holds(self, secret: str) -> bool:
+        """Whether a session lasts; to ask is not to use it."""
+        held = self._store.read(lambda tx: tx.accounts.session(digest(secret)))
+        return held is not None and not self._is_over(held, self._clock())
+
     def known(self, secret: str, address: str) -> SignedIn | None:
         """Who holds a session, while it lasts."""
         now, key = self._clock(), digest(secret)
         held = self._store.read(lambda tx: tx.accounts.session(key))
         if held is None:
             return None
-        if now - held.seen_at > self._policy.idle_seconds or (
-            now - held.created_at > self._policy.longest_seconds
-        ):
+        if self._is_over(held, now):
             self._store.transact(lambda tx: tx.accounts.close_session(key))
             return None
         if now - held.seen_at > min(SEEN_AGAIN_SECONDS, self._policy.idle_seconds / 2):
@@ -157,6 +160,10 @@ class SignIn:
                 tx.audit.add(_authentication(now, AuditEventType.LOGOUT, about))
 
         self._store.transact(work)
+
+    def _is_over(self, session: Session, now: float) -> bool:
+        idle, lasted = now - session.seen_at, now - session.created_at
+        return idle > self._policy.idle_seconds or lasted > self._policy.longest_seconds
 
     def _let_in(
         self,

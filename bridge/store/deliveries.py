@@ -31,6 +31,7 @@ from bridge.domain.delivery import (
     Waiting,
     carrier_of,
 )
+from bridge.domain.publication import DOUBTFUL
 from bridge.store.statement import Statement, insert
 from bridge.store.tables import attempt, confirmation, delivery, delivery_hold
 
@@ -258,6 +259,14 @@ class Deliveries:
             *({"claimed": each.pk, "in_doubt": int(each.in_doubt), **held} for each in claimed),
         )
         return claimed
+
+    def tell_again(self, told: Delivery, now: float) -> None:
+        """Queue what a delivery told once more, and do not rely on what was confirmed."""
+        self._forget(told)
+        lane = {"destination": told.destination, "subject": told.subject}
+        row = {"content_hash": DOUBTFUL, "confirmed_at": now}
+        _CONFIRM.run(self._connection, {**lane, **row})
+        self.enqueue(told.destination, told.subject, told.kind, told.correlation, now)
 
     def renew(self, pks: Sequence[int], owner: str, until: float) -> frozenset[int]:
         """Hold claims until then (unix time); gives those that still are the owner's."""

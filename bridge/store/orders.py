@@ -185,6 +185,11 @@ class Orders:
         query = select(_ORDER).where(_ORDER.c.pk.in_(tuple(pks))).order_by(_ORDER.c.pk)
         return tuple(self._load(row) for row in self._connection.execute(query).all())
 
+    def updated_at(self, pk: int) -> float:
+        """When an order was last changed (unix time)."""
+        query = select(_ORDER.c.updated_at).where(_ORDER.c.pk == pk)
+        return float(self._connection.execute(query).scalar_one())
+
     def of_patient(self, patient_pk: int) -> tuple[Order, ...]:
         """Every order of a patient, locked."""
         query = select(_ORDER).where(_ORDER.c.patient_pk == patient_pk).order_by(_ORDER.c.pk)

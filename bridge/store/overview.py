@@ -41,7 +41,7 @@ _BEGUN = (
     StepStatus.DISCONTINUED.value,
 )
 _UNSENT = (DeliveryState.PENDING.value, DeliveryState.SENDING.value, DeliveryState.PARKED.value)
-_BEGUN_STEP = (
+BEGUN_STEP = (
     exists()
     .where(requested_procedure.c.order_pk == _ORDER.pk)
     .where(scheduled_step.c.procedure_pk == requested_procedure.c.pk)
@@ -68,7 +68,7 @@ class Overviews:
         return Funnel(
             orders=self._count(orders),
             scheduled=self._count(orders.where(_ORDER.held_reason == "")),
-            started=self._count(orders.where(_BEGUN_STEP)),
+            started=self._count(orders.where(BEGUN_STEP)),
             studies=self._count(studies),
             matched=self._count(studies.where(study.c.outcome == Outcome.MATCHED.value)),
             delivered=self._count(told.where(delivery.c.subject.startswith("study:"))),

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, desc, exists, func, or_, select
+from sqlalchemy import Connection, Row, desc, exists, func, select
 
 from bridge.domain.patient_merge import PatientMerge
 from bridge.services.review_patients import FoundPatient
+from bridge.store.names import OF_PATIENTS, rows_named
 from bridge.store.patient_merges import PatientMerges
-from bridge.store.tables import imaging_service_request, name_word, patient, patient_identifier
+from bridge.store.tables import imaging_service_request, patient, patient_identifier
 
 _PATIENT, _IDENTIFIER = patient.c, patient_identifier.c
 _ORDERS = (
@@ -27,8 +28,6 @@ _ROWS = select(
     _PATIENT.merged_into,
     _ORDERS,
 )
-_OF_PATIENTS = "patient"
-_AFTER = "\U0010ffff"
 
 
 class PatientLists:
@@ -43,15 +42,8 @@ class PatientLists:
         return self._found(_ROWS.where(_PATIENT.pk.in_(called)).order_by(_PATIENT.pk), limit)
 
     def named(self, words: Sequence[str], limit: int) -> Sequence[FoundPatient]:
-        """Names that hold all these words, or begin with the first and hold them in this order.
-
-        The words of the newest names are indexed a little later: the names themselves are looked at
-        by their beginning, too.
-        """
-        held = and_(*(_PATIENT.pk.in_(_with_word(word)) for word in words))
-        begins = _begins(_PATIENT.name_folded, words[0])
-        starts = and_(begins, *(_PATIENT.name_folded.contains(w, autoescape=True) for w in words))
-        found = select(_PATIENT.pk).where(starts).union(select(_PATIENT.pk).where(held))
+        """Those whose name has, or had, words that begin with each of these."""
+        found = rows_named(self._connection, OF_PATIENTS, words, limit)
         query = _ROWS.where(_PATIENT.pk.in_(found), _PATIENT.merged_into.is_(None))
         return self._found(query.order_by(_PATIENT.name_folded, _PATIENT.pk), limit)
 
@@ -90,17 +82,6 @@ class PatientLists:
         for pk, value in self._connection.execute(query).all():
             found[pk] = (*found.get(pk, ()), value)
         return found
-
-
-def _with_word(word: str) -> Any:
-    return select(name_word.c.row_pk).where(
-        name_word.c.kind == _OF_PATIENTS, _begins(name_word.c.word, word)
-    )
-
-
-def _begins(column: Any, text: str) -> Any:
-    """A range, which an index serves on both databases."""
-    return or_(column == text, and_(column >= text, column < text + _AFTER))
 
 
 def _patient(row: Row[Any], identifiers: tuple[str, ...]) -> FoundPatient:

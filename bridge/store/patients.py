@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -22,6 +22,7 @@ from sqlalchemy.dialects import postgresql
 from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.names import fold_name
 from bridge.domain.patient import Attributes, Patient, PatientDetails
+from bridge.store.names import OF_PATIENTS, rows_named
 from bridge.store.statement import Numbered, Statement, insert
 from bridge.store.tables import patient, patient_formerly, patient_identifier
 
@@ -125,6 +126,10 @@ class Patients:
         """Everybody who is, or once was, called by this value, whatever the authority."""
         found = _HOLDERS_OF_VALUE.rows(self._connection, {"value": value})
         return tuple(self.get(pk) for pk in dict.fromkeys(row[0] for row in found))
+
+    def named(self, words: Sequence[str], limit: int) -> tuple[int, ...]:
+        """Patients whose name has, or had, a word that begins with each of these, by pk."""
+        return rows_named(self._connection, OF_PATIENTS, words, limit)
 
     def is_known(self, identifier: Identifier) -> bool:
         """Whether any patient answers to this identifier; with no authority, by value alone."""

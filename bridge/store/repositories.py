@@ -51,6 +51,7 @@ from bridge.store.resources import Resources
 from bridge.store.searches import Searches
 from bridge.store.sources import Sources
 from bridge.store.statement import Numbers
+from bridge.store.stragglers import Stragglers
 from bridge.store.studies import Studies
 from bridge.store.study_reviews import StudyReviews
 from bridge.store.subscriptions import Subscriptions
@@ -290,6 +291,11 @@ class SqlTransaction:
     def timelines(self) -> Timelines:
         """What happened to orders and studies."""
         return Timelines(self._connection)
+
+    @cached_property
+    def stragglers(self) -> Stragglers:
+        """What stayed behind today."""
+        return Stragglers(self._connection)
 
     @cached_property
     def name_index(self) -> NameIndex:

@@ -202,7 +202,7 @@ def _of_images(row: Row[Any]) -> TimelineEvent:
 
 
 def _of_decision(row: Row[Any]) -> TimelineEvent:
-    by = "" if row.decided_by in ("", "rules") else f" ({row.decided_by})"
+    by = "" if row.decided_by in ("", "bridge") else f" ({row.decided_by})"
     return TimelineEvent(
         at=row.decided_at,
         kind=LaneKind.BRIDGE,

@@ -1,68 +1,46 @@
-"""Who watches the links, and who is alerted to what: built from settings, run by a thread."""
+"""Who is alerted to what, built from settings."""
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 
 from bridge.broadcast.alert_webhook import AlertWebhook
 from bridge.broadcast.mail import MailChannel, MailServer
-from bridge.domain.errors import BridgeError
-from bridge.domain.link import SilenceRule
 from bridge.services.check_connections import CheckConnections
 from bridge.services.find_problems import Checks, FindProblems
 from bridge.services.raise_alerts import Channel, RaiseAlerts
 from bridge.services.steer_deliveries import SteerDeliveries
-from bridge.services.watch_links import LinkTally, WatchLinks
+from bridge.services.watch_links import WatchLinks
 from bridge.settings import Settings
-from bridge.store.repositories import SqlStore
 from bridge.wiring.addresses import bridge_urn
 from bridge.wiring.connections import ConfiguredConnections
 from bridge.wiring.core import Core
 
-log = logging.getLogger(__name__)
-
-NOTE_EVERY_SECONDS = 5.0
-
-
-def watch_links(settings: Settings, store: SqlStore, tally: LinkTally) -> WatchLinks:
-    """What notes what passed over links, and judges them."""
-    silence = settings.alerts.silence
-    return WatchLinks(
-        store=store,
-        tally=tally,
-        clock=time.time,
-        rule=SilenceRule(expected=silence.expected, seconds=silence.seconds),
-        ignored=frozenset(silence.ignore),
-    )
-
 
 def build_alerts(core: Core, links: WatchLinks, checks: Checks) -> RaiseAlerts:
     """Who looks for problems and tells of them; `checks` are those of the roles."""
-    settings, alerts = core.settings, core.settings.alerts
-    neighbours = ConfiguredConnections(settings)
     return RaiseAlerts(
         store=core.store,
         clock=time.time,
-        looks=(
-            FindProblems(
-                links=links,
-                deliveries=SteerDeliveries(store=core.store, clock=time.time),
-                connections=CheckConnections(
-                    store=core.store, neighbours=neighbours, clock=time.time
-                ),
-                store=core.store,
-                checks=checks,
-                clock=time.time,
-                longest_delivery=alerts.delivery_seconds,
-                longest_unmatched=alerts.unmatched_seconds,
-            ),
-        ),
-        channels=channels(settings),
-        after=alerts.after_seconds,
+        looks=(find_problems(core, links, checks),),
+        channels=channels(core.settings),
+        after=core.settings.alerts.after_seconds,
+    )
+
+
+def find_problems(core: Core, links: WatchLinks, checks: Checks) -> FindProblems:
+    """What looks for problems; `checks` are those of the roles."""
+    alerts, neighbours = core.settings.alerts, ConfiguredConnections(core.settings)
+    return FindProblems(
+        links=links,
+        deliveries=SteerDeliveries(store=core.store, clock=time.time),
+        connections=CheckConnections(store=core.store, neighbours=neighbours, clock=time.time),
+        store=core.store,
+        checks=checks,
+        clock=time.time,
+        longest_delivery=alerts.delivery_seconds,
+        longest_unmatched=alerts.unmatched_seconds,
     )
 
 
@@ -93,34 +71,3 @@ def channels(settings: Settings) -> Sequence[Channel]:
         ),
         *hooks,
     )
-
-
-class LinkWatch:
-    """One thread of each process, which notes what passed over its links."""
-
-    def __init__(self, links: WatchLinks, every: float = NOTE_EVERY_SECONDS) -> None:
-        self._links = links
-        self._every = every
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="links", daemon=True)
-
-    def start(self) -> None:
-        """Begin to note."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Note what is left, and end."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
-            with suppress(BridgeError):
-                self._links.note()
-
-    def _run(self) -> None:
-        while not self._stopping.wait(self._every):
-            try:
-                self._links.note()
-            except BridgeError as error:
-                log.warning("links.not_noted", extra={"reason": error.message})
-            except Exception:
-                log.exception("links.not_noted")

@@ -88,8 +88,9 @@ class AsyncListeners:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
+        application = self._build_application()
         configuration = uvicorn.Config(
-            self._build_application(),
+            application,
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=int(STOP_GRACE_SECONDS),
@@ -105,5 +106,6 @@ class AsyncListeners:
             await self._stopping.wait()
         finally:
             server.should_exit = True
+            application.state.end_streams()
             closing = (listener.close(STOP_GRACE_SECONDS) for listener in self.listeners)
             await asyncio.gather(serving, *closing)

@@ -23,8 +23,9 @@ from bridge.settings import Http, Settings, public_url
 from bridge.store import schema
 from bridge.store.repositories import SqlTransaction
 from bridge.wiring.addresses import listen, listening
-from bridge.wiring.alerting import LinkWatch, build_alerts, watch_links
+from bridge.wiring.alerting import build_alerts
 from bridge.wiring.async_listeners import STOP_GRACE_SECONDS, AsyncListeners
+from bridge.wiring.console_pages import build_mappings
 from bridge.wiring.core import Core, build_core
 from bridge.wiring.destinations import build_destinations, subscriptions
 from bridge.wiring.dispatchers import build_dispatchers
@@ -35,6 +36,7 @@ from bridge.wiring.hl7_out import outbound_profiles
 from bridge.wiring.http import Checks, build_http
 from bridge.wiring.images import bucket_check
 from bridge.wiring.name_index import NameFollower
+from bridge.wiring.link_watch import LinkWatch, watch_links
 from bridge.wiring.performed_step_policy import build_overdue
 from bridge.wiring.place import Place, State
 from bridge.wiring.profile_watch import ProfileWatch
@@ -101,6 +103,7 @@ class Bridge:
                 self.core.fhir_profiles,
                 self.core.matching_rules.tables,
                 *outbound_profiles(active),
+                taken_up=self._note_profiles,
             )
             self._alerts = build_alerts(
                 self.core, self._links, {**self.checks(), **self.warnings()}
@@ -142,6 +145,11 @@ class Bridge:
     def _build_http(self) -> FastAPI:
         notifying = notifiers(self.settings, self._poller)
         return build_http(self.core, self.checks(), self.warnings(), notifying)
+
+    def _note_profiles(self) -> None:
+        """Keep which profiles are in force, where that is news; one process of several does."""
+        if self._works_alone:
+            build_mappings(self.core).note_what_is_in_force()
 
     @property
     def http_address(self) -> str:

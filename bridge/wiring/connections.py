@@ -20,10 +20,10 @@ from bridge.settings import (
 from bridge.settings.dicom import Peer
 from bridge.settings.hl7 import RETURN_CONNECTION
 from bridge.settings.sources import DicomQuerySource, QidoSource
-from bridge.settings.values import mask_password
 from bridge.wiring.certificates import certificates_of, shown_by
 from bridge.wiring.hl7_answers import RETURN_PREFIX
 from bridge.wiring.neighbours import PATIENCE_SECONDS, neighbours
+from bridge.wiring.settings_rows import without_secrets
 
 _C_ECHO, _CAPABILITIES, _CONNECT = "C-ECHO", "CapabilityStatement", "connect"
 _MLLP, _QIDO = "MLLP", "QIDO-RS"
@@ -128,7 +128,7 @@ def _device(peer: Peer) -> Connection:
 
 def _called(each: Any, part: Part) -> Connection:
     """A destination or source of any kind: by its URL, or by host and port."""
-    url = mask_password(str(getattr(each, "url", "")))
+    url = without_secrets(str(getattr(each, "url", "")))
     host, port = getattr(each, "host", ""), getattr(each, "port", "")
     told = [(name, getattr(each, name, "")) for name in ("ae_title", "version", "profile")]
     return Connection(

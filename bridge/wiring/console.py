@@ -11,7 +11,6 @@ from fastapi import APIRouter, FastAPI
 from bridge.console.access import Access
 from bridge.console.application import console_application
 from bridge.console.openid import OpenIdClient, Provider
-from bridge.console.pages.now import now_router
 from bridge.console.pages.openid import CALLBACK, openid_router
 from bridge.console.pages.sign_in import sign_in_router
 from bridge.console.passwords import Argon2
@@ -19,12 +18,13 @@ from bridge.console.view import View
 from bridge.domain.access import Account, Role
 from bridge.domain.errors import UnknownKey
 from bridge.services.access import AccessPolicy, AccessStore
+from bridge.services.find_problems import Checks
 from bridge.services.manage_accounts import ManageAccounts
 from bridge.services.overview import ReadOverview
 from bridge.services.sign_in import SignIn
 from bridge.settings import Settings
 from bridge.wiring.console_pages import page_routers
-from bridge.wiring.console_views import view_routers
+from bridge.wiring.console_views import build_views
 from bridge.wiring.core import Core
 
 _SECRET_BYTES = 32
@@ -36,8 +36,11 @@ def new_secret() -> str:
     return secrets.token_urlsafe(_SECRET_BYTES)
 
 
-def build_console(core: Core, overview: ReadOverview) -> FastAPI:
-    """The application of the console, to be mounted at the root."""
+def build_console(core: Core, overview: ReadOverview, checks: Checks) -> FastAPI:
+    """The application of the console, to be mounted at the root; `checks` are those of the roles.
+
+    `state.end_streams` lets browsers go that listen for events.
+    """
     settings = core.settings
     view = View(site=settings.site.name, zone=settings.site.timezone)
     policy = access_policy(settings)
@@ -49,13 +52,15 @@ def build_console(core: Core, overview: ReadOverview) -> FastAPI:
         secure=settings.http.public_url.startswith("https:"),
         longest_seconds=policy.longest_seconds,
     )
+    views = build_views(view, core, overview, checks)
     routers = (
         *_sign_in_routers(core, view),
-        now_router(view, overview),
-        *view_routers(view, core),
+        *views.routers,
         *page_routers(view, core),
     )
-    return console_application(view, access, settings.http.public_url, routers)
+    application = console_application(view, access, settings.http.public_url, routers)
+    application.state.end_streams = views.feeds.close
+    return application
 
 
 def _sign_in_routers(core: Core, view: View) -> Iterator[APIRouter]:

@@ -122,6 +122,7 @@ def build_dicom(core: Core) -> DicomServer:
         commitment=core.commitment,
         commitment_requests=core.commitment_requests,
         availability=AvailabilityProvider(core.messages, known_archives(core.settings), time.time),
+        tally=core.tally,
     )
 
 

@@ -5,20 +5,25 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from bridge.domain.errors import BridgeError
+from bridge.services.watch_links import LinkTally
 from bridge.settings import Settings
 from bridge.store import schema
 from bridge.store.database import Database
 from bridge.store.overview import schema_problem
+from bridge.store.repositories import SqlStore
 from bridge.wiring.addresses import CannotListen, listen
 from bridge.wiring.ending_steps import overdue_problem
 from bridge.wiring.images import is_bucket, open_bucket, problem_of
+from bridge.wiring.link_watch import watch_links
 from bridge.wiring.soundness import unsound
 
 LEAST_FREE_BYTES = 1024**3
@@ -43,7 +48,7 @@ def examine_here(settings: Settings) -> Iterator[Finding]:
     problems = unsound(settings)
     yield Finding("configuration", not problems, " ".join(map(str, problems)) or "valid")
     yield _database(settings)
-    yield from _performed_steps(settings)
+    yield from _of_database(settings)
     yield _bucket(settings) if is_bucket(settings) else _images(Path(settings.images))
     yield from _ports(settings)
 
@@ -68,8 +73,8 @@ def _database(settings: Settings) -> Finding:
     return Finding(what, True, f"at revision {revision}; `bridge serve` brings it to {head}")
 
 
-def _performed_steps(settings: Settings) -> Iterator[Finding]:
-    """Whether modalities left steps unfinished; nothing where there is no database to ask."""
+def _of_database(settings: Settings) -> Iterator[Finding]:
+    """What the database knows to be wrong; nothing where there is none to ask."""
     file = settings.database.file
     if file is not None and not file.exists():
         return
@@ -78,10 +83,25 @@ def _performed_steps(settings: Settings) -> Iterator[Finding]:
         if not schema_problem(database):
             problem = overdue_problem(settings, database)
             yield Finding("performed steps", not problem, problem or "none is open for too long")
+            yield from _links(settings, database)
     except BridgeError as error:
         yield Finding("performed steps", False, error.message)
     finally:
         database.close()
+
+
+def _links(settings: Settings, database: Database) -> Iterator[Finding]:
+    """What passed over each link of late, and whether it should have been more."""
+    store, zone = SqlStore(database), settings.site.timezone
+    for each in watch_links(settings, store, LinkTally(time.time)).links():
+        last = (
+            datetime.fromtimestamp(each.last_success_at, zone).strftime("%Y-%m-%d %H:%M:%S")
+            if each.last_success_at
+            else "never"
+        )
+        words = f"last success {last}, {each.rate:.0f} in the last hour"
+        problem = f"{each.problem}; {words}" if each.problem else words
+        yield Finding(f"link {each.link.kind} {each.link.peer}", not each.problem, problem)
 
 
 def _bucket(settings: Settings) -> Finding:

@@ -63,7 +63,7 @@ def build_hl7(
             policy=_policy(destination),
         ),
         writer=CurrentWriter(profiles, destination.profile, wire),
-        view=Perspective(zone=settings.site.timezone, link=""),
+        view=Perspective(zone=settings.site.timezone, link=_link(settings)),
         retry=retry,
         kinds=kinds | ({EventKind.MESSAGE} if destination.pass_on.messages else frozenset()),
         passing_on=PassingOn(
@@ -155,6 +155,12 @@ def _policy(destination: Hl7Settings) -> Policy:
         reject_is_final=answers.reject == "dead",
         needs_control_id=answers.without_control_id != "accept",
     )
+
+
+def _link(settings: Settings) -> str:
+    """Where a person sees a study: the viewer, else the study's page of the console."""
+    page = f"{settings.http.public_url.rstrip('/')}/studies/{{study_instance_uid}}"
+    return settings.http.viewer_url or page
 
 
 def _heading(settings: Settings) -> Callable[[], Heading]:

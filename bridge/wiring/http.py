@@ -23,6 +23,7 @@ from bridge.wiring.core import Core
 from bridge.wiring.fhir_access import key_folder
 from bridge.wiring.fhir_server import build_fhir_router
 from bridge.wiring.images import spool_folder
+from bridge.wiring.link_watch import watch_links
 from bridge.wiring.subscriptions import build_desk
 
 Checks = Mapping[str, Callable[[], str]]
@@ -55,14 +56,19 @@ def build_http(
     app.include_router(notification_router(notifying), prefix="/fhir-notifications")
     app.include_router(key_set_router(SigningKeys(key_folder(core.settings))))
     overview = ReadOverview(store=core.store, clock=time.time, zone=site.timezone)
+    checks = {"database": lambda: schema_problem(core.database), **listeners}
     app.include_router(
         monitoring_router(
             Monitoring(
                 overview=overview,
-                checks={"database": lambda: schema_problem(core.database), **listeners},
+                links=watch_links(core.settings, core.store, core.tally),
+                clock=time.time,
+                checks=checks,
                 warnings=warnings,
             )
         )
     )
-    app.mount("/", build_console(core, overview))
+    console = build_console(core, overview, {**checks, **warnings})
+    app.mount("/", console)
+    app.state.end_streams = console.state.end_streams
     return app

@@ -21,6 +21,7 @@ from bridge.services.publish_study import PublishStudy
 from bridge.services.receive_message import ReceiveMessage
 from bridge.services.reconcile import Reconcile
 from bridge.services.resolve_study import ResolveStudy
+from bridge.services.suggest_orders import SuggestOrders
 from bridge.services.tell_of_orders import TellOfOrders
 from bridge.services.transaction import Store
 from bridge.settings import Settings
@@ -39,6 +40,7 @@ class StudyDesk:
     `acts_over` gives the acts over a store that adds something of its own, as an audit row.
     """
 
+    suggest: SuggestOrders
     compare: CompareStudy
     preview: PreviewStudy
     acts: StudyActs
@@ -54,6 +56,7 @@ def build_study_desk(
     """The desk over a store; `destinations` are all that are told of studies."""
     acts_over = _acts_over(settings, reconcile)
     return StudyDesk(
+        suggest=SuggestOrders(store=store, reconcile=reconcile, zone=settings.site.timezone),
         compare=CompareStudy(store=store, reconcile=reconcile),
         preview=PreviewStudy(
             store=store,

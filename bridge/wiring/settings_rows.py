@@ -17,7 +17,7 @@ def setting_rows(settings: Settings) -> tuple[SettingRow, ...]:
     return tuple(
         SettingRow(
             path=row.path,
-            text=_without_secrets(row.path, row.text),
+            text=_shown(row.path, row.text),
             written=Written(row.origin.source.value),
             place=row.origin.name,
             line=row.origin.line,
@@ -27,8 +27,10 @@ def setting_rows(settings: Settings) -> tuple[SettingRow, ...]:
     )
 
 
-def _without_secrets(path: str, text: str) -> str:
-    """Receivers of events hand out addresses that hold a token in their query."""
-    if not path.endswith(_URL):
-        return text
-    return _QUERY_VALUE.sub(rf"\g<1>{MASK}", mask_password(text))
+def without_secrets(url: str) -> str:
+    """A URL to show: receivers of events hand out addresses that hold a token in their query."""
+    return _QUERY_VALUE.sub(rf"\g<1>{MASK}", mask_password(url))
+
+
+def _shown(path: str, text: str) -> str:
+    return without_secrets(text) if path.endswith(_URL) else text

@@ -71,6 +71,7 @@ def endure(
     """Strike in the middle of traffic, mend, let the traffic end, and compare."""
     directory.mkdir()
     traffic = Traffic(site.hospital, directory)
+    asked = len(site.ehr.requests())
     traffic.start()
     try:
         time.sleep(before)
@@ -95,7 +96,7 @@ def endure(
         instances=len(tally.instances),
         lost=tuple(lost),
         doubled=tuple(doubled_studies(site.hospital)),
-        overtaken=tuple(overtaken_studies(site.ehr.requests())),
+        overtaken=tuple(overtaken_studies(site.ehr.requests(), asked)),
         silence=_longest_gap([struck, *(t for t in tally.acknowledged_at if t > struck), done]),
         caught_up=caught_up,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,20 +96,23 @@ def uid_of(imaging_study: Resource) -> str:
     return str(uid)
 
 
-def overtaken_studies(requests: Iterable[Mapping[str, Any]]) -> list[str]:
+def overtaken_studies(requests: Sequence[Mapping[str, Any]], since: int = 0) -> list[str]:
     """Studies of which an EHR took something older after something newer.
 
-    `requests` are what it was sent, in order. No study of the traffic ever loses an instance.
+    `requests` are what it was sent, in order; what happened before number `since` is told already.
+    No study of the traffic ever loses an instance.
     """
     newest: dict[str, tuple[int, int]] = {}
     overtaken = set()
-    for request in requests:
+    for number, request in enumerate(requests):
         if int(request.get("status", 0)) >= 300:
             continue
         for resource in _written(request.get("body")):
             state = _RANKS[resource["status"]], int(resource.get("numberOfInstances", 0))
             uid = uid_of(resource)
-            if any(new < old for new, old in zip(state, newest.get(uid, state), strict=True)):
+            before = newest.get(uid, state)
+            is_older = any(new < old for new, old in zip(state, before, strict=True))
+            if is_older and number >= since:
                 overtaken.add(uid)
             newest[uid] = state
     return sorted(overtaken)

@@ -11,7 +11,7 @@ import pytest
 from pydicom import FileDataset, dcmread
 from pydicom.encaps import encapsulate
 from pydicom.errors import InvalidDicomError
-from pydicom.uid import JPEGBaseline8Bit
+from pydicom.uid import JPEGBaseline8Bit, generate_uid
 
 from tests.acceptance.conftest import NewHospital
 from tests.acceptance.hospital import Hospital
@@ -200,3 +200,48 @@ def test_given_orthanc_is_asked_to_commit_then_the_images_are_forwarded_once_it_
 
         wait_until(delivered, "the commitment", seconds=30)
         assert len(pacs.instances_of(study.uid)) == 2
+
+
+ALL_KEPT = 1
+
+
+def test_given_an_archive_on_the_web_then_the_device_is_promised_images_once_they_are_there(
+    new_hospital: NewHospital, tmp_path: Path
+) -> None:
+    """The archive is Orthanc's DICOMweb plugin; device and RIS are dcmjs-dimse."""
+    port, web = choose_port(), choose_port()
+    entity = {"host": "127.0.0.1", "port": port}
+    archive = f"http://127.0.0.1:{web}/dicom-web"
+    stow = {"name": "archive", "kind": "stow", "url": archive, "commit_after": True}
+    hospital = new_hospital(
+        dicom={"peers": [{"ae_title": "CT01", **entity}], "settle_seconds": 1},
+        destinations=[
+            {**stow, "retry": {"base_seconds": 0.2, "ceiling_seconds": 1}},
+            {"name": "ris", "kind": "ian", "ae_title": "RIS", **entity},
+        ],
+    )
+    hospital.mpps.take_reports(port)
+    order = new_order()
+    hospital.place(orm(order))
+    study = scan(order, tmp_path / "sent", series=(2,))
+    hospital.store(study)
+    images = {image.SOPInstanceUID: image.SOPClassUID for image in map(dcmread, study.paths)}
+    uid = str(generate_uid())
+    assert hospital.mpps.commit(hospital.bridge.dicom_port, uid, images) == 0x0000
+
+    told = hospital.mpps.notification(study.uid)
+    (series,) = told["ReferencedSeriesSequence"]
+    listed = {each["ReferencedSOPInstanceUID"]: each for each in series["ReferencedSOPSequence"]}
+    assert listed.keys() == images.keys()
+    assert {e["InstanceAvailability"] for e in listed.values()} == {"ONLINE"}
+    assert {e["RetrieveAETitle"] for e in listed.values()} == {"BRIDGE"}
+
+    wait_until(lambda: "cannot be reached" in hospital.bridge.command("delivery", "list"), "a try")
+    assert hospital.mpps.reported(uid) is None
+    (tmp_path / "orthanc").mkdir()
+    with closing(Orthanc(tmp_path / "orthanc", 1, http_port=web)) as orthanc:
+        report = hospital.mpps.report(uid)
+        assert len(orthanc.instances_of(study.uid)) == 2
+    assert report["type"] == ALL_KEPT
+    kept = report["information"]["ReferencedSOPSequence"]
+    assert {each["ReferencedSOPInstanceUID"] for each in kept} == images.keys()

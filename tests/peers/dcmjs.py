@@ -84,16 +84,28 @@ class DcmjsModality:
         }
         return self._status("commit", port, calling, called, elements=elements)
 
+    def reported(self, transaction_uid: str) -> dict[str, Any] | None:
+        """The report of a transaction, if it came: its event `type` and `information`."""
+        taken: list[dict[str, Any]] = self._node.call("reports")
+        named = [r for r in taken if r["information"]["TransactionUID"] == transaction_uid]
+        assert len(named) < 2, "a transaction was reported twice"
+        return named[0] if named else None
+
     def report(self, transaction_uid: str) -> dict[str, Any]:
-        """Wait for the report of a transaction: its event `type` and `information`."""
+        """Wait for the report of a transaction."""
+        found = wait_until(lambda: self.reported(transaction_uid), "the commitment report")
+        assert found is not None
+        return found
+
+    def notification(self, study_uid: str) -> dict[str, Any]:
+        """Wait for an Instance Availability Notification of a study: the newest."""
 
         def ask() -> dict[str, Any] | None:
-            taken: list[dict[str, Any]] = self._node.call("reports")
-            named = [r for r in taken if r["information"]["TransactionUID"] == transaction_uid]
-            assert len(named) < 2, "a transaction was reported twice"
-            return named[0] if named else None
+            taken: list[dict[str, Any]] = self._node.call("notifications")
+            named = [each for each in taken if each["StudyInstanceUID"] == study_uid]
+            return named[-1] if named else None
 
-        found = wait_until(ask, "the commitment report")
+        found = wait_until(ask, "the notification")
         assert found is not None
         return found
 

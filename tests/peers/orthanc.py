@@ -24,9 +24,10 @@ class Orthanc:
         witness_port: int | None = None,
         worklists: Path | None = None,
         dicom_port: int | None = None,
+        http_port: int | None = None,
         dicom_web: str = "",
     ) -> None:
-        self.http_port = choose_port()
+        self.http_port = http_port or choose_port()
         self.dicom_port = dicom_port or choose_port()
         self.url = f"http://127.0.0.1:{self.http_port}"
         plugins = [str(PLUGINS / "libOrthancDicomWeb.so")]

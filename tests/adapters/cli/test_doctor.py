@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from bridge.domain.link import Link, LinkKind, SilenceRule
+from bridge.services.watch_links import LinkTally, WatchLinks
 from bridge.store import schema
+from bridge.store.database import Database
+from bridge.store.repositories import SqlStore
 from tests.adapters.cli.conftest import Site, destination
 from tests.adapters.fhir.scripted_server import Reply, ScriptedServer
 from tests.adapters.hl7.receiver import receiver
@@ -56,6 +60,28 @@ def test_given_the_bridge_runs_then_its_ports_are_known_as_its_own(
     assert line(told, "DICOM port").endswith("served by the bridge")
     assert line(told, "database").endswith(f"at revision {schema.head()}")
     assert line(told, "destination ehr").endswith("FHIR 4.0.1, An EHR")
+
+
+def test_given_what_passed_over_links_then_each_is_told_and_a_failing_one_is_wrong(
+    site: Site,
+) -> None:
+    site.start()
+    site.stop()
+    database = Database(f"sqlite:///{site.directory}/bridge.db")
+    tally = LinkTally(lambda: 1_767_603_600.0)
+    links = WatchLinks(
+        store=SqlStore(database), tally=tally, clock=lambda: 1_767_603_600.0, rule=SilenceRule()
+    )
+    tally.succeeded(Link(LinkKind.HL7, "his"))
+    tally.failed(Link(LinkKind.DICOM, "CT01"), "its last association was aborted")
+    links.note()
+    database.close()
+    code, told = site.run("doctor")
+    assert code == 1
+    assert line(told, "link hl7 his: last success 2026-01-05").startswith("ok")
+    broken = line(told, "link dicom CT01")
+    assert broken.startswith("WRONG")
+    assert "its last association was aborted; last success never" in broken
 
 
 def test_given_other_programs_on_the_ports_then_each_is_wrong(site: Site) -> None:

@@ -125,7 +125,8 @@ def open_desk(
     core = build_core(settings, destinations if destinations is not None else {"ehr": TOLD})
     overview = ReadOverview(store=core.store, clock=time.time, zone=settings.site.timezone)
     app = FastAPI()
-    app.mount("/", build_console(core, overview))
+    console = build_console(core, overview, {})
+    app.mount("/", console)
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -135,6 +136,7 @@ def open_desk(
         yield desk
     finally:
         desk.close()
+        console.state.end_streams()
         server.should_exit = True
         thread.join()
         core.pixels.close()

@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from bridge.console.monitoring import Monitoring, monitoring_router
 from bridge.domain.delivery import EventKind
 from bridge.domain.identifiers import Identifier
+from bridge.domain.link import Link, LinkKind
 from bridge.domain.order import OrderNumbers, OrderReceived, ProcedureDetails, StepDetails
 from bridge.domain.patient import PatientDetails
 from bridge.domain.study import InstanceHeader
@@ -29,6 +30,7 @@ from bridge.settings import load
 from bridge.store import schema
 from bridge.store.overview import schema_problem
 from bridge.wiring.core import Core, build_core
+from bridge.wiring.link_watch import watch_links
 
 RAW = "MSH|^~\\&|KIS|HAUS\rPID|1||P-1||NGUYỄN^VĂN ÁNH\r".encode()
 STUDY = "1.2.826.0.1.3680043.10.7"
@@ -110,7 +112,12 @@ def hospital(tmp_path: Path) -> Iterator[Hospital]:
     zone = ZoneInfo("Asia/Ho_Chi_Minh")
     overview = ReadOverview(store=core.store, clock=time.time, zone=zone)
     app = FastAPI()
-    app.include_router(monitoring_router(Monitoring(overview=overview, checks=hospital.checks)))
+    links = watch_links(core.settings, core.store, core.tally)
+    app.include_router(
+        monitoring_router(
+            Monitoring(overview=overview, links=links, clock=time.time, checks=hospital.checks)
+        )
+    )
     listener = socket.create_server(("127.0.0.1", 0))
     hospital.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none", lifespan="off"))
@@ -200,3 +207,20 @@ def test_given_an_older_schema_when_asked_then_it_is_not_ready_and_still_tells(
     assert metrics.status_code == 200
     assert 'bridge_ready{check="database"} 0' in metrics.text
     assert "bridge_orders_today" not in metrics.text
+
+
+def test_given_traffic_and_a_failure_then_metrics_and_readiness_tell_of_each_link(
+    hospital: Hospital,
+) -> None:
+    core = hospital.core
+    hospital.order("A1")
+    core.tally.failed(Link(LinkKind.DICOM, "CT01"), "its last association was aborted")
+    watch_links(core.settings, core.store, core.tally).note()
+    told = hospital.get("/metrics").text
+    assert 'bridge_link_hourly{kind="hl7",peer="his"} 1' in told
+    assert 'bridge_link_well{kind="hl7",peer="his"} 1' in told
+    assert 'bridge_link_well{kind="dicom",peer="CT01"} 0' in told
+    assert 'bridge_link_last_success_seconds{kind="dicom"' not in told
+    ready = hospital.get("/health/ready")
+    assert ready.status_code == 200
+    assert ready.json()["warnings"] == {"link dicom CT01": "its last association was aborted"}

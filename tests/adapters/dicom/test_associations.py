@@ -205,6 +205,17 @@ def test_given_a_peer_that_stops_inside_a_pdu_then_it_is_given_up_and_others_are
         echo(bridge.remote)
 
 
+def test_given_a_peer_that_sends_byte_by_byte_then_it_is_given_up_in_time() -> None:
+    with (
+        running(DicomConfiguration(idle_timeout=0.3)) as bridge,
+        connected(bridge.port, struct.pack(">BBL", 1, 0, 50_000)) as slow,
+        pytest.raises(OSError, match=r"Broken pipe|reset"),
+    ):
+        while True:  # never silent for long
+            slow.sendall(b"x")
+            time.sleep(0.01)
+
+
 @pytest.mark.parametrize(
     "opening",
     [

@@ -38,7 +38,7 @@ def names(core: Core, sought: str) -> list[str]:
     return [each.name for each in patients(core).find(sought).rows]
 
 
-def test_given_a_number_or_the_beginning_of_a_name_without_accents_then_the_patient_is_found(
+def test_given_a_number_or_words_of_a_name_without_accents_then_the_patient_is_found(
     core: Core,
 ) -> None:
     place(core, "P1", "NGUYỄN^VĂN ÁNH")
@@ -46,6 +46,7 @@ def test_given_a_number_or_the_beginning_of_a_name_without_accents_then_the_pati
     place(core, "P3", "TRẦN^VĂN ANH")
 
     assert names(core, "nguyen van anh") == ["NGUYỄN^VĂN ÁNH"]
+    assert names(core, "anh nguyen") == ["NGUYỄN^VĂN ÁNH"]
     assert names(core, "Nguyễn") == ["NGUYỄN^THỊ MAI", "NGUYỄN^VĂN ÁNH"]
     assert names(core, " P3 ") == ["TRẦN^VĂN ANH"]
     assert names(core, "P") == []

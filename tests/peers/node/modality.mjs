@@ -1,17 +1,19 @@
-// Modality: MPPS (N-CREATE, N-SET), MWL, verification and storage commitment by dcmjs-dimse.
+// Modality: MPPS (N-CREATE, N-SET), MWL, verification and storage commitment by dcmjs-dimse; it takes notifications
+// of instances (N-CREATE), too.
 
 import { serve } from './lines.mjs';
 import dcmjsDimse from 'dcmjs-dimse';
 
 const { Client, Dataset, Scp, Server } = dcmjsDimse;
 const { CEchoRequest, CFindRequest, NActionRequest, NCreateRequest, NSetRequest } = dcmjsDimse.requests;
-const { NEventReportResponse } = dcmjsDimse.responses;
+const { NCreateResponse, NEventReportResponse } = dcmjsDimse.responses;
 const { PresentationContextResult, Status, TransferSyntax } = dcmjsDimse.constants;
 const MPPS = '1.2.840.10008.3.1.2.3.3';
 const COMMITMENT = '1.2.840.10008.1.20.1';
 const COMMITMENT_INSTANCE = '1.2.840.10008.1.20.1.1';
 const PENDING = [0xff00, 0xff01];
 const reports = [];
+const notifications = [];
 
 /** Send one DIMSE request on an association of its own; give its responses: status and dataset. */
 function exchange({ host, port, calling, called }, request) {
@@ -42,7 +44,7 @@ function withDataset(request, elements) {
   return request;
 }
 
-/** Takes reports of storage commitment, on associations that the archive opens (PS3.4 J.3.3). */
+/** Takes reports of storage commitment (PS3.4 J.3.3), and Instance Availability Notifications (Annex R). */
 class Reports extends Scp {
   associationRequested(association) {
     for (const { id } of association.getPresentationContexts()) {
@@ -59,6 +61,13 @@ class Reports extends Scp {
     callback(response);
   }
 
+  nCreateRequest(request, callback) {
+    notifications.push(request.getDataset().getElements());
+    const response = NCreateResponse.fromRequest(request);
+    response.setStatus(Status.Success);
+    callback(response);
+  }
+
   associationReleaseRequested() {
     this.sendAssociationReleaseResponse();
   }
@@ -70,6 +79,7 @@ await serve({
   },
   commit: (link) => exchange(link, withDataset(new NActionRequest(COMMITMENT, COMMITMENT_INSTANCE, 1), link.elements)),
   reports: async () => reports,
+  notifications: async () => notifications,
   echo: (link) => exchange(link, new CEchoRequest()),
   create: (link) => exchange(link, withDataset(new NCreateRequest(MPPS, link.uid), link.elements)),
   set: (link) => exchange(link, withDataset(new NSetRequest(MPPS, link.uid), link.elements)),

@@ -19,7 +19,7 @@ from bridge.domain.order import CodedConcept
 from bridge.services.complete_order import Mode
 from bridge.services.order_study import OrderStudy
 from bridge.services.resolve_study import ResolveStudy
-from tests.unit.services.core import HOSP, Core, order, patient, procedure, updated
+from tests.unit.services.core import HOSP, Core, order, patient, procedure, step, updated
 
 UID = "1.2.1"
 WHY = "trauma, scanned before anybody ordered"
@@ -160,3 +160,76 @@ def test_given_no_such_study_or_no_reason_then_refused(core: Core) -> None:
         ordered(core)
     with pytest.raises(BridgeError, match="why"):
         ordering(core).order(UID, "dr.an", " ")
+
+
+def undo(core: Core) -> MatchDecision:
+    core.now += 60
+    resolve = ResolveStudy(store=core.store, reconcile=core.reconcile, clock=core.clock)
+    return resolve.undo(UID, "dr.binh")
+
+
+def test_given_a_study_is_ordered_then_a_receiver_is_told_once_that_it_is_available(
+    core: Core,
+) -> None:
+    stray(core, "A5")
+    ordered(core)
+    assert core.told() == core.told("pager") == [("study.available", UID)]
+
+
+def test_given_an_order_of_a_study_when_undone_then_the_order_is_cancelled_and_told_so(
+    core: Core,
+) -> None:
+    stray(core, "A5")
+    ordered(core)
+    assert undo(core).outcome is Outcome.UNSCHEDULED
+    assert core.statuses("A5") == {"SPS1": "CANCELED"}
+    assert core.told("ris")[-1][0] == "order.canceled"
+    core.image("1.2.1.1.9", accession="A5", patient_id="X9")
+    core.settle()
+    assert core.outcome() is Outcome.UNSCHEDULED
+
+
+def test_given_it_was_undone_when_ordered_again_then_the_same_order_is_done(core: Core) -> None:
+    stray(core, "A5")
+    ordered(core)
+    undo(core)
+    core.now += 60
+    assert ordered(core, CodedConcept("CTHEAD", "99HOSP", "head")).outcome is Outcome.MATCHED
+    assert core.matched_accessions() == ["A5"]
+    assert core.statuses("A5") == {"SPS1": "COMPLETED"}
+
+
+def test_given_the_real_order_comes_after_the_undoing_then_the_study_is_that_one_s(
+    core: Core,
+) -> None:
+    stray(core, "A5")
+    ordered(core)
+    undo(core)
+    core.place(order("NW", procedure(UID), who=patient("X9"), accession="A5", filler="F1"))
+    assert core.outcome() is Outcome.MATCHED
+
+
+def test_given_the_order_was_changed_since_when_undone_then_it_stays_and_the_rules_decide(
+    core: Core,
+) -> None:
+    stray(core, "A5")
+    ordered(core)
+    core.now += 60
+    changed = procedure(UID, "", step("SPS1"), code="CTNECK")
+    core.place(order("XO", changed, accession="A5", who=patient("X9")))
+    decision = undo(core)
+    assert (decision.outcome, decision.decided_by) == (Outcome.MATCHED, "bridge")
+    assert "COMPLETED" in core.statuses("A5").values()
+
+
+def test_given_another_study_belongs_to_the_order_by_now_when_undone_then_it_stays(
+    core: Core,
+) -> None:
+    stray(core, "A5")
+    ordered(core)
+    core.image("9.9.1", "9.9", accession="A5", patient_id="X9")
+    core.settle()
+    assert core.outcome("9.9") is Outcome.MATCHED
+    undo(core)
+    assert core.statuses("A5") == {"SPS1": "COMPLETED"}
+    assert core.outcome("9.9") is Outcome.MATCHED
