@@ -33,7 +33,7 @@ from bridge.mapping.errors import ProfileError
 from bridge.mapping.library import Profiles
 from bridge.mapping.outbound import OutboundProfile
 from bridge.services.pass_on_messages import PassedOn
-from bridge.services.tell_of_procedures import NewsByProcedure
+from bridge.services.tell_of_procedures import NewsByProcedure, Record
 
 _LOG: Final = logging.getLogger(__name__)
 KINDS: Final = frozenset(
@@ -167,7 +167,12 @@ class Hl7Destination:
         self._conversation.open(payload)
         if each.told != IN_DOUBT:
             news.record.sending(*where)
-        answers = self._conversation.say(payload)
+        try:
+            answers = self._conversation.say(payload)
+        except TransportError as error:
+            if error.answered and each.told != IN_DOUBT:
+                _restore(news.record, where, each.told)
+            raise
         said.requests.append(payload)
         said.responses.append(answers)
         if each.is_withdrawn:
@@ -181,6 +186,14 @@ class Hl7Destination:
         key = f"{delivery.destination}|{delivery.pk}|{delivery.created_at}|{each.procedure.pk}"
         control_id = control_id_of(f"{key}|{writer.body(whole)}")
         return writer.write(whole, self._view.time(delivery.created_at), control_id)
+
+
+def _restore(record: Record, where: tuple[str, str, int], told: str | None) -> None:
+    """Who refuses in so many words still has what it had, or nothing."""
+    if told is None:
+        record.withdrawn(*where)
+    else:
+        record.taken(*where, told)
 
 
 class CurrentWriter:

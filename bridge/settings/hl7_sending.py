@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bridge.settings.problems import quoted
 from bridge.settings.schema import Value, Values, described
-from bridge.settings.terms import BOOLEAN, PATH, TEXT, choice
+from bridge.settings.terms import (
+    BOOLEAN,
+    PATH,
+    TEXT,
+    Term,
+    UnfitValueError,
+    choice,
+    parse_text,
+)
 
 _FATE = choice("retry", "dead")
+_MESSAGE_TYPE = re.compile(r"[A-Z]{3}(\^[A-Z][0-9]{2})?")
+
+
+def _parse_message_type(text: str) -> str:
+    kind = parse_text(text).strip().upper()
+    if _MESSAGE_TYPE.fullmatch(kind):
+        return kind
+    fix = "write a type, or a type and an event, such as ADT or ADT^A40"
+    raise UnfitValueError(f"{quoted(text)} is no message type", fix)
+
+
+MESSAGE_TYPE = Term("message type, with or without event", _parse_message_type)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +104,7 @@ class PassOn:
     messages: tuple[str, ...] = field(
         default=(),
         metadata=described(
-            Values(TEXT),
+            Values(MESSAGE_TYPE),
             "Types, with or without event: `ADT`, `ADT^A40`, `MDM^T02`. None given: nothing is.",
         ),
     )

@@ -10,7 +10,7 @@ def pass_on_rules(settings: Settings) -> dict[str, PassOnRule]:
     """Which accepted messages go to which receivers."""
     return {
         each.name: PassOnRule(
-            types=frozenset(kind.strip().upper() for kind in each.pass_on.messages),
+            types=frozenset(each.pass_on.messages),
             sources=frozenset(each.pass_on.sources),
             receiver=each.receiving_application,
         )

@@ -61,6 +61,7 @@ def test_given_options_that_a_bucket_does_not_have_then_they_are_refused_before_
         ("version: '2.8'", "HL7 v2.8 has no message ORM^O01^ORM_O01"),
         ("profile: orm-or", "no profile 'orm-or'"),
         ("profile: ihe-swf", "ihe-swf does not say how messages are written"),
+        ("pass_on: {messages: [ADT_A40]}", "'ADT_A40' is no message type"),
         ("tls: {enabled: true, ca: none.pem}", "TLS cannot be used with none.pem"),
     ],
 )

@@ -299,6 +299,28 @@ def test_given_a_result_in_doubt_then_it_is_taken_back_as_well(core: Core, ehr: 
     assert said(everything(ehr), "OBX-11") == [("W",)]
 
 
+def test_given_a_result_that_was_refused_then_there_is_nothing_to_take_back(
+    core: Core, ehr: Receiver
+) -> None:
+    place_and_scan(core)
+    ehr.line.fails = [TransportError("AR", permanent=True, response=b"AR", answered="AR")]
+    ehr.work()
+    unlink(core)
+    assert everything(ehr) == []
+
+
+def test_given_a_state_that_was_refused_then_the_one_before_is_not_told_again(
+    core: Core, ris: Receiver
+) -> None:
+    core.place(order(placer="O1"))
+    everything(ris)
+    core.place(order("HD", placer="O1"))
+    ris.line.fails = [TransportError("AE", permanent=False, response=b"AE", answered="AE")]
+    ris.work()
+    core.place(order("RL", placer="O1"))
+    assert everything(ris) == []
+
+
 def test_given_a_group_of_orders_then_each_has_its_result(core: Core, ehr: Receiver) -> None:
     core.place(order("NW", procedure("1.2.1", "R1"), placer="O1"))
     core.place(order("NW", procedure("1.2.2", "R2"), accession="A2", placer="O2"))
