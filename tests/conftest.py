@@ -27,6 +27,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _group_of(item: pytest.Item) -> str:
     file = item.location[0]
+    if file.startswith("tests/browser/"):
+        return "browser"
     database = item.callspec.params.get("database") if hasattr(item, "callspec") else None
     if not file.startswith("tests/acceptance/") or database is None:
         return file

@@ -44,6 +44,8 @@ WORDS: Mapping[str, str] = {
     "images": N_("images"),
     "decision": N_("decision"),
     "queued": N_("to be told"),
+    "order → worklist": N_("order → worklist"),
+    "last image → matched": N_("last image → matched"),
     "SCHEDULED": N_("scheduled"),
     "ARRIVED": N_("arrived"),
     "READY": N_("ready"),

@@ -28,8 +28,9 @@ _LARGEST_PK = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class NewMessages:
-    """What came since the last look; `newest` is the last row there is."""
+    """What came beyond row `after`, up to the `newest` there is."""
 
+    after: int
     newest: int
     rows: Sequence[ListedMessage] = ()
 
@@ -52,9 +53,10 @@ def feeds(watch: WatchNow, journal: ReadJournal) -> Feeds:
 
     def new_messages(seen: NewMessages | None) -> NewMessages | None:
         if seen is None:
-            return NewMessages(journal.newest_pk())
+            newest = journal.newest_pk()
+            return NewMessages(newest, newest)
         rows = journal.since(seen.newest, _MOST)
-        return NewMessages(rows[0].pk, rows) if rows else None
+        return NewMessages(seen.newest, rows[0].pk, rows) if rows else None
 
     return Feeds(Feed(lambda _seen: watch.look()), Feed(new_messages))
 
@@ -122,19 +124,20 @@ class _Streams:
         self, request: Request, chosen: MessageFilter, last: int
     ) -> AsyncIterator[bytes]:
         language = language_of(request)
-        missed = await run_in_threadpool(self._journal.since, last, _MOST)
-        if missed:
-            last = missed[0].pk
-            yield _rows(self._view, language, chosen, missed)
         async for seen in self._live.messages.listen():
-            rows = [each for each in seen.rows if each.pk > last] if seen else []
-            if rows:
+            if seen is None and not await _holds(request):
+                return
+            if seen is None:
+                yield KEEP_ALIVE
+            elif rows := await self._beyond(last, seen):
                 last = rows[0].pk
                 yield _rows(self._view, language, chosen, rows)
-            elif seen is None and await _holds(request):
-                yield KEEP_ALIVE
-            elif seen is None:
-                return
+
+    async def _beyond(self, last: int, seen: NewMessages) -> Sequence[ListedMessage]:
+        """What a browser that has seen row `last` lacks; asked for alone where it missed some."""
+        if seen.after > last:
+            return await run_in_threadpool(self._journal.since, last, _MOST)
+        return [each for each in seen.rows if each.pk > last]
 
 
 def _rows(view: View, language: str, chosen: MessageFilter, rows: Sequence[ListedMessage]) -> bytes:

@@ -1,0 +1,230 @@
+"""One bridge with simulated traffic and one browser, for all tests that drive the console."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
+
+from bridge.simulate.ehr import Ehr
+from bridge.simulate.his import His
+from bridge.simulate.hops import Hops
+from bridge.simulate.images import ct_series
+from bridge.simulate.modality import Modality
+from bridge.simulate.orders import order_message
+from bridge.simulate.rounds import SCENARIOS, Addresses, Round, make_order
+from tests.peers.bridge_process import Bridge, configure, fhir_destination
+from tests.peers.process import HERE, choose_port
+
+CHROMIUM = "/usr/bin/chromium"
+AXE = HERE / "node" / "node_modules" / "axe-core" / "axe.min.js"
+ADMINISTRATOR, PASSWORD = "anh", "correct horse battery"
+SCREENSHOTS = os.environ.get("SCREENSHOTS", "")
+"""Folder for pictures of what the tests see; none are taken without it (`make screenshots`)."""
+
+PATIENCE_MS = 20_000
+"""A busy machine looks less often (`console.live`), and tests share theirs."""
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+@dataclass(frozen=True, slots=True)
+class Hospital:
+    """A bridge between a HIS, a modality and an EHR, with work done and work left over.
+
+    Orders 1 and 2 came through; 3 has not begun; 4 is held; 5 was refused for want of a patient
+    ID. One study has no order. The destination `archive` is down.
+    """
+
+    bridge: Bridge
+    study_without_order: str
+
+    def link(self) -> str:
+        """The one-time link that the bridge printed when it started."""
+        found = re.search(r"http\S+/sign-in/link\?code=\S+", self.bridge.log.read_text())
+        assert found is not None
+        return found[0]
+
+    def send(self, message: bytes) -> str:
+        """Send an HL7 message; the code of its acknowledgement."""
+        with His("127.0.0.1", self.bridge.hl7_port) as his:
+            return his.send(message).code
+
+
+@pytest.fixture(scope="session")
+def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
+    directory = tmp_path_factory.mktemp("console")
+    ehr = Ehr()
+    ehr.start()
+    configuration = configure(
+        directory,
+        f"sqlite:///{directory / 'bridge.db'}",
+        destinations=[
+            fhir_destination(f"http://127.0.0.1:{ehr.port}/fhir"),
+            fhir_destination(f"http://127.0.0.1:{choose_port()}/fhir", "archive"),
+        ],
+        dicom={"settle_seconds": 1, "peers": [{"ae_title": "CT01"}]},
+    )
+    bridge = Bridge(configuration, directory)
+    bridge.start()
+    try:
+        yield Hospital(bridge, _work(bridge, ehr.port))
+    finally:
+        bridge.close()
+        ehr.stop()
+
+
+def _work(bridge: Bridge, ehr_port: int) -> str:
+    """Have something happen; gives the UID of a study without an order."""
+    addresses = Addresses(
+        hl7_port=bridge.hl7_port,
+        dicom_port=bridge.dicom_port,
+        ehr_url=f"http://127.0.0.1:{ehr_port}/fhir",
+    )
+    step = Round(addresses, Hops(io.StringIO()), threading.Event())
+    step.run(1, SCENARIOS[0])
+    step.run(2, SCENARIOS[2])
+    modality = Modality("127.0.0.1", bridge.dicom_port)
+    with His("127.0.0.1", bridge.hl7_port) as his:
+        his.send(order_message(make_order(3, SCENARIOS[0])))
+        (item,) = modality.worklist(AccessionNumber="ACC0003")
+        nameless = rb"(PID\|1\|\|[^|]*\|\|)[^|]*"
+        his.send(_without(order_message(make_order(4, SCENARIOS[0])), nameless, rb"\1"))
+        unknown = rb"PID\|1\|\|[^|]*"
+        his.send(_without(order_message(make_order(5, SCENARIOS[0])), unknown, b"PID|1||"))
+    item.StudyInstanceUID = "2.25.987654321"
+    item.AccessionNumber, item.PatientID = "UNKNOWN1", "BN999999"
+    item.PatientName = "PHAM^VAN LAC"
+    for each in item.ScheduledProcedureStepSequence:
+        each.ScheduledProcedureStepID = "NONE"
+    item.RequestedProcedureID = "NONE"
+    modality.store(ct_series(item, 2, make_order(9, SCENARIOS[0]).start))
+    return str(item.StudyInstanceUID)
+
+
+def _without(message: bytes, pattern: bytes, instead: bytes) -> bytes:
+    changed = re.sub(pattern, instead, message, count=1)
+    assert changed != message
+    return changed
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        # Without a sandbox: containers in which tests run have none to give.
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Watch:
+    """What a browser did that it must not: requests to elsewhere, and errors on its console."""
+
+    host: str
+    elsewhere: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def requested(self, request: Request) -> None:
+        if urlsplit(request.url).netloc not in (self.host, ""):
+            self.elsewhere.append(request.url)
+
+    def said(self, message: ConsoleMessage) -> None:
+        # That a page was answered 4xx is the matter of the test that asked for it.
+        if message.type == "error" and "status of 4" not in message.text:
+            self.errors.append(message.text)
+
+
+Opens = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def session_state(hospital: Hospital, chromium: Browser) -> dict[str, object]:
+    """The administrator, made by the bridge's first link as its owner would."""
+    with chromium.new_context(locale="en-GB") as context:
+        page = context.new_page()
+        page.goto(hospital.link())
+        page.get_by_label("Name").fill(ADMINISTRATOR)
+        page.get_by_label("Password", exact=True).fill(PASSWORD)
+        page.get_by_label("Password again").fill(PASSWORD)
+        page.get_by_role("button", name="Make the account").click()
+        page.wait_for_url(f"{hospital.bridge.url}/")
+        state: dict[str, object] = dict(context.storage_state())
+    return state
+
+
+@pytest.fixture
+def opens(
+    hospital: Hospital, chromium: Browser, session_state: dict[str, object]
+) -> Iterator[Opens]:
+    """Opens a page of the console, signed in unless told otherwise; all that it did is watched."""
+    contexts: list[BrowserContext] = []
+    watch = Watch(urlsplit(hospital.bridge.url).netloc)
+
+    def open_page(
+        path: str, *, signed_in: bool = True, language: str = "en-GB", **how: object
+    ) -> Page:
+        options: dict[str, object] = {"locale": language, **how}
+        if signed_in:
+            options["storage_state"] = session_state
+        context = chromium.new_context(**options)  # type: ignore[arg-type]
+        contexts.append(context)
+        context.set_default_timeout(PATIENCE_MS)
+        context.on("request", watch.requested)
+        context.on("console", watch.said)
+        page = context.new_page()
+        page.goto(f"{hospital.bridge.url}{path}")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert watch.elsewhere == []
+    assert watch.errors == []
+
+
+@pytest.fixture(scope="session")
+def axe() -> Callable[[Page], list[str]]:
+    """Has axe-core look at a page: serious and critical violations of WCAG 2.1 A and AA."""
+    script = AXE.read_text(encoding="utf-8")
+
+    def look(page: Page) -> list[str]:
+        # Not by a script element, which the page's own policy forbids.
+        page.evaluate(script)
+        found = page.evaluate(
+            "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']})"
+        )
+        return [
+            f"{page.url} {each['id']}: {node['html'][:160]} {node['failureSummary'][:200]}"
+            for each in found["violations"]
+            if each["impact"] in ("serious", "critical")
+            for node in each["nodes"][:3]
+        ]
+
+    return look
+
+
+def picture(page: Page, name: str) -> None:
+    """Keep a picture of the page, where pictures are wanted."""
+    if SCREENSHOTS:
+        folder = Path(SCREENSHOTS)
+        folder.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=folder / f"{name}.png", animations="disabled")
