@@ -10,6 +10,7 @@ from pynetdicom.events import Event
 from pynetdicom.presentation import build_context, build_role
 
 from bridge.dicom.connection import calling_ae_title, peer_of
+from bridge.dicom.destination import DicomDestination, as_transport_errors
 from bridge.dicom.elements import DataSet, read
 from bridge.dicom.scu import Remote, associated
 from bridge.dicom.sop_classes import STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE
@@ -20,10 +21,11 @@ from bridge.domain.commitment import (
     InstanceReference,
 )
 from bridge.domain.delivery import Delivery, EventKind, RetryPolicy, Sent, TransportError
-from bridge.domain.errors import BridgeError, DataTypeError, RequiredFieldMissing
+from bridge.domain.errors import DataTypeError, RequiredFieldMissing
 
 _REQUEST = 1  # Action Type ID
 _ALL_KEPT, _FAILURES_EXIST = 1, 2  # Event Type ID
+_RETRY = RetryPolicy(base=1.0, ceiling=900.0, attempts=200)
 
 Answer = tuple[int | Dataset, Dataset | None]
 
@@ -85,13 +87,11 @@ def read_request(data: DataSet, ae_title: str) -> CommitmentRequest:
     return CommitmentRequest(transaction_uid=uid, ae_title=ae_title, references=references)
 
 
-class CommitmentReports:
+class CommitmentReports(DicomDestination):
     """Tells one application entity what is kept of what it asked for: a destination."""
 
     def __init__(self, *, name: str, remote: Remote) -> None:
-        self.name = name
-        self.retry = RetryPolicy(base=5.0, ceiling=900.0, attempts=200)
-        self._remote = remote
+        super().__init__(name=name, remote=remote, retry=_RETRY)
 
     def accepts(self, kind: EventKind) -> bool:
         """Only reports."""
@@ -103,13 +103,10 @@ class CommitmentReports:
         kind = _FAILURES_EXIST if report.failures else _ALL_KEPT
         contexts = [build_context(STORAGE_COMMITMENT)]
         roles = [build_role(STORAGE_COMMITMENT, scu_role=False, scp_role=True)]
-        try:
-            with associated(self._remote, contexts, roles) as association:
-                answer, _ = association.send_n_event_report(
-                    information, kind, STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE
-                )
-        except (BridgeError, ValueError, RuntimeError) as error:
-            raise TransportError(str(error), permanent=False) from error
+        with as_transport_errors(), associated(self._remote, contexts, roles) as association:
+            answer, _ = association.send_n_event_report(
+                information, kind, STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE
+            )
         if "Status" not in answer or answer.Status != Status.SUCCESS:
             said = f"{answer.Status:04X}" if "Status" in answer else "no answer"
             raise TransportError(f"the report was answered with {said}", permanent=False)

@@ -13,12 +13,13 @@ from bridge.domain.commitment import (
     InstanceReference,
     NobodyToTell,
 )
-from bridge.domain.delivery import Delivery, EventKind, TransportError
+from bridge.domain.delivery import Delivery, EventKind, NotYet
 from bridge.services.outbox import Claims
 from bridge.services.transaction import Clock, Store, Transaction
 
 T = TypeVar("T")
 _SUBJECT = "commitment:"
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 1.0, 300.0  # seconds between two looks whether an archive has
 
 
 def destination_of(ae_title: str) -> str:
@@ -78,16 +79,18 @@ class CommitmentOutbox(Claims):
         self,
         store: Store,
         objects: ObjectCheck,
+        clock: Clock,
         awaits: Callable[[Collection[str]], bool] = lambda _uids: False,
     ) -> None:
         super().__init__(store)
         self._objects = objects
+        self._clock = clock
         self._awaits = awaits
 
     def gather(self, delivery: Delivery) -> CommitmentReport | None:
         """What can be promised now of the instances of a request.
 
-        Raises TransportError while an archive is waited for.
+        Raises NotYet while an archive is waited for: who asked long ago is looked at less often.
         """
         ae_title = delivery.destination.removeprefix(destination_of(""))
         uid = delivery.subject.removeprefix(_SUBJECT)
@@ -102,8 +105,9 @@ class CommitmentOutbox(Claims):
             return None
         told = report(request, kept, self._objects.has)
         if self._awaits([each.sop_instance_uid for each in told.committed]):
-            reason = "the archive has not committed yet"
-            raise TransportError(reason, permanent=False, doubtful=False)
+            age = self._clock() - delivery.created_at
+            patience = min(max(_SHORTEST_PAUSE, age / 4), _LONGEST_PAUSE)
+            raise NotYet("the archive has not committed yet", retry_after=patience)
         return told
 
 

@@ -20,7 +20,7 @@ def build_commitment_dispatcher(core: Core, owner: str) -> Dispatcher:
     """Tell each application entity that has an address of what it asked for."""
     settings = core.settings.dicom
     return Dispatcher(
-        CommitmentOutbox(core.store, core.objects, awaited(core)),
+        CommitmentOutbox(core.store, core.objects, time.time, awaited(core)),
         [
             CommitmentReports(
                 name=destination_of(peer.ae_title),

@@ -43,7 +43,7 @@ def request(*references: InstanceReference, uid: str = "1.9") -> CommitmentReque
 
 def told(core: Core, objects: Objects | None = None) -> list[CommitmentReport]:
     """What the reports to CT01 that are due say, each taken as delivered."""
-    outbox = CommitmentOutbox(core.store, objects or Objects())
+    outbox = CommitmentOutbox(core.store, objects or Objects(), core.clock)
     found = []
     for delivery in outbox.claim(destination_of("CT01"), "node", core.now, 60, 10):
         report = outbox.gather(delivery)
@@ -91,7 +91,7 @@ def test_given_the_same_request_again_then_it_is_told_again_but_not_twice_at_onc
 ) -> None:
     service(core).request(request(HELD))
     service(core).request(request(HELD))
-    outbox = CommitmentOutbox(core.store, Objects())
+    outbox = CommitmentOutbox(core.store, Objects(), core.clock)
     (delivery,) = outbox.claim(destination_of("CT01"), "node", core.now, 60, 10)
     outbox.delivered(delivery, SENT, core.now)
     service(core).request(request(HELD))
@@ -128,7 +128,9 @@ def test_given_an_archive_is_to_commit_first_then_nothing_is_told_before(core: C
     rules = {"pacs": ForwardRule(), "mr": ForwardRule(modalities=frozenset({"MR"}))}
     forwarded = ForwardOutbox(core.store, images, rules, core.clock)
     assert not forwarded.awaits("mr", ["1.2.1.1.1"])
-    outbox = CommitmentOutbox(core.store, Objects(), lambda uids: forwarded.awaits("pacs", uids))
+    outbox = CommitmentOutbox(
+        core.store, Objects(), core.clock, lambda uids: forwarded.awaits("pacs", uids)
+    )
     (delivery,) = outbox.claim(destination_of("CT01"), "node", core.now, 60, 10)
     with pytest.raises(TransportError) as caught:
         outbox.gather(delivery)
