@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import os
 import re
 import time
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from bridge.cli.opening import opened, print_row, utc_time
+from bridge.cli.options import add_decider, add_limit, add_reason, decider
 from bridge.domain.delivery import DeliveryState, EventKind
 from bridge.domain.errors import BridgeError, UnknownKey
 from bridge.services.steer_deliveries import (
@@ -42,7 +42,7 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
     listing.add_argument(
         "--state", action="append", choices=[each.value for each in DeliveryState], default=[]
     )
-    listing.add_argument("--limit", type=int, default=100, metavar="N", help="at most so many")
+    add_limit(listing)
     listing.set_defaults(run=_list)
     show = group.add_parser(
         "show", parents=[common], help="one delivery: what it waits for, what was said each time"
@@ -115,8 +115,8 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_act(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--reason", default="", help="why, for whoever asks later")
-    parser.add_argument("--by", default="", metavar="NAME", help="who decides")
+    add_reason(parser, required=False)
+    add_decider(parser)
 
 
 def _duration(text: str) -> float:
@@ -139,7 +139,7 @@ def _chosen(options: argparse.Namespace, **more: Any) -> DeliveryFilter:
 
 
 def _act(options: argparse.Namespace) -> Act:
-    return Act(by=options.by or getpass.getuser(), reason=options.reason)
+    return Act(by=decider(options), reason=options.reason)
 
 
 @contextmanager

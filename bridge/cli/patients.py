@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from bridge.cli.opening import opened, print_row, utc_time
+from bridge.cli.options import add_decider, add_limit, decider
 from bridge.domain.errors import UnknownKey
 from bridge.domain.identifiers import Identifier
 from bridge.domain.order import Order
@@ -32,11 +32,11 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
     show.set_defaults(run=_show)
     merges = patient.add_parser("merges", parents=[common], help="merges, the newest first")
     merges.add_argument("identifier", nargs="?", help="only those that concern this patient")
-    merges.add_argument("--limit", type=int, default=100, metavar="N", help="at most so many")
+    add_limit(merges)
     merges.set_defaults(run=_list_merges)
     unmerge = patient.add_parser("unmerge", parents=[common], help="take a merge back")
     unmerge.add_argument("number", type=int, help="as `bridge patient merges` lists it")
-    unmerge.add_argument("--by", default="", metavar="NAME", help="who asks for it")
+    add_decider(unmerge, "who asks for it")
     unmerge.set_defaults(run=_unmerge)
 
 
@@ -122,7 +122,7 @@ def _unmerge(options: argparse.Namespace) -> int:
 
     settings = load(options.config, os.environ)
     with opened(options) as database, undoing_merges(settings, database) as undo:
-        merge = undo.undo(options.number, options.by or getpass.getuser())
+        merge = undo.undo(options.number, decider(options))
     print_row("taken back", merge.pk, *map(_text, merge.identifiers))
     return 0
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 from bridge.cli.opening import opened, print_row, utc_time
+from bridge.cli.options import add_decider, add_limit, add_reason, decider
 from bridge.domain.errors import UnknownKey
 from bridge.domain.performed_step import PerformedStep, PerformedStepStatus
 from bridge.settings import load
@@ -24,7 +24,7 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
     listing.add_argument(
         "--overdue", action="store_true", help="only those in progress for too long"
     )
-    listing.add_argument("--limit", type=int, default=100, metavar="N", help="at most so many")
+    add_limit(listing)
     listing.set_defaults(run=_list)
     show = actions.add_parser(
         "show", parents=[common], help="one performed step: orders, series, radiation dose"
@@ -38,8 +38,8 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
     end.add_argument(
         "--status", choices=["completed", "discontinued"], required=True, help="how it ended"
     )
-    end.add_argument("--reason", required=True, help="why, for whoever asks later")
-    end.add_argument("--by", default="", metavar="NAME", help="who decides")
+    add_reason(end)
+    add_decider(end)
     end.set_defaults(run=_end)
 
 
@@ -71,7 +71,7 @@ def _end(options: argparse.Namespace) -> int:
 
     settings = load(options.config, os.environ)
     with opened(options) as database, ending_steps(settings, database) as overdue:
-        who = options.by or getpass.getuser()
+        who = decider(options)
         status = PerformedStepStatus(options.status.upper())
         overdue.end(options.uid, status, who, options.reason)
     return 0

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from bridge.cli.opening import opened, print_row, utc_time
+from bridge.cli.options import add_limit
 from bridge.domain.errors import UnknownKey
 from bridge.hl7.er7 import Er7Error, read
 from bridge.hl7.field_names import named_fields
@@ -37,7 +38,7 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
         action="store_true",
         help="only what waits for its order, waited in vain, or was refused when it came",
     )
-    messages.add_argument("--limit", type=int, default=100, metavar="N", help="at most so many")
+    add_limit(messages)
     messages.set_defaults(run=_list_messages)
 
 

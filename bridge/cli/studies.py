@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from bridge.cli.opening import opened, print_row, utc_time
+from bridge.cli.options import add_decider, add_limit, add_reason, decider
 from bridge.cli.study_preview import preview_rows
 from bridge.cli.waiting import listed
 from bridge.domain.errors import UnknownKey
@@ -36,7 +36,7 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
     listing.add_argument(
         "--waiting", action="store_true", help="only those that belong to no order"
     )
-    listing.add_argument("--limit", type=int, default=100, metavar="N", help="at most so many")
+    add_limit(listing)
     listing.set_defaults(run=_list)
     _add_compare(group, common)
     _add_suggest(group, common)
@@ -60,8 +60,8 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
         if name == "move":
             acting.add_argument("--to", required=True, metavar="PATIENT-ID[^AUTHORITY]")
         if name != "undo":
-            acting.add_argument("--reason", required=True, help="why, for whoever asks later")
-        _add_decider(acting)
+            add_reason(acting)
+        _add_decision(acting)
         acting.set_defaults(run=_decide, act=act)
     _add_order(group, common)
 
@@ -81,8 +81,8 @@ def _add_compare(group: Any, common: argparse.ArgumentParser) -> None:
     comparing.set_defaults(run=_compare)
 
 
-def _add_decider(acting: argparse.ArgumentParser) -> None:
-    acting.add_argument("--by", default="", metavar="NAME", help="who decides")
+def _add_decision(acting: argparse.ArgumentParser) -> None:
+    add_decider(acting)
     acting.add_argument(
         "--dry-run", action="store_true", help="only show what would change, and who would be told"
     )
@@ -92,8 +92,8 @@ def _add_order(group: Any, common: argparse.ArgumentParser) -> None:
     text = "order what an unscheduled study shows, as done, and link it"
     ordering = group.add_parser("order", parents=[common], help=text)
     ordering.add_argument("uid", metavar="STUDY-INSTANCE-UID")
-    ordering.add_argument("--reason", required=True, help="why, for whoever asks later")
-    _add_decider(ordering)
+    add_reason(ordering)
+    _add_decision(ordering)
     ordering.add_argument(
         "--procedure",
         default="",
@@ -168,7 +168,7 @@ def _decide(options: argparse.Namespace) -> int:
     from bridge.wiring.reconciling import study_desk  # noqa: PLC0415
 
     act: Callable[[StudyActs, argparse.Namespace, str], MatchDecision] = options.act
-    who = options.by or getpass.getuser()
+    who = decider(options)
     settings = load(options.config, os.environ)
     with opened(options) as database, study_desk(settings, database) as desk:
         if options.dry_run:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from bridge.cli.opening import opened, print_row, utc_time
+from bridge.cli.options import add_limit
 from bridge.store.listings import Listings
 
 T = TypeVar("T")
@@ -20,7 +21,7 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
     listing.add_argument(
         "--held", action="store_true", help="only those that are kept off the worklist"
     )
-    listing.add_argument("--limit", type=int, default=100, metavar="N", help="at most so many")
+    add_limit(listing)
     listing.set_defaults(run=_list_orders)
 
 

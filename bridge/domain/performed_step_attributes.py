@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from bridge.domain import radiation_dose
 from bridge.domain.attribute_tree import AttributeTree, items_of
 
 _VALUE, _PRESENCE, _OPTIONAL = 1, 2, 3
@@ -122,16 +123,7 @@ ATTRIBUTES: tuple[AttributeRule, ...] = (
     *_rows(
         _OPTIONAL,
         "AnatomicStructureSpaceOrRegionSequence",
-        "TotalTimeOfFluoroscopy",
-        "TotalNumberOfExposures",
-        "DistanceSourceToDetector",
-        "DistanceSourceToEntrance",
-        "EntranceDose",
-        "EntranceDoseInmGy",
-        "ExposedArea",
-        "ImageAndFluoroscopyAreaDoseProduct",
-        "CommentsOnRadiationDose",
-        "ExposureDoseSequence",
+        *radiation_dose.MODULE,
         "BillingProcedureStepSequence",
         "FilmConsumptionSequence",
         "BillingSuppliesAndDevicesSequence",

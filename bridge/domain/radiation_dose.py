@@ -14,21 +14,22 @@ _EVENT_DLP = re.compile(
     r"\bEvent\s*=\s*([0-9]+)\s*,?\s*DLP\s*[=:]\s*([0-9]+(?:\.[0-9]+)?)", re.IGNORECASE
 )
 
-_KEYWORDS = frozenset(
-    {
-        "TotalTimeOfFluoroscopy",
-        "TotalNumberOfExposures",
-        "DistanceSourceToDetector",
-        "DistanceSourceToEntrance",
-        "EntranceDose",
-        "EntranceDoseInmGy",
-        "ExposedArea",
-        "ImageAndFluoroscopyAreaDoseProduct",
-        "CommentsOnRadiationDose",
-        "ExposureDoseSequence",
-        "CTDIvol",
-    }
+MODULE = (
+    "TotalTimeOfFluoroscopy",
+    "TotalNumberOfExposures",
+    "DistanceSourceToDetector",
+    "DistanceSourceToEntrance",
+    "EntranceDose",
+    "EntranceDoseInmGy",
+    "ExposedArea",
+    "ImageAndFluoroscopyAreaDoseProduct",
+    "CommentsOnRadiationDose",
+    "ExposureDoseSequence",
 )
+"""The attributes of the module, by keyword."""
+
+# CTDIvol stands beside them on some scanners.
+_KEYWORDS = frozenset({*MODULE, "CTDIvol"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
