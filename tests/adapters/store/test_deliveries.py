@@ -14,6 +14,7 @@ from bridge.domain.delivery import (
     Exchange,
     RetryDecision,
 )
+from bridge.domain.publication import DOUBTFUL
 from bridge.store.database import Database
 from bridge.store.repositories import SqlStore, SqlTransaction
 
@@ -283,6 +284,19 @@ def test_the_next_time_is_when_a_head_may_be_sent(queue: Queue) -> None:
     assert queue.next_due(4.0) == 8.0
     queue.put("b", now=4.0)
     assert queue.next_due(4.0) == 4.0
+
+
+def test_given_something_may_have_been_overwritten_then_the_newest_state_is_told_again(
+    queue: Queue,
+) -> None:
+    queue.put("study:1")
+    (first,) = queue.claim()
+    (taken,) = queue.claim(now=LEASE + 1, owner="other")
+    queue.finish(taken, "newest")
+    queue.store.transact(lambda tx: tx.deliveries.tell_again(first, LEASE + 2))
+    assert queue.store.read(lambda tx: tx.deliveries.confirmed("ehr", "study:1")) == DOUBTFUL
+    (again,) = queue.claim(now=LEASE + 2)
+    assert (again.subject, again.kind, again.pk > first.pk) == ("study:1", AVAILABLE, True)
 
 
 def test_a_confirmation_is_kept_by_destination_and_subject(queue: Queue) -> None:

@@ -61,6 +61,7 @@ class MemoryQueue:
     claims: list[int] = field(default_factory=list)
     down: set[str] = field(default_factory=set)
     renewed: list[int] = field(default_factory=list)
+    told_again: list[int] = field(default_factory=list)
     changed: Condition = field(default_factory=Condition)
 
     def add(
@@ -115,6 +116,11 @@ class MemoryQueue:
             row = self.rows[delivery.pk - 1]
             row.delivery = replace(delivery, attempts=delivery.attempts + decision.counts)
             self._settle(delivery, decision.state, error, now + decision.delay)
+
+    def tell_again(self, delivery: Delivery, now: float) -> None:
+        with self.changed:
+            self.told_again.append(delivery.pk)
+            self.changed.notify_all()
 
     def next_due(self, destination: str, now: float) -> float | None:
         with self.changed:

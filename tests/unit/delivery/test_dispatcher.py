@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from threading import Barrier, Event
@@ -11,9 +11,12 @@ import pytest
 from bridge.delivery.dispatcher import Dispatcher
 from bridge.delivery.worker import UNLIMITED, Limits, Pace
 from bridge.domain.delivery import Delivery, DeliveryState, RetryPolicy, Sent, TransportError
+from bridge.domain.errors import ResourceBusy
+from bridge.services.fence import check_held, check_held_still
 from tests.unit.delivery.memory_queue import (
     DEAD,
     DELIVERED,
+    PENDING,
     MemoryQueue,
     ScriptedDestination,
     now,
@@ -391,6 +394,53 @@ def test_given_another_node_took_a_delivery_over_when_it_is_renewed_then_it_is_s
             time.sleep(0.01)
         release.set()
         queue.until(queue.all_are(DELIVERED))
+
+
+@pytest.mark.parametrize(("check", "again"), [(check_held, []), (check_held_still, [1])])
+def test_given_the_lease_was_lost_during_a_send_then_nothing_is_written_over_what_another_node_told(
+    check: Callable[[], None], again: list[int]
+) -> None:
+    queue, release, over = MemoryQueue(), Event(), Event()
+
+    def script(delivery: Delivery) -> Sent:
+        release.wait()
+        try:
+            check()
+        finally:
+            over.set()
+        raise AssertionError("it was written all the same")
+
+    queue.add("study:1")
+    ehr = ScriptedDestination(script)
+    with dispatching(queue, ehr, pace=replace(PACE, lease=0.06)):
+        ehr.until_in_hand(1)
+        queue.rows[0].owner = "node-2"
+        queue.rows[0].lease_until = now() + 3600
+        time.sleep(0.1)  # the lease of this node ends
+        release.set()
+        over.wait()
+        queue.until(lambda: queue.told_again == again)
+    assert queue.states() == [PENDING]
+    assert queue.outcomes == []
+
+
+def test_given_the_database_is_away_when_an_outcome_is_recorded_then_it_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    queue, refusals = MemoryQueue(), iter([True, True])
+    record = queue.delivered
+
+    def delivered(delivery: Delivery, sent: Sent, at: float) -> None:
+        if next(refusals, False):
+            raise ResourceBusy("the database is away")
+        record(delivery, sent, at)
+
+    monkeypatch.setattr(queue, "delivered", delivered)
+    queue.add("study:1")
+    ehr = ScriptedDestination()
+    with dispatching(queue, ehr):
+        queue.until(queue.all_are(DELIVERED))
+    assert ehr.sends == [1]
 
 
 def test_given_a_limit_at_once_when_many_wait_then_it_is_kept() -> None:
