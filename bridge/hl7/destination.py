@@ -23,7 +23,7 @@ from bridge.domain.delivery import (
 from bridge.domain.publication import News
 from bridge.domain.told import IN_DOUBT, ProcedureNews
 from bridge.hl7.errors import LinkError
-from bridge.hl7.message_writer import MessageWriter, Wire, control_id_of
+from bridge.hl7.message_writer import MessageWriter, Wire
 from bridge.hl7.order_values import Perspective, telling
 from bridge.hl7.passing_on import UNCHANGED, PassingOn
 from bridge.hl7.persistent_connection import PersistentConnection
@@ -184,8 +184,7 @@ class Hl7Destination:
         """The message: always the same for the same delivery and state, with MSH-7 and MSH-10."""
         whole = telling(each, delivery.kind.value, delivery.created_at, self._view)
         key = f"{delivery.destination}|{delivery.pk}|{delivery.created_at}|{each.procedure.pk}"
-        control_id = control_id_of(f"{key}|{writer.body(whole)}")
-        return writer.write(whole, self._view.time(delivery.created_at), control_id)
+        return writer.write_for(key, whole, self._view.time(delivery.created_at))
 
 
 def _restore(record: Record, where: tuple[str, str, int], told: str | None) -> None:

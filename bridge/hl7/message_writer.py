@@ -74,8 +74,15 @@ class MessageWriter:
 
     def write(self, telling: Telling, time: str, control_id: str) -> bytes:
         """The whole message."""
-        header = self._header(telling, time, control_id)
-        return self._characters.encode(f"{header}\r{self.body(telling)}")
+        return self._encode(telling, time, control_id, self.body(telling))
+
+    def write_for(self, key: str, telling: Telling, time: str) -> bytes:
+        """The whole message under a control ID that follows from `key` and what it says."""
+        body = self.body(telling)
+        return self._encode(telling, time, control_id_of(f"{key}|{body}"), body)
+
+    def _encode(self, telling: Telling, time: str, control_id: str, body: str) -> bytes:
+        return self._characters.encode(f"{self._header(telling, time, control_id)}\r{body}")
 
     def _segments(self, telling: Telling) -> Iterator[str]:
         telling = _of_version(telling, self.version)

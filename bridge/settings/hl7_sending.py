@@ -112,8 +112,8 @@ class PassOn:
         default=(),
         metadata=described(
             Values(TEXT),
-            "Only what these applications sent (`KIS` or `KIS|HAUS`); none given: all but the"
-            " receiver itself.",
+            "Only what these applications sent (MSH-3, or MSH-3 and MSH-4 with a vertical bar"
+            " between); none given: all but the receiver itself.",
         ),
     )
     form: str = field(
