@@ -36,7 +36,7 @@ from bridge.domain.performed_step import (
     PerformedStepFinal,
 )
 from bridge.domain.step_status import ON_WORKLIST
-from bridge.domain.study import DuplicateInstance
+from bridge.domain.study import DuplicateInstance, UnsupportedSopClass
 from bridge.mapping.modality_quirks import QuirkProfile
 
 _FF00 = ("FF00H", "Pending", "a match follows")
@@ -47,6 +47,7 @@ _WHEN: Mapping[type[BridgeError], str] = {
     StorageFull: "there is no room",
     ResourceBusy: "the database, or where images are kept, cannot be reached just now",
     RequiredFieldMissing: "a value that the request cannot do without is absent",
+    UnsupportedSopClass: "its SOP class is none of those in annex A",
     DuplicateInstance: "another instance of this UID is held, and `duplicates` is `reject`",
     DataTypeError: "what was sent cannot be read, or a value of it has not the form it must have",
     UnsupportedMessage: "what was sent is none of this service's",

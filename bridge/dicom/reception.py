@@ -21,7 +21,7 @@ from bridge.dicom.spool import IN_MEMORY, Spool
 from bridge.dicom.statuses import Status, status
 
 _LONGEST_COMMAND = 65_536
-_LONGEST_OTHER = 64 << 20  # bytes of a data set that is not to be stored
+_LONGEST_OTHER = 16 << 20  # bytes of a data set that is not to be stored
 _MOST_WAITING = 8
 
 _log = logging.getLogger(__name__)

@@ -100,7 +100,6 @@ class DicomServer:
     ) -> None:
         self._configuration = configuration
         self._worklist = WorklistProvider(configuration, worklist)
-        self._storage = StorageProvider(instances)
         self._availability = availability
         self._commitment_requests = commitment_requests
         self._commitment = CommitmentProvider(commitment)
@@ -110,6 +109,7 @@ class DicomServer:
         self._entity = application_entity(configuration)
         self._hearing = hearing(tally) if tally is not None else []
         self._admission = Admission(configuration, give_up)
+        self._storage = StorageProvider(instances, self._admission.stores)
         self._server: ThreadedAssociationServer | None = None
 
     @property

@@ -30,7 +30,7 @@ from bridge.domain.performed_step import (
     PerformedStepFinal,
     UnfitAttributes,
 )
-from bridge.domain.study import DuplicateInstance
+from bridge.domain.study import DuplicateInstance, UnsupportedSopClass
 
 
 class Status(IntEnum):
@@ -46,6 +46,7 @@ class Status(IntEnum):
     NO_SUCH_OBJECT_INSTANCE = 0x0112
     NO_SUCH_EVENT_TYPE = 0x0113
     INVALID_ARGUMENT_VALUE = 0x0115
+    SOP_CLASS_NOT_SUPPORTED = 0x0122
     NO_SUCH_ACTION = 0x0123
     MISSING_ATTRIBUTE = 0x0120
     MISSING_ATTRIBUTE_VALUE = 0x0121
@@ -72,6 +73,7 @@ Table = Mapping[type[BridgeError], Status]
 """Errors, most specific class first, and the status of each."""
 
 STORAGE: Table = {
+    UnsupportedSopClass: Status.SOP_CLASS_NOT_SUPPORTED,
     DuplicateInstance: Status.DUPLICATE_SOP_INSTANCE,
     StorageFull: Status.OUT_OF_RESOURCES,
     ResourceBusy: Status.OUT_OF_RESOURCES,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from pydicom.dataset import Dataset
@@ -13,10 +14,16 @@ from pynetdicom.events import Event
 from bridge.dicom.connection import calling_ae_title, peer_of
 from bridge.dicom.header import read_header
 from bridge.dicom.part10 import LONGEST_META, begins_as_file, file_head, locate
+from bridge.dicom.sop_classes import is_storage
 from bridge.dicom.spool import Spool
 from bridge.dicom.statuses import STORAGE, Status, failure
 from bridge.domain.errors import BridgeError, DataTypeError
-from bridge.domain.study import InstanceHeader, Receipt, RefusedInstance
+from bridge.domain.study import (
+    InstanceHeader,
+    Receipt,
+    RefusedInstance,
+    UnsupportedSopClass,
+)
 from bridge.services.content import Content, Source
 
 _OF_REFUSED = 16_384  # bytes of what is not kept, for the journal
@@ -37,6 +44,10 @@ class InstanceReceiver(Protocol):
         """Take note of an instance that is not kept."""
 
 
+Stores = Callable[[str], bool]
+"""Whether instances of a SOP class are taken."""
+
+
 class StorageProvider:
     """Answers C-STORE requests.
 
@@ -44,14 +55,15 @@ class StorageProvider:
     receiver keeps the evidence, and senders take anything else for a reason to send again.
     """
 
-    def __init__(self, receiver: InstanceReceiver) -> None:
+    def __init__(self, receiver: InstanceReceiver, stores: Stores = is_storage) -> None:
         self._receiver = receiver
+        self._stores = stores
 
     def handle_store(self, event: Event) -> int | Dataset:
         """Keep one instance and give the status."""
         request: Any = event.request
         with contextlib.closing(request.DataSet) as spool:
-            arriving = Arriving(self._receiver, spool, peer_of(event))
+            arriving = Arriving(self._receiver, self._stores, spool, peer_of(event))
             try:
                 self._store(event, arriving)
             except Exception as error:  # whatever it is, the peer must hear of it
@@ -76,18 +88,24 @@ class StorageProvider:
 class Arriving:
     """One instance on its way to the receiver, and what is known of it so far."""
 
-    def __init__(self, receiver: InstanceReceiver, spool: Spool, peer: str) -> None:
+    def __init__(self, receiver: InstanceReceiver, stores: Stores, spool: Spool, peer: str) -> None:
         self.spool = spool
         self.peer = peer
         self.header: InstanceHeader | None = None
         self._receiver = receiver
+        self._stores = stores
         self._declared = ""
 
     def read(self, declared: str, start: int) -> InstanceHeader:
-        """Read its header; the data set begins at `start`, in the syntax that is `declared`."""
+        """Read its header; the data set begins at `start`, in the syntax that is `declared`.
+
+        Raises UnsupportedSopClass, and RequiredFieldMissing for what cannot be an instance.
+        """
         self._declared = declared
-        self.header = read_header(self.spool.data, declared, start)
-        return self.header
+        self.header = header = read_header(self.spool.data, declared, start)
+        if not self._stores(header.sop_class_uid):
+            raise UnsupportedSopClass("instances of this SOP class are not taken")
+        return header
 
     def keep(self, before: bytes, start: int, source: str = "") -> None:
         """Have it kept, what stands before the data set included.

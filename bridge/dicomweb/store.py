@@ -19,8 +19,9 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from bridge.dicom.part10 import locate
+from bridge.dicom.sop_classes import is_storage
 from bridge.dicom.statuses import STORAGE, Status, code_of
-from bridge.dicom.storage import Arriving, InstanceReceiver
+from bridge.dicom.storage import Arriving, InstanceReceiver, Stores
 from bridge.dicomweb.parts import (
     Holding,
     MalformedBody,
@@ -67,10 +68,12 @@ class _Outcome:
         return HTTPStatus.SERVICE_UNAVAILABLE if full else HTTPStatus.CONFLICT
 
 
-def stow_router(receiver: InstanceReceiver, base_url: str, holding: Holding) -> APIRouter:
+def stow_router(
+    receiver: InstanceReceiver, base_url: str, holding: Holding, stores: Stores = is_storage
+) -> APIRouter:
     """Routes beside those of retrieval; `holding` says how instances are held as they arrive."""
     router = APIRouter()
-    store = _Store(receiver, base_url.rstrip("/"), holding)
+    store = _Store(receiver, stores, base_url.rstrip("/"), holding)
     router.add_api_route("/studies", store.post, methods=["POST"])
     router.add_api_route("/studies/{study}", store.post, methods=["POST"])
     return router
@@ -79,8 +82,11 @@ def stow_router(receiver: InstanceReceiver, base_url: str, holding: Holding) -> 
 class _Store:
     """The Store transaction."""
 
-    def __init__(self, receiver: InstanceReceiver, base_url: str, holding: Holding) -> None:
+    def __init__(
+        self, receiver: InstanceReceiver, stores: Stores, base_url: str, holding: Holding
+    ) -> None:
         self._receiver = receiver
+        self._stores = stores
         self._base_url = base_url
         self._holding = holding
 
@@ -126,7 +132,7 @@ class _Store:
             yield part
 
     def _keep(self, part: Part, wanted: str, peer: str, outcome: _Outcome) -> None:
-        arriving = Arriving(self._receiver, part.content, peer)
+        arriving = Arriving(self._receiver, self._stores, part.content, peer)
         try:
             outcome.kept.append(_kept(arriving, part.media_type, wanted))
         except Exception as error:  # whatever it is, the others are kept and this one is named

@@ -66,6 +66,10 @@ class Duplicates(StrEnum):
     REJECT = "reject"  # the first; the other is refused
 
 
+class UnsupportedSopClass(BridgeError):
+    """Instances of this SOP class are not taken (DICOM: 0122H)."""
+
+
 class DuplicateInstance(BridgeError):
     """An instance of this UID is held and differs (DICOM: 0111H)."""
 

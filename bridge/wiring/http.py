@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from fastapi import FastAPI
 
 from bridge.console.monitoring import Monitoring, monitoring_router
 from bridge.dicom.configuration import DicomConfiguration
+from bridge.dicom.sop_classes import is_storage
 from bridge.dicom.spool import Spool
 from bridge.dicomweb.parts import Holding
 from bridge.dicomweb.router import wado_router
@@ -42,7 +44,8 @@ def build_http(
     dicom_web = f"{core.settings.http.public_url.rstrip('/')}/dicom-web"
     spool = spool_folder(core.settings)
     holding = Holding(DicomConfiguration.maximum_message, lambda: Spool(spool))
-    stow = stow_router(core.instances, dicom_web, holding)
+    stores = partial(is_storage, standard_only=core.settings.dicom.accept == "standard")
+    stow = stow_router(core.instances, dicom_web, holding, stores)
     app.include_router(stow, prefix="/dicom-web")
     app.include_router(
         wado_router(

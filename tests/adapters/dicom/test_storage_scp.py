@@ -24,6 +24,7 @@ from pynetdicom.presentation import AllStoragePresentationContexts, build_contex
 from bridge.dicom.configuration import DicomConfiguration
 from bridge.dicom.part10 import file_head
 from bridge.dicom.scu import associated, store
+from bridge.dicom.sop_classes import VERIFICATION
 from bridge.domain.errors import ResourceBusy, StorageFull
 from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.study import DuplicateInstance, InstanceElsewhere
@@ -163,6 +164,18 @@ def test_given_command_and_data_set_disagree_then_the_instance_is_refused(
     answer = send(bridge, path, ExplicitVRLittleEndian)
     assert answer.Status == 0xA900
     assert answer.ErrorComment == f"{keyword} of command and data set differ"
+
+
+def test_given_another_class_than_was_agreed_then_it_must_be_one_that_is_taken(
+    bridge: RunningBridge,
+) -> None:
+    dataset = instance()
+    dataset.SOPClassUID = VERIFICATION
+    data = encode(dataset, ImplicitVRLittleEndian)
+    request = store_request(AffectedSOPClassUID=VERIFICATION)
+    with associated_by_hand(bridge.port) as connection:
+        connection.sendall(p_data(request, COMMAND | LAST) + p_data(data, LAST))
+        assert response_in(read_pdu(connection)[1]).Status == 0x0122
 
 
 @pytest.mark.usefixtures("raw")

@@ -103,6 +103,15 @@ def test_given_a_file_that_names_a_wrong_transfer_syntax_then_it_can_be_retrieve
     assert retrieved.PatientID == "P-1"
 
 
+def test_given_a_class_that_is_no_storage_then_it_is_refused_by_name(
+    archive: Archive, url: str
+) -> None:
+    no_image = image(NEW, 1, 1, SOPClassUID="1.2.840.10008.1.1")
+    answered = post(url, body(file_of(no_image)))
+    assert answered.status_code == 409
+    assert values(answered.json(), "00081198", "00081197") == [0x0122]
+
+
 def test_given_another_instance_of_the_uid_in_another_study_then_it_is_refused_by_name(
     archive: Archive, url: str
 ) -> None:
