@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -10,8 +10,10 @@ from typing import Protocol
 from bridge.domain.access import SignedIn
 from bridge.domain.audit import AuditAction, AuditEventId, AuditObject
 from bridge.domain.errors import UnknownKey
+from bridge.domain.link import Link
 from bridge.services.audit import AuditStore, audit_event
 from bridge.services.transaction import Clock
+from bridge.services.watch_links import LinkHealth
 
 SOON_SECONDS = 30 * 86_400.0
 """A certificate that ends within so long should be renewed."""
@@ -69,7 +71,7 @@ class Connection:
     `key` names it among all. `kind` is the standard's or the setting's word for it (`fhir`, `ian`,
     `MLLP`, `DICOM`). `test` names what is asked of it (C-ECHO, CapabilityStatement); empty when
     there is nothing to ask, as of a device whose address is not known. `says` are further settings
-    worth seeing, by their name.
+    worth seeing, by their name. `link` is what its traffic is counted under.
     """
 
     key: str
@@ -81,6 +83,15 @@ class Connection:
     enabled: bool = True
     says: Sequence[tuple[str, str]] = ()
     certificates: Sequence[Certificate] = ()
+    link: Link | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """A connection with what passed over it; nothing is known of one that was never used."""
+
+    connection: Connection
+    health: LinkHealth | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +106,19 @@ class TestResult:
     at: float
     seconds: float
     certificates: Sequence[Certificate] = ()
+
+
+def watched(
+    connections: Iterable[Connection], links: Sequence[LinkHealth]
+) -> tuple[Sequence[Watched], Sequence[LinkHealth]]:
+    """Connections with their traffic, and the traffic of whoever is not configured."""
+    known = {each.link: each for each in links}
+    found = [
+        Watched(connection=each, health=known.get(each.link) if each.link else None)
+        for each in connections
+    ]
+    ours = {each.connection.link for each in found}
+    return found, [each for each in links if each.link not in ours]
 
 
 class Neighbourhood(Protocol):

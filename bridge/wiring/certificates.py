@@ -14,6 +14,7 @@ from bridge.services.check_connections import Certificate
 
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
 _HTTPS = 443
+_KEY = "key"  # private keys are nobody's business but the listener's
 
 
 def certificates_of(section: object, prefix: str = "") -> Iterator[Certificate]:
@@ -23,7 +24,8 @@ def certificates_of(section: object, prefix: str = "") -> Iterator[Certificate]:
     for each in fields(section):
         value, path = getattr(section, each.name), f"{prefix}{each.name}"
         if isinstance(value, Path):
-            yield from _in_file(value, path)
+            if not each.name.endswith(_KEY):
+                yield from _in_file(value, path)
         elif isinstance(value, tuple):
             for at, item in enumerate(value):
                 yield from certificates_of(item, f"{path}[{at}].")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from bridge.domain.link import Link, LinkKind
 from bridge.services.check_connections import Certificate, Connection, Part
 from bridge.settings import (
     DicomStoreDestination,
@@ -86,6 +87,7 @@ def _listeners(settings: Settings) -> Iterator[Connection]:
                 *((("return_connection", f"{back.host}:{back.port}"),) if returns else ()),
             ),
             certificates=tuple(certificates_of(each)),
+            link=Link(LinkKind.HL7, each.name),
         )
     yield Connection(
         key="listener dicom",
@@ -123,6 +125,7 @@ def _device(peer: Peer) -> Connection:
         test=_C_ECHO if is_known else "",
         says=tuple(pair for pair in told if pair[1]),
         certificates=tuple(certificates_of(peer)),
+        link=Link(LinkKind.DICOM, peer.ae_title),
     )
 
 
@@ -141,4 +144,5 @@ def _called(each: Any, part: Part) -> Connection:
         enabled=each.enabled,
         says=tuple((name, str(value)) for name, value in told if value),
         certificates=tuple(certificates_of(each)),
+        link=Link(LinkKind.DESTINATION, each.name) if part is Part.DESTINATION else None,
     )

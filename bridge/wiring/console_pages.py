@@ -32,6 +32,7 @@ from bridge.services.unlink_patients import UnlinkPatients
 from bridge.store.repositories import SqlStore
 from bridge.wiring.connections import ConfiguredConnections
 from bridge.wiring.core import Core
+from bridge.wiring.link_watch import watch_links
 from bridge.wiring.mapping_shelf import ConfiguredProfiles
 from bridge.wiring.reconciling import build_study_desk
 from bridge.wiring.settings_rows import setting_rows
@@ -44,13 +45,14 @@ def page_routers(view: View, core: Core) -> tuple[APIRouter, ...]:
     records = RecordView(store, time.time)
     neighbours = ConfiguredConnections(settings)
     connections = CheckConnections(store=store, neighbours=neighbours, clock=time.time)
+    links = watch_links(settings, store, core.tally)
     names = [each.name for each in settings.destinations]
     deliveries = SteerDeliveries(store=store, clock=time.time)
     return (
         worklist_router(view, ConfiguredWorklist(settings, store), records),
         reconciliation_router(view, _reconciliation(core, records)),
         deliveries_router(view, deliveries, records, names, time.time),
-        connections_router(view, connections, time.time),
+        connections_router(view, connections, links, time.time),
         patients_router(view, _patients(core, records)),
         mappings_router(view, build_mappings(core), records),
         charts_router(view, MeasureFlow(store=store, clock=time.time, zone=zone)),

@@ -8,8 +8,9 @@ from bridge.console.access import Operator, Viewer
 from bridge.console.forms import Form
 from bridge.console.view import View
 from bridge.console.words import N_
-from bridge.services.check_connections import CheckConnections, Part, TestResult
+from bridge.services.check_connections import CheckConnections, Part, TestResult, watched
 from bridge.services.transaction import Clock
+from bridge.services.watch_links import WatchLinks
 
 PARTS = {
     Part.LISTENER: N_("What listens"),
@@ -27,19 +28,22 @@ STANDINGS = (
 """How certificates stand (`services.check_connections.Standing`), for translation."""
 
 
-def connections_router(view: View, connections: CheckConnections, clock: Clock) -> APIRouter:
+def connections_router(
+    view: View, connections: CheckConnections, links: WatchLinks, clock: Clock
+) -> APIRouter:
     """The page at `/connections`. A test changes nothing but the audit trail, so it answers."""
     router = APIRouter()
 
     def page(request: Request, result: TestResult | None = None) -> Response:
-        every = connections.every()
+        every, others = watched(connections.every(), links.links())
         return view.page(
             request,
             "connections.html",
             parts=[
-                (label, [each for each in every if each.part is part])
+                (label, [each for each in every if each.connection.part is part])
                 for part, label in PARTS.items()
             ],
+            others=others,
             result=result,
             now=clock(),
         )

@@ -17,7 +17,9 @@ from bridge.domain.delivery import (
     RetryDecision,
     TransportError,
 )
+from bridge.domain.link import Link, LinkKind
 from bridge.domain.patient_events import PatientsLinked
+from bridge.wiring.link_watch import watch_links
 from tests.adapters.console.desk import TOKEN, Desk, open_desk, text_of
 from tests.adapters.console.seeds import image, place, settle
 from tests.unit.services.core import merge, order, patient, procedure
@@ -182,8 +184,12 @@ def test_given_linked_records_then_the_link_is_taken_back(desk: Desk) -> None:
 
 
 def test_given_connections_then_they_are_listed_and_tested(desk: Desk) -> None:
+    desk.core.tally.succeeded(Link(LinkKind.DICOM, "US01"))
+    desk.core.tally.failed(Link(LinkKind.DICOM, "STRANGER"), "rejected")
+    watch_links(desk.core.settings, desk.core.store, desk.core.tally).note()
     shown = desk.get("/connections")
-    assert "US01 DICOM h:9" in shown
+    assert "US01 DICOM h:9 20" in shown, "with the time of the last traffic"
+    assert "STRANGER dicom" in shown.partition("Others that called")[2]
     assert "C-ECHO" in shown
     assert "geheimnis" not in shown
     free = socket.create_server(("127.0.0.1", 0))
