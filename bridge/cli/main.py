@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, str] = {
     "doctor": "doctor",
     "message": "records",
     "delivery": "deliveries",
+    "retention": "retention",
     "study": "studies",
     "step": "performed_steps",
     "order": "waiting",

@@ -28,6 +28,7 @@ from bridge.settings.dicom import Dicom
 from bridge.settings.fhir import Fhir
 from bridge.settings.hl7 import MODE, Hl7
 from bridge.settings.problems import Origin
+from bridge.settings.retention import Retention
 from bridge.settings.schema import Items, Section, Value, described
 from bridge.settings.sources import SOURCE_KINDS, OrderSource
 from bridge.settings.terms import (
@@ -198,6 +199,10 @@ class Settings:
             " cores. Limits of connections and associations hold for each. Deliveries, timers and"
             " polling are the first one's; one that ends is started again.",
         ),
+    )
+    retention: Retention = field(
+        default_factory=Retention,
+        metadata=described(Section(Retention), "How long records are kept."),
     )
     log: Log = field(default_factory=Log, metadata=described(Section(Log), "Logging."))
     provenance: Mapping[str, Origin] = field(

@@ -106,6 +106,7 @@ def _sqlite_engine(url: URL) -> Engine:
     def prepare(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves
         for pragma in (
+            "auto_vacuum=INCREMENTAL",  # of a new file: see `space`
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",

@@ -227,6 +227,13 @@ class Orders:
         query = query.order_by(_ORDER.c.pk).with_for_update(key_share=True)
         return tuple(self._load(row) for row in self._connection.execute(query).all())
 
+    def numbered(self, values: Iterable[str]) -> tuple[Order, ...]:
+        """The orders with one of these numbers of any kind, whatever the authority; not locked."""
+        wanted = tuple(values)
+        keys = (_ORDER.c.accession_key, _ORDER.c.filler_key, _ORDER.c.placer_key)
+        query = select(_ORDER).where(or_(*(_numbered(key, wanted) for key in keys)))
+        return tuple(self._load(row) for row in self._connection.execute(query).all())
+
     def with_steps(self, step_pks: Iterable[int]) -> tuple[Order, ...]:
         """The orders that these scheduled steps belong to."""
         query = select(scheduled_step.c.procedure_pk).where(

@@ -48,6 +48,7 @@ from bridge.store.records import Records
 from bridge.store.rejections import Rejections
 from bridge.store.resolutions import Resolutions
 from bridge.store.resources import Resources
+from bridge.store.retained import Retained
 from bridge.store.searches import Searches
 from bridge.store.sources import Sources
 from bridge.store.statement import Numbers
@@ -206,6 +207,11 @@ class SqlTransaction:
     def outages(self) -> Outages:
         """Which destinations are down."""
         return Outages(self._connection)
+
+    @cached_property
+    def retained(self) -> Retained:
+        """What retention lets go of."""
+        return Retained(self._connection)
 
     @cached_property
     def surrogates(self) -> Surrogates:

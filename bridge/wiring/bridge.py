@@ -18,9 +18,11 @@ from bridge.services.follow_names import FollowNames
 from bridge.services.offer_subscriptions import HEARTBEAT
 from bridge.services.overdue_performed_steps import OPEN
 from bridge.services.raise_alerts import ALERTS
+from bridge.services.retain import RETENTION
 from bridge.services.settling import SETTLE
 from bridge.settings import Http, Settings, public_url
 from bridge.store import schema
+from bridge.store.overview import schema_warning
 from bridge.store.repositories import SqlTransaction
 from bridge.wiring.addresses import listen, listening
 from bridge.wiring.alerting import build_alerts
@@ -35,11 +37,12 @@ from bridge.wiring.hl7_answers import build_return_connections
 from bridge.wiring.hl7_out import outbound_profiles
 from bridge.wiring.http import Checks, build_http
 from bridge.wiring.images import bucket_check
-from bridge.wiring.name_index import NameFollower
 from bridge.wiring.link_watch import LinkWatch, watch_links
+from bridge.wiring.name_index import NameFollower
 from bridge.wiring.performed_step_policy import build_overdue
 from bridge.wiring.place import Place, State
 from bridge.wiring.profile_watch import ProfileWatch
+from bridge.wiring.retention import build_retain
 from bridge.wiring.sources import (
     POLL_ARCHIVE,
     archive_sources,
@@ -108,6 +111,7 @@ class Bridge:
             self._alerts = build_alerts(
                 self.core, self._links, {**self.checks(), **self.warnings()}
             )
+            self._retain = build_retain(settings, self.core.database, self.core.store)
             self._timekeeper = self._build_timekeeper()
             self._connect_wakers()
             self._dicom: DicomServer = build_dicom(self.core)
@@ -126,6 +130,7 @@ class Bridge:
                 POLL: self._poller.fire,
                 HEARTBEAT: self._channel.heartbeat,
                 POLL_ARCHIVE: self._archives.fire,
+                RETENTION: self._retain.look,
                 ALERTS: self._alerts.look,
             },
         )
@@ -181,6 +186,7 @@ class Bridge:
                 self._poller.start()
                 self._archives.start()
                 self._alerts.begin()
+                self._retain.start()
                 self._timekeeper.start()
                 self._names.start()
                 for each in self._dispatchers:
@@ -263,6 +269,7 @@ class Bridge:
         }
         return {
             "mappings": self._profile_watch.problem,
+            "schema": partial(schema_warning, self.core.database),
             "performed steps": self._overdue.problem,
             **problems,
         }

@@ -51,6 +51,7 @@ from bridge.store.tables.performed_steps import (
 from bridge.store.tables.rejections import rejected_instance, rejection_note
 from bridge.store.tables.resolutions import study_resolution
 from bridge.store.tables.resources import resource, resource_term, resource_version
+from bridge.store.tables.retention import legal_hold, retention_pass
 from bridge.store.tables.sources import source_cursor, source_version
 from bridge.store.tables.studies import (
     instance,
@@ -89,6 +90,7 @@ __all__ = [
     "instance",
     "instance_conflict",
     "instance_flaw",
+    "legal_hold",
     "link",
     "link_hour",
     "mapping_version",
@@ -120,6 +122,7 @@ __all__ = [
     "resource",
     "resource_term",
     "resource_version",
+    "retention_pass",
     "scheduled_step",
     "series",
     "sign_in_failure",

@@ -38,6 +38,30 @@ def upgrade() -> None:
         sa.Column("since", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("destination", "subject", name=op.f("pk_delivery_hold")),
     )
+    op.create_index("ix_attempt_message_pk", "attempt", ["message_pk"])
+    op.create_table(
+        "retention_pass",
+        sa.Column("kind", TEXT, nullable=False),
+        sa.Column("position", PK, nullable=False),
+        sa.Column("started_at", sa.Double(), nullable=False),
+        sa.Column("ended_at", sa.Double(), nullable=True),
+        sa.Column("removed", sa.Integer(), nullable=False),
+        sa.Column("kept", sa.Integer(), nullable=False),
+        sa.Column("removed_ever", PK, nullable=False),
+        sa.PrimaryKeyConstraint("kind", name=op.f("pk_retention_pass")),
+    )
+    op.create_table(
+        "legal_hold",
+        sa.Column("value", TEXT, nullable=False),
+        sa.Column("who", TEXT, server_default="", nullable=False),
+        sa.Column("reason", TEXT, server_default="", nullable=False),
+        sa.Column("since", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("value", name=op.f("pk_legal_hold")),
+    )
+    if op.get_bind().dialect.name == "postgresql":
+        # Room of removed rows is to be used again soon, however large the table has become.
+        for table in ("message", "mention", "delivery", "attempt"):
+            op.execute(f"ALTER TABLE {table} SET (autovacuum_vacuum_scale_factor = 0.02)")
     op.create_table(
         "destination_outage",
         sa.Column("destination", TEXT, nullable=False),
