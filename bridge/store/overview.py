@@ -176,19 +176,38 @@ class Overviews:
 
 
 def schema_problem(database: Database) -> str:
-    """Why the database cannot be used, in words; empty when it answers and its schema is ours."""
+    """Why the database cannot be used, in words; empty when it answers and its schema will do.
+
+    A newer one does: migrations only add what older versions can leave alone, so that nodes are
+    upgraded one after the other.
+    """
     try:
-        with database.read() as connection:
-            revision = schema.revision(connection)
+        revision = _revision(database)
     except BridgeError as error:
         return error.message
-    if revision != _head():
+    if revision < _head():
         return f"the schema is at {revision or 'nothing'}, this version needs {_head()}"
     return ""
 
 
+def schema_warning(database: Database) -> str:
+    """That this node is older than the database; empty when it is not."""
+    try:
+        revision = _revision(database)
+    except BridgeError:
+        return ""  # `schema_problem` says so
+    if revision > _head():
+        return f"a newer version brought the database to {revision}; this node knows {_head()}"
+    return ""
+
+
+def _revision(database: Database) -> str:
+    with database.read() as connection:
+        return schema.revision(connection) or ""
+
+
 @cache
-def _head() -> str | None:
+def _head() -> str:
     return schema.head()
 
 

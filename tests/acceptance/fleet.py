@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
+import psycopg
+
 from tests.acceptance.hospital import Hospital
 from tests.peers.bridge_process import Bridge, configure, fhir_destination
 from tests.peers.dcmjs import DcmjsModality
@@ -43,7 +45,7 @@ class Fleet:
             starting.callback(self.close)
             self.postgres = self._open(Postgres())
             self.s3 = self._open(S3Server(_folder(directory / "s3")))
-            url = self.postgres.create_database()
+            self._url = url = self.postgres.create_database()
             services = {DATABASE: [Server(self.postgres.port)]}
             self.link = self._open(Haproxy(_folder(directory / "link"), services))
             through = _with_port(url, self.link.ports[DATABASE])
@@ -77,6 +79,12 @@ class Fleet:
     def images(self) -> Path:
         """Where the object store keeps the images."""
         return self.s3.folder / "hosp"
+
+    def migrate(self) -> None:
+        """As the first node of the next version does: something is added to the schema."""
+        with psycopg.connect(self._url.replace("+psycopg", "")) as connection:
+            connection.execute("ALTER TABLE study ADD COLUMN later TEXT NOT NULL DEFAULT ''")
+            connection.execute("UPDATE alembic_version SET version_num = '9999'")
 
     def kill(self, number: int) -> None:
         """kill -9 of one bridge."""
