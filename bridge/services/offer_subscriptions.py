@@ -45,6 +45,9 @@ class OfferedSubscriptions(Protocol):
     def find(self, id_: str) -> OfferedSubscription | None:
         """By logical id."""
 
+    def get(self, pk: int) -> OfferedSubscription | None:
+        """By row."""
+
     def lock(self, pk: int) -> OfferedSubscription | None:
         """By row, held until the transaction ends."""
 

@@ -70,6 +70,11 @@ class Subscriptions:
         row = self._connection.execute(select(subscription).where(_S.id == id_)).first()
         return None if row is None else _held(row)
 
+    def get(self, pk: int) -> OfferedSubscription | None:
+        """By row."""
+        row = self._connection.execute(select(subscription).where(_S.pk == pk)).first()
+        return None if row is None else _held(row)
+
     def lock(self, pk: int) -> OfferedSubscription | None:
         """By row, held until the transaction ends: numbers are given one by one."""
         query = select(subscription).where(_S.pk == pk)

@@ -219,10 +219,8 @@ class SubscriptionChannel:
         )
 
     def _request(self, tx: Transaction, pk: int, kind: EventKind) -> _Request | None:
-        held = tx.subscriptions.lock(pk)
-        if held is None or not held.is_live:
-            return None
-        if held.has_ended(self._clock()):
+        held = tx.subscriptions.get(pk)
+        if held is None or not held.is_live or held.has_ended(self._clock()):
             return None
         told = _TYPES[kind]
         events: Sequence[SubscriptionEvent] = ()
