@@ -121,8 +121,9 @@ def _policies(configuration: DicomConfiguration) -> str:
         " rejected as follows (PS3.8 9.3.4):",
         table(("Result", "Source", "Reason", "When"), _REJECTED),
         "An association is aborted when its peer leaves a PDU unfinished for longer than the idle"
-        " time, announces a PDU or sends a data set longer than the limits above, or when the"
-        " bridge is stopped and the request in hand has been answered.",
+        " time, announces a PDU or sends a data set longer than the limits above, sends what is no"
+        " PDU or no DIMSE message, or when the bridge is stopped and the request in hand has been"
+        " answered.",
     )
 
 

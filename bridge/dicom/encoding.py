@@ -214,15 +214,20 @@ def _unknown_head(data: Encoded, coding: Coding, at: int, end: int) -> tuple[int
     without = (long(data, at + 4)[0], at + 8)
     misspelt = (coding.heads.unpack_from(data, at)[3], at + 8)
     new = (long(data, at + 8)[0], at + 12) if at + 12 <= end else misspelt
-    tags = _ITEM_HEADS[coding.order].unpack_from
-    own = tags(data, at)[:2]
     for length, value in (without, misspelt, new):
-        after = value + length
-        if after == end or (
-            after + 8 <= end and tags(data, after)[:2] > own and begins_explicit(data, after)
-        ):
+        if value + length == end or _may_follow(data, coding, at, value + length, end):
             return length, value
     return without
+
+
+def _may_follow(data: Encoded, coding: Coding, at: int, after: int, end: int) -> bool:
+    """Whether another element may begin at `after`: its tag is higher, its VR like one."""
+    if after + 8 > end:
+        return False
+    tags = _ITEM_HEADS[coding.order].unpack_from
+    vr = data[after + 4 : after + 6]
+    is_vr = begins_explicit(data, after) or vr == data[at + 4 : at + 6] or vr.isalpha()
+    return is_vr and tags(data, after)[:2] > tags(data, at)[:2]
 
 
 def _judge(flaws: Flaws, place: Place, previous: int, end: int, *, implicit: bool) -> None:

@@ -12,6 +12,7 @@ LONGEST_META = 1 << 20
 """Bytes within which the file meta information of a file must end."""
 
 _PREAMBLE = b"\0" * 128 + b"DICM"
+LENGTH_OF_PREAMBLE = len(_PREAMBLE)
 _VERSION = struct.pack("<HH2sHL", 0x0002, 0x0001, b"OB", 0, 2) + b"\0\1"
 _HEAD = struct.Struct("<HH2sH").pack
 _ELEMENT_HEAD = struct.Struct("<xxH2sH").unpack_from

@@ -13,7 +13,7 @@ from pynetdicom.events import Event
 
 from bridge.dicom.connection import calling_ae_title, peer_of
 from bridge.dicom.header import read_header
-from bridge.dicom.part10 import LONGEST_META, begins_as_file, file_head, locate
+from bridge.dicom.part10 import LENGTH_OF_PREAMBLE, begins_as_file, file_head, locate
 from bridge.dicom.sop_classes import is_storage
 from bridge.dicom.spool import Spool
 from bridge.dicom.statuses import STORAGE, Status, failure
@@ -51,8 +51,8 @@ Stores = Callable[[str], bool]
 class StorageProvider:
     """Answers C-STORE requests.
 
-    A copy that is already held, and one that contradicts it, are both answered with Success: the
-    receiver keeps the evidence, and senders take anything else for a reason to send again.
+    A copy that is already held, and one that contradicts it, are both answered with Success unless
+    the receiver says otherwise: senders take anything else for a reason to send again.
     """
 
     def __init__(self, receiver: InstanceReceiver, stores: Stores = is_storage) -> None:
@@ -73,13 +73,8 @@ class StorageProvider:
 
     def _store(self, event: Event, arriving: Arriving) -> None:
         request: Any = event.request
-        declared = str(event.context.transfer_syntax)
-        source = arriving.spool.source
-        if begins_as_file(source.read(0, LONGEST_META)):
-            before, declared, start = locate(source)
-        else:
-            before, start = b"", 0
-        header = arriving.read(declared, start)
+        before, declared, start = _begins(arriving.spool.source)
+        header = arriving.read(declared or str(event.context.transfer_syntax), start)
         _compare("SOPClassUID", header.sop_class_uid, str(request.AffectedSOPClassUID))
         _compare("SOPInstanceUID", header.sop_instance_uid, str(request.AffectedSOPInstanceUID))
         arriving.keep(before, start, source=calling_ae_title(event))
@@ -145,6 +140,14 @@ class Arriving:
                     header=self.header,
                 )
             )
+
+
+def _begins(source: Source) -> tuple[bytes, str, int]:
+    """As `locate`, for what may be a data set alone: it has no syntax of its own."""
+    if begins_as_file(source.read(0, LENGTH_OF_PREAMBLE)):
+        with contextlib.suppress(DataTypeError):
+            return locate(source)
+    return b"", "", 0
 
 
 def digest_of(source: Source, start: int = 0) -> str:

@@ -72,8 +72,8 @@ class NewsDestination(Destination):
         default=(),
         metadata=described(
             Values(TEXT),
-            "Only of orders that these applications sent (`KIS` or `KIS|HAUS`) and of their"
-            " studies; none given: all.",
+            "Only of orders that these applications sent and of their studies (MSH-3, with MSH-4"
+            " after a vertical bar where that matters); none given: all.",
         ),
     )
     locations: tuple[str, ...] = field(
@@ -86,7 +86,7 @@ class NewsDestination(Destination):
         default="",
         metadata=described(
             TEXT,
-            "The application that the destination is itself (`KIS` or `KIS|HAUS`): what its own"
+            "The application that the destination is itself (written likewise): what its own"
             " messages changed is not told to it again, but what was made of its orders is.",
         ),
     )

@@ -135,7 +135,7 @@ def test_given_three_bridges_when_one_is_killed_or_a_newer_one_migrates_then_not
 ) -> None:
     killed = next(fault for fault in FLEET_FAULTS if fault.name.startswith("kill"))
     migrated = Fault(
-        "migrated by a newer version", lambda fleet: fleet.migrate(), wait_for_all, 1.0
+        "migrated by a newer version", lambda fleet: fleet.migrate(), check_all_work_on, 1.0
     )
     faults = (killed, migrated)
     rows = [endure(fleet, each, tmp_path / f"sent{n}") for n, each in enumerate(faults)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -23,11 +23,18 @@ HOST = "127.0.0.1"
 
 
 @contextmanager
-def running(directory: Path, *, mode: str = "his_only", **listener: Any) -> Iterator[Bridge]:
+def running(
+    directory: Path,
+    *,
+    mode: str = "his_only",
+    destinations: Sequence[dict[str, Any]] = (),
+    **listener: Any,
+) -> Iterator[Bridge]:
     """A started bridge over an SQLite file; a second one in the same directory goes on with it."""
     made = configure(directory, f"sqlite:///{directory}/bridge.db")
     made["http"]["port"] = made["dicom"]["port"] = 0
     made["site"]["mode"] = mode
+    made["destinations"] = list(destinations)
     made["hl7"]["listeners"][0] |= {"port": 0, **listener}
     file = directory / "bridge.yaml"
     file.write_text(yaml.safe_dump(made))

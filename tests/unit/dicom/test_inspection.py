@@ -140,6 +140,19 @@ def test_given_something_broken_then_it_is_read_and_the_flaw_named(
     assert flaw is None or flaw in header.flaws
 
 
+@pytest.mark.parametrize("vr", [b"ZZ", b"\0\0", b"  ", b"pn", b"??"])
+def test_given_every_vr_is_wrong_then_all_is_read_by_the_dictionary(vr: bytes) -> None:
+    data, at = bytearray(written()), 0
+    while at < len(data):
+        (length,) = struct.unpack_from("<H", data, at + 6)
+        data[at + 4 : at + 6] = vr
+        at += 8 + length
+    header = read(bytes(data))
+    assert header.patient_name == "TRAN^ANNA"
+    assert header.transfer_syntax_uid == EXPLICIT
+    assert "(0008,0005) has no valid VR" in header.flaws
+
+
 def test_given_nuls_inside_a_text_then_they_are_left_out() -> None:
     header = read(written(patient_name=element(0x00100010, b"PN", b"TR\0AN^\0\0")))
     assert header.patient_name == "TRAN^"
