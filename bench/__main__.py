@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import footprint, hl7_orders, storage, worklist
+from bench import footprint, hl7_orders, imaging, storage, worklist
 from bench.hl7_orders import Effort
 from bench.report import Section, render, write
 
@@ -66,10 +66,17 @@ def _footprint(folder: Path, options: argparse.Namespace) -> Section:
     return footprint.measure(folder, 500 if options.quick else 20_000, options.long)
 
 
+def _imaging(folder: Path, options: argparse.Namespace) -> Section:
+    if options.quick:
+        return imaging.measure(folder, imaging.Effort(1, 20, 64))
+    return imaging.measure(folder, imaging.Effort(10, 300, 2048 if options.full else 512))
+
+
 SECTIONS: dict[str, Callable[[Path, argparse.Namespace], Section]] = {
     "hl7": _hl7,
     "worklist": _worklist,
     "storage": _storage,
+    "imaging": _imaging,
     "footprint": _footprint,
 }
 
@@ -81,7 +88,7 @@ def _options() -> argparse.Namespace:
     add("--quick", action="store_true", help="a few seconds each: shows that it works, no more")
     add("--postgres", action="store_true", help="also the bridge on PostgreSQL, and pgbench")
     add("--profile", action="store_true", help="also where the time of an order goes, by room")
-    add("--full", action="store_true", help="also a worklist of 1,000,000 steps")
+    add("--full", action="store_true", help="also a worklist of 1,000,000 steps, and 2 GB")
     add("--long", type=int, default=0, metavar="N", help="also memory while N more orders come")
     add("--strict", action="store_true", help="end with 1 when a budget is missed")
     add("--disk", type=Path, help="folder on the disk to measure on (the temporary folder)")

@@ -15,7 +15,7 @@ from pydicom.dataset import Dataset
 from bridge.dicom.charsets import character_set
 from bridge.dicom.rewriting import with_header
 from bridge.dicom.stored_file import StoredFile
-from bridge.domain.coercion import Coercion, RequestItem
+from bridge.domain.coercion import OF_A_PERSON, Coercion, Reason, RequestItem
 from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.order import CodedConcept
 from bridge.services.content import Content
@@ -23,6 +23,10 @@ from bridge.services.content import Content
 _UTF8 = "ISO_IR 192"
 _LONGEST_CODE_VALUE = 16
 _LONGEST_SH, _LONGEST_LO = 16, 64
+_ALWAYS_THERE = frozenset(
+    {"PatientBirthDate", "PatientSex", "AccessionNumber", "ReferringPhysicianName"}
+)
+"""Type 2 of the Patient and General Study Modules (PS3.3 C.7.1.1, C.7.2.1)."""
 
 
 class ImageCoercion:
@@ -41,8 +45,11 @@ class ImageCoercion:
         stored = StoredFile(content)
         dataset = stored.header
         _widen_character_set(dataset, coercion)
-        replaced = Dataset()
-        for keyword, value in _values(coercion).items():
+        replaced, values = Dataset(), _values(dataset, coercion)
+        for keyword in _stale(dataset, coercion):
+            if keyword not in values:
+                _clear(dataset, replaced, keyword)
+        for keyword, value in values.items():
             _put(dataset, replaced, keyword, value)
         if coercion.requests:  # matched to nothing, they keep what the modality says
             _put_requests(dataset, replaced, coercion.requests)
@@ -50,24 +57,60 @@ class ImageCoercion:
             return content
         dataset.OriginalAttributesSequence = [
             *dataset.get("OriginalAttributesSequence", ()),
-            self._original(replaced, at),
+            self._original(replaced, at, coercion.reason),
         ]
         return with_header(stored, dataset)
 
-    def _original(self, replaced: Dataset, at: datetime) -> Dataset:
+    def _original(self, replaced: Dataset, at: datetime, reason: Reason) -> Dataset:
         item = Dataset()
         item.ModifiedAttributesSequence = [replaced]
         item.AttributeModificationDateTime = at.strftime("%Y%m%d%H%M%S%z")
         item.ModifyingSystem = self._system[:_LONGEST_LO]
         item.SourceOfPreviousValues = ""
-        item.ReasonForTheAttributeModification = "COERCE"
+        item.ReasonForTheAttributeModification = reason.value
         return item
 
 
-def _values(coercion: Coercion) -> dict[str, object]:
+def _carried(dataset: Dataset) -> Identifier | None:
+    value, issuer = (_text(dataset.get(each)) for each in ("PatientID", "IssuerOfPatientID"))
+    return Identifier(value, Authority(issuer)) if value else None
+
+
+def _carried_accession(dataset: Dataset) -> Identifier | None:
+    value = _text(dataset.get("AccessionNumber"))
+    return Identifier(value) if value else None
+
+
+def _stale(dataset: Dataset, coercion: Coercion) -> list[str]:
+    """What stands there of another patient, order or visit, and is not replaced by anything."""
+    stale = [*OF_A_PERSON] if coercion.is_anothers(_carried(dataset)) else []
+    carried = _carried_accession(dataset)
+    ordered = coercion.accession_for(carried)
+    if carried is not None and (ordered is None or ordered.value != carried.value):
+        stale += ["AccessionNumber", "IssuerOfAccessionNumberSequence"]
+    if coercion.attributes.get("AdmissionID", _text(dataset.get("AdmissionID"))) != _text(
+        dataset.get("AdmissionID")
+    ):
+        stale.append("IssuerOfAdmissionIDSequence")
+    return [keyword for keyword in dict.fromkeys(stale) if keyword in dataset]
+
+
+def _clear(dataset: Dataset, replaced: Dataset, keyword: str) -> None:
+    """Say nothing any more, and keep what was said; what must be there stays there, empty."""
+    if dataset[keyword].is_empty:
+        return
+    replaced.add(copy(dataset[keyword]))
+    if keyword in _ALWAYS_THERE:
+        setattr(dataset, keyword, "")
+    else:
+        delattr(dataset, keyword)
+
+
+def _values(dataset: Dataset, coercion: Coercion) -> dict[str, object]:
     """What each attribute of patient and study is to be; sequences as lists of items."""
     authority = coercion.patient_id.authority
     values: dict[str, object] = {
+        **{k: text for k, text in coercion.filled.items() if not _text(dataset.get(k))},
         **coercion.attributes,
         "PatientID": coercion.patient_id.value,
         "IssuerOfPatientID": authority.namespace or authority.universal_id,
@@ -166,7 +209,7 @@ def _qualifiers(authority: Authority) -> Dataset:
 def _widen_character_set(dataset: Dataset, coercion: Coercion) -> None:
     """Write the data set in UTF-8 when its own character set cannot carry what it says now."""
     declared = "\\".join(_terms(dataset))
-    texts = [*coercion.attributes.values()]
+    texts = [*coercion.attributes.values(), *coercion.filled.values()]
     texts += [each.description + each.sps_description for each in coercion.requests]
     texts += [each.code.meaning for each in coercion.requests if each.code]
     texts += [code.meaning for each in coercion.requests for code in each.protocol_codes]

@@ -95,7 +95,7 @@ class StudyPreview:
 def identity_shown(study: Study, coercion: Coercion | None) -> dict[str, str]:
     """As whose a study is found: what its images say, or what its order does; by keyword."""
     patient_id = coercion.patient_id if coercion else study.patient_id
-    accession = (coercion and coercion.accession) or study.accession
+    accession = coercion.accession_for(study.accession) if coercion else study.accession
     said = {
         "PatientID": patient_id.value if patient_id else "",
         "IssuerOfPatientID": patient_id.authority.key if patient_id else "",
@@ -104,5 +104,5 @@ def identity_shown(study: Study, coercion: Coercion | None) -> dict[str, str]:
         "PatientSex": study.attributes.get("PatientSex", ""),
         "AccessionNumber": accession.value if accession else "",
     }
-    ordered = coercion.attributes if coercion else {}
+    ordered = coercion.said_over(study.patient_id, study.attributes) if coercion else {}
     return {keyword: ordered.get(keyword, text) for keyword, text in said.items()}

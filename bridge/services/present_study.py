@@ -6,7 +6,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bridge.domain.coercion import Coercion, coercion_of
+from bridge.domain.coercion import Coercion, Reason, coercion_of
+from bridge.domain.matching import PatientAgreement
 from bridge.domain.resolution import ResolutionAction
 from bridge.services.moved_study import moved_to
 from bridge.services.publish_study import gather, subject_of
@@ -37,7 +38,9 @@ def presentation(tx: Transaction, study_instance_uid: str) -> Presentation | Non
     if published is None:
         return _moved(tx, study_instance_uid)
     return Presentation(
-        coercion=coercion_of(published.patient, published.requests),
+        coercion=coercion_of(
+            published.patient, published.requests, _reason(tx, published.study.pk)
+        ),
         decided_at=tx.studies.decided_at(published.study.pk),
         sources=published.study.sources,
     )
@@ -52,10 +55,21 @@ def _moved(tx: Transaction, study_instance_uid: str) -> Presentation | None:
     if patient is None:
         return None
     return Presentation(
-        coercion=coercion_of(patient, ()),
+        coercion=coercion_of(patient, (), Reason.CORRECT),
         decided_at=max(current.at, tx.studies.decided_at(study.pk)),
         sources=study.sources,
     )
+
+
+def _reason(tx: Transaction, study_pk: int) -> Reason:
+    """A person's word, and a Patient ID that is nobody's, say that something was wrong."""
+    if tx.resolutions.current(study_pk) is not None:
+        return Reason.CORRECT
+    decision = next((each for each, _ in tx.studies.decisions(study_pk)), None)
+    typed = decision and any(
+        each.agreement is PatientAgreement.ALIKE for each in decision.candidates
+    )
+    return Reason.CORRECT if typed else Reason.COERCE
 
 
 class Presentations:

@@ -15,6 +15,7 @@ from bridge.store.study_identity import StudyIdentity
 from bridge.store.tables import study_key
 
 _TIME_LENGTH = 6
+_NO_NUMBER = Identifier("")
 
 
 def study_keys(
@@ -69,8 +70,9 @@ def present_keys(
     if coercion is not None:
         presented = [
             documents.dump_identifier(coercion.patient_id),
-            documents.dump_identifier(coercion.accession),
-            dict(coercion.attributes),
+            # None leaves what the images say; one that is of none of the orders is not shown.
+            documents.dump_identifier(coercion.accession_for(identity.accession) or _NO_NUMBER),
+            coercion.said_over(identity.patient_id, attributes),
         ]
     connection.execute(
         update(study_key)
@@ -85,11 +87,12 @@ def present_keys(
 def _keys(
     identity: StudyIdentity, attributes: Mapping[str, str], coercion: Coercion | None
 ) -> dict[str, Any]:
-    said = dict(coercion.attributes) if coercion else {}
+    said = coercion.said_over(identity.patient_id, attributes) if coercion else {}
+    accession = coercion.accession_for(identity.accession) if coercion else identity.accession
     return study_keys(
         patient_id=coercion.patient_id if coercion else identity.patient_id,
         patient_name=said.pop("PatientName", identity.patient_name),
-        accession=(coercion and coercion.accession) or identity.accession,
+        accession=accession,
         attributes={**attributes, **said},
     )
 

@@ -19,7 +19,7 @@ from pydicom.uid import (
 )
 
 from bridge.dicom.coercion import ImageCoercion
-from bridge.domain.coercion import Coercion, RequestItem
+from bridge.domain.coercion import Coercion, Reason, RequestItem
 from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.order import CodedConcept
 from bridge.services.content import as_content
@@ -124,8 +124,8 @@ def test_given_several_orders_then_the_accession_stays_and_each_has_its_item() -
     group = replace(
         COERCION, accession=None, requests=(REQUEST, replace(REQUEST, rp_id="RP2", sps_id="SPS2"))
     )
-    made = coerced(file_of(image(STUDY, 1, 1)), group)
-    assert made.AccessionNumber == "A-1"
+    made = coerced(file_of(image(STUDY, 1, 1, AccessionNumber="ACC9")), group)
+    assert made.AccessionNumber == "ACC9"
     assert [item.RequestedProcedureID for item in made.RequestAttributesSequence] == ["RP1", "RP2"]
 
 
@@ -187,3 +187,70 @@ def test_given_images_of_the_world_then_they_are_changed_and_nothing_else_is_los
     assert not any(tag.element for tag in lost)  # group lengths are of no meaning
     pixels = source.get("PixelData", b"")
     assert made.get("PixelData", b"")[: len(pixels)] == pixels  # padded where it was odd
+
+
+def original(made: Dataset) -> Dataset:
+    (item,) = made.OriginalAttributesSequence[-1].ModifiedAttributesSequence
+    assert isinstance(item, Dataset)
+    return item
+
+
+def test_given_several_orders_and_a_number_of_none_of_them_then_it_is_cleared() -> None:
+    group = replace(COERCION, accession=None, requests=(REQUEST, replace(REQUEST, rp_id="RP2")))
+    made = coerced(file_of(image(STUDY, 1, 1)), group)
+    assert (made.AccessionNumber, original(made).AccessionNumber) == ("", "A-1")
+
+
+def test_given_images_of_another_patient_then_nothing_of_that_one_is_left() -> None:
+    wrong = image(STUDY, 1, 1)
+    wrong.IssuerOfPatientID = "ELSEWHERE"
+    wrong.OtherPatientIDs = ["N-1", "N-2"]
+    wrong.PatientBirthName = "SCHMIDT"
+    wrong.PatientAddress = "Street 1"
+    wrong.AdmissionID = "V-1"
+    wrong.ReferringPhysicianName = "WRONG^DOCTOR"
+    wrong.PatientWeight = "71"
+    bare = Coercion(
+        patient_id=Identifier("P9"), attributes={"PatientName": "TRAN^BINH"}, reason=Reason.CORRECT
+    )
+    made = coerced(file_of(wrong), bare)
+    assert (made.PatientID, made.PatientName) == ("P9", "TRAN^BINH")
+    gone = ("IssuerOfPatientID", "OtherPatientIDs", "PatientBirthName", "PatientAddress")
+    assert not [keyword for keyword in (*gone, "AdmissionID") if keyword in made]
+    empty = (made.PatientBirthDate, made.PatientSex, made.ReferringPhysicianName)
+    assert empty == ("", "", "")
+    assert made.PatientWeight == 71
+    before = original(made)
+    assert (before.PatientBirthDate, before.AdmissionID) == ("19700102", "V-1")
+    assert list(before.OtherPatientIDs) == ["N-1", "N-2"]
+    (change,) = made.OriginalAttributesSequence
+    assert change.ReasonForTheAttributeModification == "CORRECT"
+
+
+def test_given_images_of_the_patient_then_what_the_record_does_not_know_stays() -> None:
+    source = image(STUDY, 1, 1, PatientAddress="Street 1", PatientID="P9")
+    made = coerced(file_of(source), Coercion(patient_id=Identifier("P9", HOSP)))
+    assert (made.PatientAddress, made.PatientBirthDate) == ("Street 1", "19700102")
+
+
+def test_given_an_order_then_study_id_visit_referrer_and_description_are_its_own() -> None:
+    coercion = replace(
+        COERCION,
+        attributes={
+            **COERCION.attributes,
+            "StudyID": "RP1",
+            "AdmissionID": "V-9",
+            "ReferringPhysicianName": "LÊ^DOCTOR",
+        },
+        filled={"StudyDescription": "CT head"},
+    )
+    source = image(STUDY, 1, 1, AdmissionID="V-1", StudyDescription="")
+    source.IssuerOfAdmissionIDSequence = [Dataset()]
+    source.IssuerOfAdmissionIDSequence[0].LocalNamespaceEntityID = "ELSEWHERE"
+    made = coerced(file_of(source), coercion)
+    assert (made.StudyID, made.AdmissionID) == ("RP1", "V-9")
+    assert made.ReferringPhysicianName == "LÊ^DOCTOR"
+    assert made.StudyDescription == "CT head"
+    assert "IssuerOfAdmissionIDSequence" not in made
+    kept = coerced(file_of(image(STUDY, 1, 1, StudyDescription="as the console says")), coercion)
+    assert kept.StudyDescription == "as the console says"
