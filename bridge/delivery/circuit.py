@@ -58,7 +58,7 @@ class Circuit:
 
     def is_to_blame(self, error: TransportError, subject: str) -> bool:
         """Whether a failure is the destination's, rather than of this subject or this moment."""
-        if error.unreachable:
+        if error.unreachable or error.outage:
             return True
         if error.permanent or not error.doubtful:
             return False

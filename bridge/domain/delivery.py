@@ -184,8 +184,9 @@ class TransportError(BridgeError):
     """Sending failed. `unreachable` means that nobody was there: it burns no attempt.
 
     `doubtful` says that the failure casts doubt on the destination rather than on what was told:
-    silence, 5xx; unless said, whatever is not final and has no answer. `retry_after` is the
-    receiver's wish in seconds, `answered` its own word in short (`503`, `AE`, `A700H`).
+    silence, 5xx; unless said, whatever is not final and has no answer. `outage` says so for
+    certain: it burns no attempt, and another asks next. `retry_after` is the receiver's wish in
+    seconds, `answered` its own word in short (`503`, `AE`, `A700H`).
     """
 
     def __init__(  # noqa: PLR0913
@@ -199,9 +200,11 @@ class TransportError(BridgeError):
         retry_after: float | None = None,
         answered: str = "",
         doubtful: bool | None = None,
+        outage: bool = False,
     ) -> None:
         super().__init__(message, permanent=permanent)
         self.unreachable = unreachable
+        self.outage = outage
         self.request = request
         self.response = response
         self.retry_after = retry_after

@@ -29,6 +29,7 @@ from bridge.hl7.passing_on import UNCHANGED, PassingOn
 from bridge.hl7.persistent_connection import PersistentConnection
 from bridge.hl7.receiver_answers import code_of
 from bridge.hl7.sending import Conversation
+from bridge.hl7.silences import Silences
 from bridge.mapping.errors import ProfileError
 from bridge.mapping.library import Profiles
 from bridge.mapping.outbound import OutboundProfile
@@ -81,6 +82,7 @@ class Hl7Destination:
         self._view = view
         self._kinds = kinds & {*KINDS, EventKind.MESSAGE}
         self._passing_on = passing_on
+        self._silences = Silences()
         self._lock = threading.Lock()
 
     @property
@@ -122,20 +124,22 @@ class Hl7Destination:
         Raises:
             TransportError: it was not confirmed.
         """
+        with self._lock:
+            return self._send(delivery, news)
+
+    def _send(self, delivery: Delivery, news: News) -> Sent:
         if isinstance(news, PassedOn):
-            with self._lock:
-                return self._pass_on(delivery, news)
+            return self._pass_on(delivery, news)
         if not isinstance(news, NewsByProcedure):
             raise TypeError("HL7 v2 is told by procedure")
         said = _Said()
-        with self._lock:
-            try:
-                for each in news.procedures:
-                    self._tell(delivery, each, news, said)
-            except TransportError as error:
-                error.request = b"".join([*said.requests, error.request])
-                error.response = b"".join([*said.responses, error.response])
-                raise
+        try:
+            for each in news.procedures:
+                self._tell(delivery, each, news, said)
+        except TransportError as error:
+            error.request = b"".join([*said.requests, error.request])
+            error.response = b"".join([*said.responses, error.response])
+            raise
         if not said.requests:
             return Sent(unchanged=True)
         return Sent(
@@ -144,11 +148,20 @@ class Hl7Destination:
             answered=code_of(said.responses[-1]),
         )
 
+    def _say(self, delivery: Delivery, payload: bytes) -> bytes:
+        try:
+            answers = self._conversation.say(payload)
+        except TransportError as error:
+            self._silences.judge(delivery.pk, error)
+            raise
+        self._silences.answered(delivery.pk)
+        return answers
+
     def _pass_on(self, delivery: Delivery, news: PassedOn) -> Sent:
         """Send a message as it came, or as this receiver wants it; always in the same bytes."""
         key = f"{delivery.destination}|{delivery.pk}|{delivery.created_at}"
         payload = self._passing_on.payload(key, news.raw, news.listener)
-        answers = self._conversation.say(payload)
+        answers = self._say(delivery, payload)
         return Sent(request=payload, response=answers, answered=code_of(answers))
 
     def _tell(
@@ -168,7 +181,7 @@ class Hl7Destination:
         if each.told != IN_DOUBT:
             news.record.sending(*where)
         try:
-            answers = self._conversation.say(payload)
+            answers = self._say(delivery, payload)
         except TransportError as error:
             if error.answered and each.told != IN_DOUBT:
                 _restore(news.record, where, each.told)
