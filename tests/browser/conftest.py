@@ -82,8 +82,8 @@ def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
         dicom={"settle_seconds": 1, "peers": [{"ae_title": "CT01"}]},
     )
     bridge = Bridge(configuration, directory)
-    bridge.start()
     try:
+        bridge.start()
         yield Hospital(bridge, _work(bridge, ehr.port))
     finally:
         bridge.close()
