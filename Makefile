@@ -20,7 +20,7 @@ INSTALL_PACKAGE = $(PIP) install --no-build-isolation --no-deps --editable .
 SHARED := -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format bench soak fuzz screenshots corpus lock clean
+.PHONY: help setup run test check format bench soak fuzz screenshots viewer corpus lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ screenshots: setup ## Take the pictures of docs/images anew, while an operator's
 
 fuzz: setup ## Send a hundred thousand broken data sets and conversations to the DICOM listener
 	@$(BIN)/python -W ignore -m tests.fuzz $(FUZZ_ARGS)
+
+viewer: ## Fetch the image viewer (OHIF), which the bridge then serves on a port of its own
+	@tools/viewer var/viewer
 
 corpus: setup ## Send every file of the third-party corpus beside this checkout, and show what becomes of each
 	@test -d $(CORPUS) || { echo "There is no corpus at $(CORPUS)" >&2; exit 1; }

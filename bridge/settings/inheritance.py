@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import socket
 from dataclasses import replace
+from pathlib import Path
 
 from bridge.settings.addresses import is_everywhere
 from bridge.settings.hl7 import Hl7, Hl7Listener
 from bridge.settings.sources import FhirSource, OrderSource
 from bridge.settings.tree import Http, Settings, Site
 from bridge.settings.values import DatabaseUrl
+from bridge.settings.viewer import ImageViewer
 
 
 def inherit(settings: Settings) -> Settings:
@@ -23,6 +25,7 @@ def inherit(settings: Settings) -> Settings:
         database=settings.database or DatabaseUrl(f"sqlite:///{settings.var / 'bridge.db'}"),
         images=settings.images or str(settings.var / "images"),
         http=_inherit_http(settings.http),
+        viewer=_inherit_viewer(settings.viewer, settings.var),
         hl7=_inherit_hl7(settings.hl7, site),
         sources=tuple(_inherit_source(each, site) for each in settings.sources),
     )
@@ -30,6 +33,14 @@ def inherit(settings: Settings) -> Settings:
 
 def _inherit_http(http: Http) -> Http:
     return replace(http, public_url=http.public_url or public_url(http.host, http.port))
+
+
+def _inherit_viewer(viewer: ImageViewer, var: Path) -> ImageViewer:
+    return replace(
+        viewer,
+        folder=viewer.folder or var / "viewer",
+        public_url=viewer.public_url or public_url(viewer.host, viewer.port),
+    )
 
 
 def public_url(host: str, port: int) -> str:

@@ -25,6 +25,7 @@ from bridge.settings.console import Console
 from bridge.settings.destination import LOOPBACK, Destination
 from bridge.settings.destinations import DESTINATION_KINDS
 from bridge.settings.dicom import Dicom
+from bridge.settings.disk import Disk
 from bridge.settings.fhir import Fhir
 from bridge.settings.hl7 import MODE, Hl7
 from bridge.settings.problems import Origin
@@ -41,6 +42,7 @@ from bridge.settings.terms import (
     choice,
 )
 from bridge.settings.values import DatabaseUrl, Secret
+from bridge.settings.viewer import ImageViewer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +177,9 @@ class Settings:
     console: Console = field(
         default_factory=Console, metadata=described(Section(Console), "The console.")
     )
+    viewer: ImageViewer = field(
+        default_factory=ImageViewer, metadata=described(Section(ImageViewer), "The image viewer.")
+    )
     alerts: Alerts = field(
         default_factory=Alerts, metadata=described(Section(Alerts), "Who is alerted, and to what.")
     )
@@ -199,6 +204,9 @@ class Settings:
             " cores. Limits of connections and associations hold for each. Deliveries, timers and"
             " polling are the first one's; one that ends is started again.",
         ),
+    )
+    disk: Disk = field(
+        default_factory=Disk, metadata=described(Section(Disk), "What is kept free on disks.")
     )
     retention: Retention = field(
         default_factory=Retention,

@@ -20,6 +20,7 @@ from bridge.wiring.addresses import listening
 from bridge.wiring.core import Core
 from bridge.wiring.edges import build_hl7
 from bridge.wiring.hl7_answers import tls_problems
+from bridge.wiring.viewer import listen_for_viewer
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ class AsyncListeners:
             raise ConfigurationError(problems)
         threads = HL7_THREADS if core.database.is_sqlite else HL7_THREADS_ON_POSTGRESQL
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="hl7")
+        self._whole = core.settings
         self._settings = core.settings.hl7.listeners
         self._shared = core.settings.processes > 1
         self.listeners: list[MllpListener] = [
@@ -89,15 +91,14 @@ class AsyncListeners:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         application = self._build_application()
-        configuration = uvicorn.Config(
-            application,
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=int(STOP_GRACE_SECONDS),
-        )
-        server = uvicorn.Server(configuration)
-        serving = asyncio.create_task(server.serve(sockets=[self._http_socket]))
+        configuration = _plain(application)
+        servers = [uvicorn.Server(configuration)]
+        serving = [asyncio.create_task(servers[0].serve(sockets=[self._http_socket]))]
         try:
+            if application.state.viewer is not None:
+                servers.append(uvicorn.Server(_plain(application.state.viewer)))
+                bound = listen_for_viewer(self._whole, shared=self._shared)
+                serving.append(asyncio.create_task(servers[-1].serve(sockets=[bound])))
             for listener, each in zip(self.listeners, self._settings, strict=True):
                 with listening(f"HL7 listener {each.name}", each.host, each.port):
                     await listener.start(each.host, each.port, shared=self._shared)
@@ -105,7 +106,18 @@ class AsyncListeners:
             self._started.set()
             await self._stopping.wait()
         finally:
-            server.should_exit = True
+            for server in servers:
+                server.should_exit = True
             application.state.end_streams()
             closing = (listener.close(STOP_GRACE_SECONDS) for listener in self.listeners)
-            await asyncio.gather(serving, *closing)
+            await asyncio.gather(*serving, *closing)
+
+
+def _plain(application: FastAPI) -> uvicorn.Config:
+    """How both HTTP listeners are served."""
+    return uvicorn.Config(
+        application,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=int(STOP_GRACE_SECONDS),
+    )

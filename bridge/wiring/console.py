@@ -13,11 +13,13 @@ from bridge.console.application import console_application
 from bridge.console.openid import OpenIdClient, Provider
 from bridge.console.pages.openid import CALLBACK, openid_router
 from bridge.console.pages.sign_in import sign_in_router
+from bridge.console.pages.viewing import viewing_router
 from bridge.console.passwords import Argon2
 from bridge.console.view import View
 from bridge.domain.access import Account, Role
 from bridge.domain.errors import UnknownKey
 from bridge.services.access import AccessPolicy, AccessStore
+from bridge.services.audit import RecordView
 from bridge.services.find_problems import Checks
 from bridge.services.manage_accounts import ManageAccounts
 from bridge.services.overview import ReadOverview
@@ -26,6 +28,7 @@ from bridge.settings import Settings
 from bridge.wiring.console_pages import page_routers
 from bridge.wiring.console_views import build_views
 from bridge.wiring.core import Core
+from bridge.wiring.viewer import viewer_address
 
 _SECRET_BYTES = 32
 _TRIES_BY_ADDRESS, _TRIES_BY_NAME = 6, 10  # for each by one name from one address
@@ -57,6 +60,9 @@ def build_console(core: Core, overview: ReadOverview, checks: Checks) -> FastAPI
         *_sign_in_routers(core, view),
         *views.routers,
         *page_routers(view, core),
+        viewing_router(
+            view, core.images, RecordView(core.store, time.time), viewer_address(settings)
+        ),
     )
     application = console_application(view, access, settings.http.public_url, routers)
     application.state.end_streams = views.feeds.close

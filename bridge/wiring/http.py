@@ -27,6 +27,7 @@ from bridge.wiring.fhir_server import build_fhir_router
 from bridge.wiring.images import spool_folder
 from bridge.wiring.link_watch import watch_links
 from bridge.wiring.subscriptions import build_desk
+from bridge.wiring.viewer import build_viewer, has_viewer
 
 Checks = Mapping[str, Callable[[], str]]
 """What readiness depends on: name → a call that gives the problem in words, empty when fine."""
@@ -74,4 +75,6 @@ def build_http(
     console = build_console(core, overview, {**checks, **warnings})
     app.mount("/", console)
     app.state.end_streams = console.state.end_streams
+    is_there = has_viewer(core.settings)
+    app.state.viewer = build_viewer(core, console.state.access) if is_there else None
     return app

@@ -80,6 +80,7 @@ def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
             fhir_destination(f"http://127.0.0.1:{choose_port()}/fhir", "archive"),
         ],
         dicom={"settle_seconds": 1, "peers": [{"ae_title": "CT01"}]},
+        viewer={"folder": str(HERE / "viewer"), "port": choose_port()},
     )
     bridge = Bridge(configuration, directory)
     try:
