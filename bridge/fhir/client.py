@@ -72,10 +72,10 @@ class FhirClient:
     def __init__(self, server: Server) -> None:
         self._base = server.url.rstrip("/")
         self._timeout = server.timeout
-        trusted = _trusted(server)
+        verified = trusted(server)
         basic = (server.username, server.password) if server.username else None
-        self._http = _connections(server, trusted, _headers(server), basic)
-        self._signing_in = _connections(server, trusted, {}, None)
+        self._http = _connections(server, verified, _headers(server), basic)
+        self._signing_in = _connections(server, verified, {}, None)
         self._authorization: Authorization = FixedToken(server.token)
         if server.client is not None:
             self._authorization = BackendServices(
@@ -212,8 +212,8 @@ def _lost(
     )
 
 
-def _trusted(server: Server) -> ssl.SSLContext:
-    """Raises BridgeError when a certificate cannot be read."""
+def trusted(server: Server) -> ssl.SSLContext:
+    """Whom the bridge trusts there, and what it shows. Raises BridgeError for unusable files."""
     try:
         context = ssl.create_default_context(cafile=server.authorities or None)
         if server.certificate:
@@ -225,7 +225,7 @@ def _trusted(server: Server) -> ssl.SSLContext:
 
 def _connections(
     server: Server,
-    trusted: ssl.SSLContext,
+    verified: ssl.SSLContext,
     headers: Mapping[str, str],
     basic: tuple[str, str] | None,
 ) -> httpx2.Client:
@@ -234,7 +234,7 @@ def _connections(
         headers=dict(headers),
         timeout=httpx2.Timeout(server.timeout, connect=min(server.timeout, _CONNECT)),
         limits=httpx2.Limits(max_connections=None, keepalive_expiry=_KEEP_ALIVE),
-        verify=trusted,
+        verify=verified,
         # A destination is reached as it is configured, whatever the environment holds, and
         # patient data goes to no other address.
         trust_env=False,

@@ -42,11 +42,13 @@ def find_one(client: FhirClient, kind: str, identifier: Json) -> Json | None:
     return found[0] if found else None
 
 
-def find_best(client: FhirClient, kind: str, identifiers: Sequence[Json]) -> Json | None:
+def find_best(
+    client: FhirClient, kind: str, identifiers: Sequence[Json], *, tolerant: bool
+) -> Json | None:
     """The one resource known by any of these identifiers, the best of them first.
 
-    None when there is none, or several, or when the server does not let us search: the number
-    beside the reference says the same, and a study is worth more than its link.
+    None when there is none, or several; and, `tolerant`, when the server does not let us search:
+    the number beside the reference says the same, and a study is worth more than its link.
 
     Raises:
         TransportError: the search failed in a way that may pass.
@@ -55,7 +57,8 @@ def find_best(client: FhirClient, kind: str, identifiers: Sequence[Json]) -> Jso
     try:
         found = client.search(kind, f"identifier={tokens}")
     except Refusal as refusal:
-        if refusal.unreachable or refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        failed = refusal.unreachable or refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        if failed or not tolerant:
             raise
         _log.info("fhir.search_refused", extra={"type": kind, "reason": refusal.message})
         return None

@@ -104,10 +104,12 @@ class Planner:
     def _found(self, entry: Entry) -> Json | None:
         if entry.at:
             return self._read(entry.at)
-        if not entry.needed:
-            return find_best(self._client, entry.kind, entry.resource["identifier"])
-        held = find_one(self._client, entry.kind, entry.resource["identifier"][0])
-        if held is None:
+        identifiers = entry.resource["identifier"]
+        if not entry.needed and (len(identifiers) > 1 or entry.action is Action.FIND):
+            tolerant = entry.action is Action.FIND
+            return find_best(self._client, entry.kind, identifiers, tolerant=tolerant)
+        held = find_one(self._client, entry.kind, identifiers[0])
+        if held is None and entry.needed:
             raise TransportError(NO_PATIENT, permanent=False, response=b"0 matches")
         return held
 

@@ -70,11 +70,13 @@ class SubscriptionDesk:
             return self._topic(parts[1:], release)
         match parts[1:]:
             case []:
-                return self._search(tx, request)
+                return self._search(tx, request, release)
             case ["$status"]:
                 return self._statuses(tx, request)
             case [id_]:
                 held = self._mine(tx, request, id_)
+                if held.release != release.value:
+                    raise FhirRefusal(406, f"it was written in {held.release}")
                 return Answer(status=200, content=shown(held), headers=_headers(held))
             case [id_, "$status"]:
                 held = self._mine(tx, request, id_)
@@ -104,14 +106,16 @@ class SubscriptionDesk:
             raise FhirRefusal(404, f"no such topic; there are {', '.join(TOPICS)}")
         return Answer(status=200, content=topic_resource(topic, base))
 
-    def _search(self, tx: Transaction, request: Request) -> Answer:
+    def _search(self, tx: Transaction, request: Request, release: Release) -> Answer:
         asked = dict(request.parameters)
         wanted = {each for each in asked.get("status", "").split(",") if each}
         ids = {each for each in asked.get("_id", "").split(",") if each}
         found = [
             each
             for each in tx.subscriptions.of_owner(request.user)
-            if (not wanted or each.state.value in wanted) and (not ids or each.id in ids)
+            if each.release == release.value
+            and (not wanted or each.state.value in wanted)
+            and (not ids or each.id in ids)
         ]
         entries = [
             {
