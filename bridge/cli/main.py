@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, str] = {
     "order": "waiting",
     "patient": "patients",
     "user": "users",
+    "key": "keys",
     "worklist": "worklist",
     "send": "wire",
     "mapping": "mapping",
