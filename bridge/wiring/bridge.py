@@ -281,6 +281,7 @@ class Bridge:
         return {
             "hl7": lambda: "" if self._listeners.is_up else "the MLLP listeners are not up",
             "dicom": lambda: "" if self._dicom_is_up else "the DICOM listener is not up",
+            "disks": self.core.room.problem,
             **bucket_check(self.settings),
             **({"processes": self._place.board.problem} if self._place else {}),
         }
