@@ -229,9 +229,9 @@ def axe() -> Callable[[Page], list[str]]:
     return look
 
 
-def picture(page: Page, name: str) -> None:
-    """Keep a picture of the page, where pictures are wanted."""
+def picture(page: Page, name: str, *, whole: bool = False) -> None:
+    """Keep a picture of the page, or the whole of it, where pictures are wanted."""
     if SCREENSHOTS:
         folder = Path(SCREENSHOTS)
         folder.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=folder / f"{name}.png", animations="disabled")
+        page.screenshot(path=folder / f"{name}.png", animations="disabled", full_page=whole)
