@@ -23,7 +23,6 @@ from bridge.services.settling import SETTLE
 from bridge.settings import Http, Settings, public_url
 from bridge.store import schema
 from bridge.store.overview import schema_warning
-from bridge.store.overview import schema_warning
 from bridge.store.repositories import SqlTransaction
 from bridge.wiring.addresses import listen, listening
 from bridge.wiring.alerting import build_alerts
@@ -270,7 +269,6 @@ class Bridge:
         }
         return {
             "mappings": self._profile_watch.problem,
-            "schema": partial(schema_warning, self.core.database),
             "schema": partial(schema_warning, self.core.database),
             "performed steps": self._overdue.problem,
             **problems,
