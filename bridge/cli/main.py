@@ -27,10 +27,12 @@ COMMANDS: Mapping[str, str] = {
     "order": "waiting",
     "patient": "patients",
     "user": "users",
+    "key": "keys",
     "worklist": "worklist",
     "send": "wire",
     "mapping": "mapping",
     "key": "keys",
+    "signing-key": "signing_keys",
     "db": "database",
 }
 """Command → the module of this room that adds its parsers and runs it.

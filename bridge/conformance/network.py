@@ -170,7 +170,10 @@ def _initiated() -> str:
         "4.2.2 Presentation contexts proposed",
         table(("SOP class", "UID", "Transfer syntaxes", "Role"), rows),
         "An association that cannot be had is tried again as the destination's `retry` says;"
-        " deliveries wait meanwhile, in order.",
+        " deliveries wait meanwhile, in order. What an archive was asked to commit to is kept: its"
+        " N-EVENT-REPORT may come on the same association or on one of its own, at once or up to a"
+        " week later, and again; one of a Transaction UID that was never used is answered with"
+        " 0115H.",
     )
 
 
@@ -180,5 +183,6 @@ def interfaces() -> str:
         3,
         "4.4 Network interfaces",
         "TCP/IP (IPv4 and IPv6, as the operating system has them). TCP_NODELAY is set on every"
-        " connection; delayed acknowledgements are off on accepted ones, where the system allows.",
+        " connection; delayed acknowledgements are off on accepted ones and where answers to"
+        " C-STORE come in, if the system allows.",
     )

@@ -181,9 +181,10 @@ def _storage() -> str:
         " what is cut short. One that is written in another native transfer syntax than agreed is"
         " kept under the name of that in which it is written.",
         "What leaves the archive says of patient and request what its order says, with Original"
-        " Attributes Sequence (reason COERCE); pixel data stays. `coercion: off`, for all or for a"
-        " peer, gives images as they came. Instances that a rejection note (IHE IOCM) rejects are"
-        " shown to nobody.",
+        " Attributes Sequence (reason COERCE, or CORRECT where something was wrong: a person"
+        " decided, or the Patient ID was nobody's); pixel data stays. Of another patient nothing is"
+        " left but what was measured. `coercion: off`, for all or for a peer, gives images as they"
+        " came. Instances that a rejection note (IHE IOCM) rejects are shown to nobody.",
         _statuses(statuses.STORAGE),
     )
 

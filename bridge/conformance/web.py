@@ -10,16 +10,13 @@ from fastapi.routing import APIRoute
 from bridge.conformance.markdown import code, section, table
 from bridge.conformance.vocabulary import (
     attribute_name,
-    attributes,
     first_sentence,
     tag_of,
     uid_name,
 )
 from bridge.dicomweb.capabilities import REPRESENTATIONS
 from bridge.dicomweb.media import FRAME_MEDIA_TYPES
-from bridge.dicomweb.query import DEFAULT_RESULTS, MOST_RESULTS, InvalidQuery, image_query
-
-_SAMPLES = {"DA": "20261124", "TM": "1200", "IS": "7", "UI": "1.2.3"}
+from bridge.dicomweb.query import DEFAULT_RESULTS, KEYWORDS, MOST_RESULTS
 
 
 def web_services(routers: Iterable[APIRouter]) -> str:
@@ -55,20 +52,22 @@ def web_services(routers: Iterable[APIRouter]) -> str:
         "QIDO-RS matches these, by keyword or tag; texts may hold wildcards, dates and times"
         " ranges. Any other key is refused with 400, for leaving it out would answer with images of"
         f" others. `limit` is {DEFAULT_RESULTS}, at most {MOST_RESULTS}; `offset` goes on.",
-        table(("Attribute",), ([attribute_name(tag_of(keyword))] for keyword in _query_keys())),
+        table(("Attribute",), ([_named(keyword)] for keyword in KEYWORDS)),
+        "Series and instances that are searched for in all studies, or with `includefield`, say"
+        " what their studies and series say, too. With `fuzzymatching=true` each word of a name"
+        " begins a word of the name that is held, in any order. Metadata, rendered images and"
+        " thumbnails have an entity tag; what the client has is answered with 304.",
         "WADO-RS gives whole instances in their stored transfer syntax; 406 names what can be had."
         " STOW-RS answers 200 when all instances are kept,"
         " 202 when some are, 409 when none is, 400 for a body that is no multipart, 413 for an"
         " instance that is too long, 415 for another media type and 503 with Retry-After when there"
         " is no room; what is not kept is named with its reason, as in 4.3.4.",
+        "As user agent (destinations of kind `stow`): POST of at most 64 instances, or 64 MiB, to"
+        " `/studies`, as stored; decoded in Explicit VR Little Endian when the server answers 415"
+        " or C122H. What the response says of each instance counts. 401, 429 and 5xx, and failure"
+        " reasons A7xxH, 0110H and 0213H, are tried again; every other refusal is final.",
     )
 
 
-def _query_keys() -> Iterable[str]:
-    """The keywords that QIDO-RS takes: those that its reader does not refuse."""
-    for keyword, vr in dict(sorted(attributes().items())).values():
-        try:
-            image_query([(keyword, _SAMPLES.get(vr, "Q"))])
-        except InvalidQuery:
-            continue
-        yield keyword
+def _named(path: str) -> str:
+    return " > ".join(attribute_name(tag_of(keyword)) for keyword in path.split("."))

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
 from bridge.console.access import NotAllowed, NotSignedIn, sign_in_path
+from bridge.console.live import TooManyListeners
 from bridge.console.view import View
 from bridge.console.words import N_
 from bridge.domain.errors import BridgeError, ResourceBusy, StorageFull, UnknownKey
@@ -36,6 +37,7 @@ _STATUSES: tuple[tuple[type[BridgeError], int], ...] = (
     (UnknownKey, 404),
     (ResourceBusy, 503),
     (StorageFull, 503),
+    (TooManyListeners, 503),
     (BridgeError, 409),
 )
 

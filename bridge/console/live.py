@@ -43,13 +43,13 @@ class Feed(Generic[T]):
         self._seen: T | None = None
         self._is_closed = False
 
-    async def listen(self) -> AsyncIterator[T | None]:
-        """What is seen from now on; None now and then, to keep the connection alive.
-
-        Raises TooManyListeners.
-        """
-        if len(self._listeners) >= MOST_LISTENERS:
+    def demand_room(self) -> None:
+        """Raise TooManyListeners where no more browsers can listen."""
+        if len(self._listeners) >= MOST_LISTENERS or self._is_closed:
             raise TooManyListeners("too many browsers listen")
+
+    async def listen(self) -> AsyncIterator[T | None]:
+        """What is seen from now on; None now and then, to keep the connection alive."""
         queue: asyncio.Queue[T | None] = asyncio.Queue(maxsize=8)
         self._listeners.add(queue)
         if self._watch is None or self._watch.done():

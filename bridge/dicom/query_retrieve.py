@@ -17,7 +17,7 @@ from bridge.dicom.encoding import IMPLICIT_LITTLE
 from bridge.dicom.responses import identifier_bytes, send_pending
 from bridge.dicom.sop_classes import PATIENT_ROOT
 from bridge.dicom.statuses import QUERY, Status, failure, status
-from bridge.dicom.study_answer import Found, encode
+from bridge.dicom.study_answer import NOTHING_ABOVE, Found, encode, wants_above
 from bridge.dicom.study_query import (
     QueryLevel,
     StudyIdentifier,
@@ -26,6 +26,7 @@ from bridge.dicom.study_query import (
 from bridge.dicom.worklist_answer import AnswerForm
 from bridge.services.content import Content
 from bridge.services.read_images import (
+    Above,
     FoundInstance,
     FoundPatient,
     FoundSeries,
@@ -48,6 +49,9 @@ class ImageSource(Protocol):
 
     def instances(self, query: ImageQuery) -> Sequence[FoundInstance]:
         """Instances that match."""
+
+    def above(self, found: Sequence[object]) -> Above:
+        """What series and instances are in."""
 
     def open(self, instance: FoundInstance) -> Content:
         """The DICOM file of an instance."""
@@ -75,7 +79,9 @@ class QueryRetrieveProvider:
         limit = self._configuration.worklist_limit
         found = () if identifier.impossible else self._found(identifier, limit)
         form, title = self._form(event, identifier, dataset), self._configuration.ae_title
-        encoded = (encode(each, identifier.level, title) for each in found[:limit])
+        level, page = identifier.level, found[:limit]
+        above = self._images.above(page) if wants_above(level, identifier.keys) else NOTHING_ABOVE
+        encoded = (encode(each, level, title, above) for each in page)
         answers = (form.cut(each, ascii_only=each.isascii()) for each in encoded)
         if not send_pending(event, answers):
             return Status.CANCEL

@@ -5,14 +5,21 @@ Each as one level of Explicit VR Little Endian in UTF-8, to be cut to the keys t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pydicom.datadict import dictionary_VM, dictionary_VR, tag_for_keyword
 
-from bridge.dicom.attributes import Attribute, attribute, element, text
+from bridge.dicom.attributes import Attribute, attribute, element, item, sequence, text
 from bridge.dicom.study_query import QueryLevel
 from bridge.domain.identifiers import Identifier
-from bridge.services.read_images import FoundInstance, FoundPatient, FoundSeries, FoundStudy
+from bridge.services.read_images import (
+    Above,
+    FoundInstance,
+    FoundPatient,
+    FoundRequest,
+    FoundSeries,
+    FoundStudy,
+)
 
 Found = FoundPatient | FoundStudy | FoundSeries | FoundInstance
 
@@ -21,11 +28,42 @@ _TOLD_VRS = frozenset(
     {"AE", "AS", "CS", "DA", "DS", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UI"}
 )
 _ALPHABET: dict[str, Attribute | None] = {}
+_REQUESTS = attribute("RequestAttributesSequence")
+_SPS_ID, _RP_ID = attribute("ScheduledProcedureStepID"), attribute("RequestedProcedureID")
 
 
-def encode(found: Found, level: QueryLevel, retrieve_ae_title: str) -> bytes:
-    """Everything that is known of one match."""
+# What series and instances themselves say; a query for more wants their series and studies, too.
+_OWN = frozenset(
+    tag_for_keyword(keyword)
+    for keyword in (
+        "InstanceAvailability",
+        "InstanceNumber",
+        "Modality",
+        "NumberOfFrames",
+        "QueryRetrieveLevel",
+        "RetrieveAETitle",
+        "SeriesInstanceUID",
+        "SOPClassUID",
+        "SOPInstanceUID",
+        "StudyInstanceUID",
+    )
+)
+NOTHING_ABOVE = Above()
+
+
+def wants_above(level: QueryLevel, keys: Iterable[int]) -> bool:
+    """Whether a query for these keys needs what studies and series of its matches say."""
+    return level in (QueryLevel.SERIES, QueryLevel.IMAGE) and not _OWN.issuperset(keys)
+
+
+def encode(
+    found: Found, level: QueryLevel, retrieve_ae_title: str, above: Above = NOTHING_ABOVE
+) -> bytes:
+    """Everything that is known of one match, and of what it is in."""
+    study, series = _containing(found, above)
     said = {
+        **(_said(study) if study else {}),
+        **(_said(series) if series else {}),
         **_said(found),
         "QueryRetrieveLevel": level.value,
         "RetrieveAETitle": retrieve_ae_title,
@@ -37,7 +75,27 @@ def encode(found: Found, level: QueryLevel, retrieve_ae_title: str) -> bytes:
         if known is not None and value:
             several = "\\" in value and dictionary_VM(known.tag) != "1"
             elements.append(element(known, value.encode()) if several else text(known, value))
+    if series and series.requests:
+        elements.append(sequence(_REQUESTS, map(_request, series.requests)))
     return b"".join(written for _, written in sorted(elements))
+
+
+def _containing(found: Found, above: Above) -> tuple[FoundStudy | None, FoundSeries | None]:
+    """The study of what was found, and the series that it is or is in."""
+    match found:
+        case FoundSeries():
+            return above.studies.get(found.study_instance_uid), found
+        case FoundInstance():
+            study = above.studies.get(found.study_instance_uid)
+            return study, above.series.get(found.series_instance_uid)
+        case _:
+            return None, None
+
+
+def _request(request: FoundRequest) -> bytes:
+    """An item of Request Attributes Sequence."""
+    said = ((_SPS_ID, request.sps_id), (_RP_ID, request.rp_id))
+    return item([text(known, value) for known, value in said if value])
 
 
 def _said(found: Found) -> dict[str, str]:

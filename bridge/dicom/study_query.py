@@ -17,6 +17,7 @@ from bridge.dicom.matching_keys import (
     interval,
     name_of,
     read_keys,
+    time_range,
     value_of,
     values_of,
 )
@@ -63,6 +64,10 @@ _NUMBERS = {
     "series_number": _tag("SeriesNumber"),
     "instance_number": _tag("InstanceNumber"),
 }
+_REQUESTS = _tag("RequestAttributesSequence")
+_OF_REQUEST = {"rp_id": _tag("RequestedProcedureID"), "sps_id": _tag("ScheduledProcedureStepID")}
+_PERFORMED_DATE = _tag("PerformedProcedureStepStartDate")
+_PERFORMED_TIME = _tag("PerformedProcedureStepStartTime")
 _PATIENT_ID = _TEXTS["patient_id"]
 _BIRTH_DATE, _SEX = _tag("PatientBirthDate"), _tag("PatientSex")
 _STUDY_DATE, _STUDY_TIME = _tag("StudyDate"), _tag("StudyTime")
@@ -97,7 +102,9 @@ def read_study_identifier(identifier: DataSet, *, patient_root: bool) -> StudyId
     level = _level(identifier, patient_root=patient_root)
     dates, times, started = interval(identifier.text(_STUDY_DATE), identifier.text(_STUDY_TIME))
     birth_date = date_range(identifier.text(_BIRTH_DATE))
-    ranges = (dates, times, started, birth_date)
+    performed_date = date_range(identifier.text(_PERFORMED_DATE))
+    performed_time = time_range(identifier.text(_PERFORMED_TIME))
+    ranges = (dates, times, started, birth_date, performed_date, performed_time)
     keys = read_keys(identifier)
     keys[LEVEL] = Key(LEVEL, "CS")
     said: dict[str, Any] = {
@@ -105,10 +112,13 @@ def read_study_identifier(identifier: DataSet, *, patient_root: bool) -> StudyId
         **{field: value_of(identifier, tag) for field, tag in _TEXTS.items()},
         **{field: name_of(identifier, tag) for field, tag in _NAMES.items()},
         **{field: _number(identifier, tag) for field, tag in _NUMBERS.items()},
+        **_of_request(identifier),
     }
     query = ImageQuery(
         **said,
         patient_birth_date=birth_date,
+        performed_date=performed_date,
+        performed_time=performed_time,
         patient_sex=value_of(identifier, _SEX).upper(),
         study_date=dates,
         study_time=times,
@@ -123,6 +133,12 @@ def read_study_identifier(identifier: DataSet, *, patient_root: bool) -> StudyId
         keys=dict(sorted(keys.items())),
         impossible=any(bounds.last and bounds.first > bounds.last for bounds in ranges),
     )
+
+
+def _of_request(identifier: DataSet) -> dict[str, str]:
+    """What an item of Request Attributes Sequence must say."""
+    items = identifier.items(_REQUESTS) if _REQUESTS in identifier else ()
+    return {field: value_of(items[0], tag) for field, tag in _OF_REQUEST.items() if items}
 
 
 _WILDCARDS = frozenset("*?")

@@ -7,11 +7,18 @@ from typing import Any
 
 from pydicom.datadict import dictionary_VM, dictionary_VR, tag_for_keyword
 
-from bridge.services.read_images import FoundInstance, FoundSeries, FoundStudy
+from bridge.services.read_images import (
+    Above,
+    FoundInstance,
+    FoundRequest,
+    FoundSeries,
+    FoundStudy,
+)
 
 Json = dict[str, Any]
 _NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 _NUMBERS = frozenset({"IS", "US"})
+_REQUESTS = "00400275"  # Request Attributes Sequence
 # Values are told in UTF-8 whatever character set the images came in (PS3.18 F.2).
 _OF_EVERY_STUDY = (
     "StudyDate",
@@ -24,7 +31,7 @@ _OF_EVERY_STUDY = (
 _OF_ALL = {"SpecificCharacterSet": "ISO_IR 192", "InstanceAvailability": "ONLINE"}
 
 
-def study_answer(study: FoundStudy, base_url: str) -> Json:
+def study_answer(study: FoundStudy, base_url: str, _above: Above) -> Json:
     """A study as found."""
     patient_id, accession = study.patient_id, study.accession
     return _json(
@@ -33,6 +40,7 @@ def study_answer(study: FoundStudy, base_url: str) -> Json:
         | {
             "AccessionNumber": accession.value if accession else "",
             "ModalitiesInStudy": "\\".join(study.modalities),
+            "SOPClassesInStudy": "\\".join(study.sop_class_uids),
             "RetrieveURL": f"{base_url}/studies/{study.study_instance_uid}",
             "PatientName": study.patient_name,
             "PatientID": patient_id.value if patient_id else "",
@@ -45,10 +53,10 @@ def study_answer(study: FoundStudy, base_url: str) -> Json:
     )
 
 
-def series_answer(series: FoundSeries, base_url: str) -> Json:
-    """A series as found."""
+def series_answer(series: FoundSeries, base_url: str, above: Above) -> Json:
+    """A series as found, with what its study says where that is asked for."""
     study_url = f"{base_url}/studies/{series.study_instance_uid}"
-    return _json(
+    own = _json(
         _OF_ALL
         | dict(series.attributes)
         | {
@@ -60,14 +68,18 @@ def series_answer(series: FoundSeries, base_url: str) -> Json:
             "NumberOfSeriesRelatedInstances": str(series.instance_count),
         }
     )
+    if series.requests:
+        own[_REQUESTS] = {"vr": "SQ", "Value": [_request(each) for each in series.requests]}
+    study = above.studies.get(series.study_instance_uid)
+    return _sorted((study_answer(study, base_url, above) if study else {}) | own)
 
 
-def instance_answer(instance: FoundInstance, base_url: str) -> Json:
-    """An instance as found."""
+def instance_answer(instance: FoundInstance, base_url: str, above: Above) -> Json:
+    """An instance as found, with what its series and study say where that is asked for."""
     series_url = (
         f"{base_url}/studies/{instance.study_instance_uid}/series/{instance.series_instance_uid}"
     )
-    return _json(
+    own = _json(
         _OF_ALL
         | dict(instance.attributes)
         | {
@@ -81,6 +93,18 @@ def instance_answer(instance: FoundInstance, base_url: str) -> Json:
             "InstanceNumber": "" if instance.number is None else str(instance.number),
         }
     )
+    series = above.series.get(instance.series_instance_uid)
+    return _sorted((series_answer(series, base_url, above) if series else {}) | own)
+
+
+def _request(request: FoundRequest) -> Json:
+    """An item of Request Attributes Sequence."""
+    return _json(
+        {
+            "ScheduledProcedureStepID": request.sps_id,
+            "RequestedProcedureID": request.rp_id,
+        }
+    )
 
 
 def _json(texts: Mapping[str, str], always: tuple[str, ...] = ()) -> Json:
@@ -89,6 +113,10 @@ def _json(texts: Mapping[str, str], always: tuple[str, ...] = ()) -> Json:
     for keyword, text in (dict.fromkeys(always, "") | dict(texts)).items():
         if (tag := tag_for_keyword(keyword)) is not None:
             found[f"{tag:08X}"] = _element(tag, text)
+    return _sorted(found)
+
+
+def _sorted(found: Json) -> Json:
     return dict(sorted(found.items()))
 
 

@@ -18,13 +18,17 @@ from bridge.dicomweb.multipart import DICOM
 
 WADL = "application/vnd.sun.wadl+xml"
 _NAMESPACE = "http://wadl.dev.java.net/2009/02"
-_JSON = ("application/dicom+json", "application/json")
+_MODELS = (
+    "application/dicom+json",
+    "application/json",
+    'multipart/related; type="application/dicom+xml"',
+)
 _RENDERED = ("image/jpeg", "image/png", "image/gif")
 _PARAMETER = re.compile(r"\{([a-z]+)(?::path)?\}")
 
 # Media types by the last part of a path that is no parameter.
 REPRESENTATIONS: dict[str, tuple[str, ...]] = {
-    "metadata": _JSON,
+    "metadata": _MODELS,
     "frames": (
         f'{MULTIPART}; type="{OCTETS}"',
         *(f'{MULTIPART}; type="{each}"' for each in dict.fromkeys(FRAME_MEDIA_TYPES.values())),
@@ -92,4 +96,4 @@ def _representations(path: str) -> tuple[str, ...]:
     if path.endswith("}"):
         alone = (DICOM,) if "{instance}" in path else ()
         return (*_INSTANCES, *alone)
-    return _JSON
+    return _MODELS

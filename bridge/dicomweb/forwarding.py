@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,7 +61,7 @@ class StowServer:
 def check(server: StowServer) -> str:
     """Ask for a study (QIDO-RS); a service that only stores says so. Raises TransportError."""
     address = _address(server)
-    with closing(_client(server)) as http, _as_transport_errors():
+    with _client(server, _tls(server)) as http, _as_transport_errors():
         answer = http.get(address, params={"limit": "1"}, timeout=_patience(server.timeout))
     if answer.status_code in _FORBIDDEN:
         raise TransportError(f"HTTP status {answer.status_code}", permanent=False)
@@ -89,17 +89,15 @@ class StowDestination:
         self._read = read
         self._note = note
         self._pixels = pixels
-        self._url = _address(server)
-        self._timeout = server.timeout
-        self._http = _client(server)
+        self._server = server
+        self._tls = _tls(server)
 
     def accepts(self, kind: EventKind) -> bool:
         """Whether images go upon events of this kind."""
         return kind in self._kinds
 
     def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
+        """Nothing is held open."""
 
     def send(self, delivery: Delivery, forward: Forward, /) -> Sent:
         """Send what the server does not have yet.
@@ -109,8 +107,9 @@ class StowDestination:
         """
         outcome = ForwardOutcome()
         try:
-            for group in _groups(self._opened(forward.instances, outcome)):
-                self._send(group, outcome)
+            with _client(self._server, self._tls) as http:
+                for group in _groups(self._opened(forward.instances, outcome)):
+                    self._send(http, group, outcome)
         finally:
             taken = [each.sop_instance_uid for each in outcome.taken]
             self._note(self.name, forward.study_instance_uid, taken)
@@ -127,24 +126,26 @@ class StowDestination:
             else:
                 yield _Part(each, content.size, content, each.transfer_syntax_uid)
 
-    def _send(self, parts: Sequence[_Part], outcome: ForwardOutcome) -> None:
+    def _send(self, http: httpx2.Client, parts: Sequence[_Part], outcome: ForwardOutcome) -> None:
         """Send parts in one request; by halves when the server only says that something is wrong.
 
         Those that it would take decoded are sent once more.
         """
-        answer = self._post(parts)
+        answer = self._post(http, parts)
         said = _Said.of(answer)
         if said is None and answer.status_code in _ABOUT_CONTENT and len(parts) > 1:
             half = len(parts) // 2
-            self._send(parts[:half], outcome)
-            self._send(parts[half:], outcome)
+            self._send(http, parts[:half], outcome)
+            self._send(http, parts[half:], outcome)
             return
         if said is None:
             said = _without_words(answer, parts)
         for part in parts:
-            self._judge(part, said, outcome)
+            self._judge(http, part, said, outcome)
 
-    def _judge(self, part: _Part, said: _Said, outcome: ForwardOutcome) -> None:
+    def _judge(
+        self, http: httpx2.Client, part: _Part, said: _Said, outcome: ForwardOutcome
+    ) -> None:
         uid = part.instance.sop_instance_uid
         reason = said.failed.get(uid)
         if reason == _DUPLICATE or (reason is None and uid in said.stored):
@@ -154,11 +155,11 @@ class StowDestination:
         elif reason in _PASSING:
             outcome.failed[uid] = f"failure reason {reason:04X}"
         elif reason in _AS_WRITTEN and not is_native(part.syntax):
-            self._send_decoded(part, outcome)
+            self._send_decoded(http, part, outcome)
         else:
             outcome.refused[uid] = f"failure reason {reason:04X}"
 
-    def _send_decoded(self, part: _Part, outcome: ForwardOutcome) -> None:
+    def _send_decoded(self, http: httpx2.Client, part: _Part, outcome: ForwardOutcome) -> None:
         try:
             made = as_native(StoredFile(self._read(part.instance)), self._pixels)
         except BridgeError as error:
@@ -166,19 +167,19 @@ class StowDestination:
             kind[part.instance.sop_instance_uid] = error.message
         else:
             decoded = _Part(part.instance, made.size, made.pieces, EXPLICIT_LITTLE)
-            self._send([decoded], outcome)
+            self._send(http, [decoded], outcome)
 
-    def _post(self, parts: Sequence[_Part]) -> httpx2.Response:
+    def _post(self, http: httpx2.Client, parts: Sequence[_Part]) -> httpx2.Response:
         boundary = new_boundary()
         written = [each.written for each in parts]
         size = length(written, boundary)
         headers = {"Content-Type": content_type(boundary), "Content-Length": str(size)}
         with _as_transport_errors():
-            answer = self._http.post(
-                self._url,
+            answer = http.post(
+                _address(self._server),
                 content=body(written, boundary),
                 headers=headers,
-                timeout=_patience(self._timeout, size),
+                timeout=_patience(self._server.timeout, size),
             )
         status = answer.status_code
         if answer.is_success or status in _ABOUT_CONTENT:
@@ -296,14 +297,18 @@ def _address(server: StowServer) -> str:
     return f"{server.url.rstrip('/')}/studies"
 
 
-def _client(server: StowServer) -> httpx2.Client:
+def _tls(server: StowServer) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=server.authorities or None)
+
+
+def _client(server: StowServer, tls: ssl.SSLContext) -> httpx2.Client:
     return httpx2.Client(
         auth=(server.username, server.password) if server.username else None,
         headers={
             "Accept": "application/dicom+json",
             **({"Authorization": f"Bearer {server.token}"} if server.token else {}),
         },
-        verify=ssl.create_default_context(cafile=server.authorities or None),
+        verify=tls,
         # Patient data goes to the configured address and to no other.
         trust_env=False,
         follow_redirects=False,

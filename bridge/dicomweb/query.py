@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pydicom.datadict import tag_for_keyword
+from pydicom.datadict import keyword_for_tag
 
 from bridge.dicom.matching_keys import date_range, time_range
 from bridge.domain.errors import DataTypeError
@@ -15,6 +15,7 @@ from bridge.services.read_images import ImageQuery
 
 MOST_RESULTS = 1000
 DEFAULT_RESULTS = 100
+_TAG = re.compile(r"[0-9A-Fa-f]{8}")
 _UID = re.compile(r"[0-9A-Za-z][0-9A-Za-z.\-]{0,63}")
 _LARGEST = 2**31
 
@@ -36,13 +37,24 @@ _TEXTS = {
     "StudyDescription": "study_description",
     "Modality": "modality",
 }
-_DATES = {"StudyDate": "study_date", "PatientBirthDate": "patient_birth_date"}
+_REQUEST = "RequestAttributesSequence"
+_IN_REQUEST = {
+    f"{_REQUEST}.ScheduledProcedureStepID": "sps_id",
+    f"{_REQUEST}.RequestedProcedureID": "rp_id",
+}
+_DATES = {
+    "StudyDate": "study_date",
+    "PatientBirthDate": "patient_birth_date",
+    "PerformedProcedureStepStartDate": "performed_date",
+}
+_TIMES = {"StudyTime": "study_time", "PerformedProcedureStepStartTime": "performed_time"}
 _NUMBERS = {"SeriesNumber": "series_number", "InstanceNumber": "instance_number"}
-_OTHERS = ("StudyTime", "ModalitiesInStudy")
-_KEYWORDS = (*_UIDS, *_TEXTS, *_DATES, *_NUMBERS, *_OTHERS)
-_BY_TAG = {f"{tag_for_keyword(keyword):08X}": keyword for keyword in _KEYWORDS}
-# We give every attribute we index and match literally, so these change nothing.
-_TOLERATED = frozenset({"includefield", "fuzzymatching"})
+_MODALITIES = "ModalitiesInStudy"
+KEYWORDS = (*_UIDS, *_TEXTS, *_DATES, *_TIMES, *_NUMBERS, _MODALITIES, *_IN_REQUEST)
+"""What can be matched; a path of keywords leads into a sequence."""
+
+_FUZZY, _INCLUDE = "fuzzymatching", "includefield"
+_BOOLEANS = {"true": True, "false": False, "": False}
 _UNIVERSAL = ("", "*")
 
 
@@ -59,17 +71,37 @@ def image_query(parameters: Iterable[tuple[str, str]]) -> ImageQuery:
     """
     fields: dict[str, Any] = {"limit": DEFAULT_RESULTS}
     for name, value in parameters:
-        keyword = _BY_TAG.get(name.upper(), name)
+        keyword = _keyword(name)
         if name in ("limit", "offset"):
             fields[name] = _number(name, value)
-        elif keyword in _KEYWORDS:
+        elif name == _FUZZY:
+            fields["fuzzy_names"] = _boolean(name, value)
+        elif keyword in KEYWORDS:
             if value not in _UNIVERSAL:
                 _add(fields, keyword, value)
-        elif name not in _TOLERATED and value not in _UNIVERSAL:
+        elif name != _INCLUDE and value not in _UNIVERSAL:
             raise InvalidQuery(
-                f"matching by {name[:64]} is not supported; supported: {', '.join(_KEYWORDS)}"
+                f"matching by {name[:64]} is not supported; supported: {', '.join(KEYWORDS)}"
             )
     return ImageQuery(**fields | {"limit": min(fields["limit"], MOST_RESULTS)})
+
+
+def included(parameters: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """What is to be returned beside the usual: keywords, paths of keywords, or `all`.
+
+    A name that is no attribute's is passed over, as the standard has it (PS3.18 8.3.4.3).
+    """
+    named = [value for name, value in parameters if name == _INCLUDE]
+    return frozenset(_keyword(each.strip()) for text in named for each in text.split(",") if each)
+
+
+def _keyword(name: str) -> str:
+    """The path of keywords that a name stands for: `00400275.00400009`, or as it is."""
+    return ".".join(map(_of_tag, name.split(".")))
+
+
+def _of_tag(part: str) -> str:
+    return (keyword_for_tag(int(part, 16)) or part) if _TAG.fullmatch(part) else part
 
 
 def _add(fields: dict[str, Any], keyword: str, value: str) -> None:
@@ -81,9 +113,11 @@ def _add(fields: dict[str, Any], keyword: str, value: str) -> None:
         fields[_NUMBERS[keyword]] = _number(keyword, value)
     elif keyword in _DATES:
         fields[_DATES[keyword]] = _range(keyword, value, date_range)
-    elif keyword == "StudyTime":
-        fields["study_time"] = _range(keyword, value, time_range)
-    elif keyword == "ModalitiesInStudy":
+    elif keyword in _TIMES:
+        fields[_TIMES[keyword]] = _range(keyword, value, time_range)
+    elif keyword in _IN_REQUEST:
+        fields[_IN_REQUEST[keyword]] = _text(keyword, value)
+    elif keyword == _MODALITIES:
         modalities = tuple(re.split(r"[,\\]", _text(keyword, value).upper()))
         fields["modalities_in_study"] = (*fields.get("modalities_in_study", ()), *modalities)
     else:
@@ -117,3 +151,9 @@ def _number(name: str, value: str) -> int:
     if not (value.isascii() and value.isdigit()) or int(value) >= _LARGEST:
         raise InvalidQuery(f"{name} must be a number, 0 or more")
     return int(value)
+
+
+def _boolean(name: str, value: str) -> bool:
+    if value.lower() not in _BOOLEANS:
+        raise InvalidQuery(f"{name} is true or false")
+    return _BOOLEANS[value.lower()]

@@ -51,16 +51,19 @@ class Rendered:
         wish = rendering(query, media_type)
         wanted = annotated(query)
         numbers = _frame_numbers(request)
+        state = self._resources.state(request, found)
+        if state.is_known:
+            return state.unchanged()
         images = begun(self._each(found, numbers, wish, wanted))
         if in_parts:
             parts = (OutPart(media_type, len(image), [image]) for image in images)
-            return in_multipart(parts, media_type)
+            return state.over(in_multipart(parts, media_type))
         first = next(images)
         if len(found) > 1 or len(numbers) > 1:
             raise HTTPException(
                 406, f'several images can be had as {MULTIPART}; type="{media_type}"'
             )
-        return Response(first, media_type=media_type)
+        return state.over(Response(first, media_type=media_type))
 
     def _each(
         self,
@@ -93,12 +96,16 @@ class Rendered:
         wish = rendering(query, media_type)
         found = self._resources.named(request.path_params)
         numbers = _frame_numbers(request)
+        state = self._resources.state(request, found)
+        if state.is_known:
+            return state.unchanged()
         refused: BridgeError | None = None
         for instance in _representative(found):
             try:
                 frames = Frames(StoredFile(self._images.open(instance)))
                 number = numbers[0] if numbers else (frames.count + 1) // 2
-                return Response(self._pool.render(frames, number, wish), media_type=media_type)
+                small = self._pool.render(frames, number, wish)
+                return state.over(Response(small, media_type=media_type))
             except BridgeError as error:
                 if not error.permanent:
                     raise

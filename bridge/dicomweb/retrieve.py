@@ -17,11 +17,14 @@ from bridge.dicom.pixels.frames import Frames
 from bridge.dicom.pixels.pool import PixelPool
 from bridge.dicom.stored_file import StoredFile
 from bridge.dicomweb import multipart
-from bridge.dicomweb.accept import ANY_SYNTAX, MediaRange, accepts, media_ranges
+from bridge.dicomweb.accept import ANY_SYNTAX, MediaRange, media_ranges
 from bridge.dicomweb.media import MULTIPART, OCTETS, FrameForm, frame_form
 from bridge.dicomweb.metadata import bulk_value, metadata
 from bridge.dicomweb.multipart import DICOM, OutPart
+from bridge.dicomweb.native_model import MEDIA_TYPE as DICOM_XML
+from bridge.dicomweb.native_model import as_xml
 from bridge.dicomweb.query import uid
+from bridge.dicomweb.state import State, state_of
 from bridge.services.content import PIECE
 from bridge.services.read_images import FoundInstance, ImageQuery, ReadImages
 
@@ -54,6 +57,10 @@ class Resources:
         if not found:
             raise HTTPException(404, f"no such {list(wanted)[-1]} was received")
         return found
+
+    def state(self, request: Request, found: Sequence[FoundInstance]) -> State:
+        """What is asked for as it is now, to be compared with what the client has."""
+        return state_of(request, (self.images.version(each) for each in found))
 
     def base_url(self, request: Request) -> str:
         """The address of the service: the one it is told, else the one it was asked at."""
@@ -101,14 +108,17 @@ class Retrieve:
 
     def metadata(self, request: Request) -> Response:
         """Give what instances say, large values by reference (PS3.18 section 10.4.1.1.2)."""
-        demand_json(request)
+        is_xml = wants_xml(request)
         found = self._resources.named(request.path_params)
+        state = self._resources.state(request, found)
+        if state.is_known:
+            return state.unchanged()
         base_url = self._resources.base_url(request)
         documents = begun(
             metadata(StoredFile(self._images.open(each)), instance_url(base_url, each))
             for each in found
         )
-        return StreamingResponse(_json_array(documents), media_type=DICOM_JSON)
+        return state.over(in_model(documents, is_xml=is_xml))
 
     def frames(self, request: Request) -> Response:
         """Give frames of an instance (PS3.18 section 10.4.1.1.6)."""
@@ -234,10 +244,22 @@ def instance_url(base_url: str, instance: FoundInstance) -> str:
     )
 
 
-def demand_json(request: Request) -> None:
-    """Raise 406 unless JSON is acceptable."""
-    if not accepts(_accept(request), (DICOM_JSON, "application/json")):
-        raise HTTPException(406, f"only {DICOM_JSON} can be had")
+def wants_xml(request: Request) -> bool:
+    """Whether a data set is to go as XML rather than JSON; 406 when neither is acceptable."""
+    for each in media_ranges(_accept(request)):
+        if any(each.covers(media_type) for media_type in (DICOM_JSON, "application/json")):
+            return False
+        if each.type == DICOM_XML or (each.type == MULTIPART and _of(each) == DICOM_XML):
+            return True
+    raise HTTPException(406, f'only {DICOM_JSON}, or {MULTIPART}; type="{DICOM_XML}", can be had')
+
+
+def in_model(documents: Iterator[dict[str, Any]], *, is_xml: bool) -> Response:
+    """Data sets in the DICOM JSON model, or each as a part in the Native DICOM Model."""
+    if not is_xml:
+        return StreamingResponse(_json_array(documents), media_type=DICOM_JSON)
+    written = map(as_xml, documents)
+    return in_multipart((OutPart(DICOM_XML, len(e), [e]) for e in written), DICOM_XML)
 
 
 def begun(items: Iterator[T]) -> Iterator[T]:
@@ -246,8 +268,7 @@ def begun(items: Iterator[T]) -> Iterator[T]:
 
 
 def _json_array(documents: Iterator[dict[str, Any]]) -> Iterator[bytes]:
-    before = b"["
-    for each in documents:
-        yield before + json.dumps(each).encode()
-        before = b","
+    yield b"["
+    for number, each in enumerate(documents):
+        yield (b"," if number else b"") + json.dumps(each).encode()
     yield b"]"

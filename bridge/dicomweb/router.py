@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -15,10 +14,10 @@ from bridge.dicom.stored_file import prepare_library
 from bridge.dicomweb.answers import instance_answer, series_answer, study_answer
 from bridge.dicomweb.capabilities import Capabilities
 from bridge.dicomweb.problems import ProblemRoute
-from bridge.dicomweb.query import image_query, uid
+from bridge.dicomweb.query import image_query, included, uid
 from bridge.dicomweb.rendered import Rendered
-from bridge.dicomweb.retrieve import DICOM_JSON, Resources, Retrieve, demand_json
-from bridge.services.read_images import ImageQuery, ReadImages
+from bridge.dicomweb.retrieve import Resources, Retrieve, in_model, wants_xml
+from bridge.services.read_images import Above, ImageQuery, ReadImages
 
 T = TypeVar("T")
 _STUDY = "/studies/{study}"
@@ -80,25 +79,21 @@ class _Search:
         self,
         request: Request,
         find: Callable[[ImageQuery], Sequence[T]],
-        answer: Callable[[T, str], dict[str, Any]],
+        answer: Callable[[T, str, Above], dict[str, Any]],
     ) -> Response:
-        demand_json(request)
-        query = image_query([*request.query_params.multi_items(), *_path_keys(request)])
+        is_xml = wants_xml(request)
+        asked = request.query_params.multi_items()
+        query = image_query([*asked, *_path_keys(request)])
         limit = query.limit or 0
         found = find(replace(query, limit=limit + 1))
-        base_url = self._resources.base_url(request)
-        body = json.dumps([answer(each, base_url) for each in found[:limit]])
-        return Response(
-            body, media_type=DICOM_JSON, headers=_warning(request, base_url, len(found) > limit)
-        )
-
-
-def _warning(request: Request, base_url: str, more: bool) -> dict[str, str]:
-    """What the answer does not hold although it was asked for (PS3.18 section 8.3.4)."""
-    said = ["There are additional results; ask with offset"] if more else []  # 10.6.3.4
-    if request.query_params.get("fuzzymatching", "").lower() == "true":
-        said.append("The fuzzymatching parameter is not supported. Only literal matching was done")
-    return {"Warning": ", ".join(f'299 {base_url} "{each}"' for each in said)} if said else {}
+        page, base_url = found[:limit], self._resources.base_url(request)
+        is_wanted = included(asked) or not request.path_params
+        above = self._images.above(page) if is_wanted else Above()
+        response = in_model((answer(each, base_url, above) for each in page), is_xml=is_xml)
+        if len(found) > limit:  # PS3.18 section 8.3.4.4
+            more = "There are additional results; ask with offset"
+            response.headers["Warning"] = f'299 {base_url} "{more}"'
+        return response
 
 
 def _path_keys(request: Request) -> list[tuple[str, str]]:

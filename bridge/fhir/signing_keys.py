@@ -79,7 +79,9 @@ class SigningKeys:
         due = [each for each in fitting if each.signs_from <= now]
         if not fitting:
             kind = f" of {algorithm}" if algorithm else ""
-            raise BridgeError(f"there is no key{kind} to sign with; run `bridge key generate`")
+            raise BridgeError(
+                f"there is no key{kind} to sign with; run `bridge signing-key generate`"
+            )
         return due[0] if due else fitting[-1]
 
     def generate(self, algorithm: str, now: float, wait: float) -> SigningKey:

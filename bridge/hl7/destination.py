@@ -22,8 +22,11 @@ from bridge.domain.delivery import (
 )
 from bridge.domain.publication import News
 from bridge.domain.told import IN_DOUBT, ProcedureNews
+from bridge.hl7.assigned_numbers import find_assigned
 from bridge.hl7.errors import LinkError
+from bridge.hl7.intake import source_of
 from bridge.hl7.message_writer import MessageWriter, Wire
+from bridge.hl7.messages import type_of
 from bridge.hl7.order_values import Perspective, telling
 from bridge.hl7.passing_on import UNCHANGED, PassingOn
 from bridge.hl7.persistent_connection import PersistentConnection
@@ -34,7 +37,7 @@ from bridge.mapping.errors import ProfileError
 from bridge.mapping.library import Profiles
 from bridge.mapping.outbound import OutboundProfile
 from bridge.services.pass_on_messages import PassedOn
-from bridge.services.tell_of_procedures import NewsByProcedure, Record
+from bridge.services.tell_of_procedures import NewsByProcedure, Record, Said
 
 _LOG: Final = logging.getLogger(__name__)
 KINDS: Final = frozenset(
@@ -188,6 +191,7 @@ class Hl7Destination:
             raise
         said.requests.append(payload)
         said.responses.append(answers)
+        _take_numbers(news.record, each, answers)
         if each.is_withdrawn:
             news.record.withdrawn(*where)
         else:
@@ -198,6 +202,21 @@ class Hl7Destination:
         whole = telling(each, delivery.kind.value, delivery.created_at, self._view)
         key = f"{delivery.destination}|{delivery.pk}|{delivery.created_at}|{each.procedure.pk}"
         return writer.write_for(key, whole, self._view.time(delivery.created_at))
+
+
+def _take_numbers(record: Record, each: ProcedureNews, answers: bytes) -> None:
+    """Before it is noted that the receiver has it: else an assigned number could be lost."""
+    found = find_assigned(answers, each.order)
+    if found is None:
+        return
+    response = found.response
+    said = Said(
+        source=source_of(response),
+        type=type_of(response),
+        control_id=response.control_id,
+        raw=found.raw,
+    )
+    record.assigned(each.order, each.patient, found.placer, said)
 
 
 def _restore(record: Record, where: tuple[str, str, int], told: str | None) -> None:

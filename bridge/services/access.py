@@ -18,7 +18,7 @@ T = TypeVar("T")
 SHORTEST_PASSWORD = 10
 """Characters: NIST SP 800-63B asks for eight at least and for no mixture of kinds."""
 LONGEST_PASSWORD = 1024
-_LONGEST_NAME = 64
+LONGEST_NAME = 64
 SEEN_AGAIN_SECONDS = 60.0
 """A session's last use is written down at most this often."""
 
@@ -62,6 +62,7 @@ class Accounts(Protocol):
     def drop_links_of(self, account: str) -> None: ...
     def failures(self, subject: str, since: float) -> int: ...
     def failed(self, subject: str, now: float, since: float) -> None: ...
+    def uncount_failure(self, subject: str) -> None: ...
     def forget_failures(self, subject: str) -> None: ...
 
 
@@ -123,9 +124,9 @@ def check_name(name: str) -> None:
     A colon stands between an OpenID provider and the name it vouches for.
     """
     fits = name.isprintable() and name == name.strip() and ":" not in name
-    if not fits or not 0 < len(name) <= _LONGEST_NAME:
+    if not fits or not 0 < len(name) <= LONGEST_NAME:
         raise BridgeError(
-            f"the name of an account has at most {_LONGEST_NAME} characters and no colon"
+            f"the name of an account has at most {LONGEST_NAME} characters and no colon"
         )
 
 

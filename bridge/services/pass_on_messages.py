@@ -78,8 +78,8 @@ NOTHING: Final = PassOnMessages({})
 
 
 def gather_message(tx: Transaction, delivery: Delivery) -> PassedOn | None:
-    """The message of a delivery; None when it has left the journal."""
+    """The message of a delivery; None when it, or what it said, has left the journal."""
     raw = tx.journal.raw(int(delivery.correlation))
-    if raw is None:
+    if not raw:
         return None
     return PassedOn(raw=raw, listener=delivery.subject.removeprefix(_SUBJECT))

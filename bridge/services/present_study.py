@@ -73,21 +73,24 @@ def _reason(tx: Transaction, study_pk: int) -> Reason:
 
 
 class Presentations:
-    """Looks presentations up, and remembers each for a moment."""
+    """Looks presentations up, and remembers each for a moment, or until the study is another's."""
 
     def __init__(self, store: Store, clock: Callable[[], float]) -> None:
         self._store = store
         self._clock = clock
-        self._known: OrderedDict[str, tuple[float, Presentation | None]] = OrderedDict()
+        self._known: OrderedDict[str, tuple[float, str, Presentation | None]] = OrderedDict()
 
     def of(self, study_instance_uid: str) -> Presentation | None:
-        """How a study is presented now, at most a second ago. Raises ResourceBusy."""
-        now = self._clock()
-        known = self._known.get(study_instance_uid)
-        if known is not None and 0 <= now - known[0] < _LONGEST_AGE:
-            return known[1]
+        """How a study is presented now; of its requests, at most a second ago. Raises ResourceBusy.
+
+        Whose it is has to be right at once: an archive keeps what it is sent.
+        """
+        now, known = self._clock(), self._known.get(study_instance_uid)
+        mark = self._store.read(lambda tx: tx.studies.presented(study_instance_uid))
+        if known is not None and known[1] == mark and 0 <= now - known[0] < _LONGEST_AGE:
+            return known[2]
         found = self._store.read(lambda tx: presentation(tx, study_instance_uid))
-        self._known[study_instance_uid] = (now, found)
+        self._known[study_instance_uid] = (now, mark, found)
         while len(self._known) > _MOST_REMEMBERED:
             self._known.popitem(last=False)
         return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 from bridge.domain.errors import BridgeError, ResourceBusy
@@ -26,7 +26,9 @@ class ImageQuery:
     `modalities_in_study` asks for studies with some series of these, `modality` for the series
     themselves. `limit` is the most to give, None for all; `offset` how many of the first to leave
     out. `with_notes` gives rejection notes too, which other archives have to
-    hear of. `also_called` are the other identifiers of those whom `patient_id` names.
+    hear of. `also_called` are the other identifiers of those whom `patient_id` names. `rp_id` and
+    `sps_id` are those of one request (PS3.3 table 10-9). `fuzzy_names` lets the words of a name
+    begin words of the name that is held, in any order.
     """
 
     patient_name: str = ""
@@ -50,6 +52,11 @@ class ImageQuery:
     sop_instance_uids: tuple[str, ...] = ()
     sop_class_uids: tuple[str, ...] = ()
     instance_number: int | None = None
+    rp_id: str = ""
+    sps_id: str = ""
+    performed_date: DateTimeRange = UNBOUNDED
+    performed_time: DateTimeRange = UNBOUNDED
+    fuzzy_names: bool = False
     limit: int | None = None
     offset: int = 0
     with_notes: bool = False
@@ -82,9 +89,17 @@ class FoundPatient:
     instance_count: int
 
 
+@dataclass(frozen=True, slots=True)
+class FoundRequest:
+    """What a study was asked for: Requested Procedure ID and Scheduled Procedure Step ID."""
+
+    rp_id: str
+    sps_id: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundSeries:
-    """A series of a study."""
+    """A series of a study; `requests` are those of its study."""
 
     study_instance_uid: str
     series_instance_uid: str
@@ -92,6 +107,7 @@ class FoundSeries:
     number: int | None
     attributes: Mapping[str, str]
     instance_count: int
+    requests: tuple[FoundRequest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +124,14 @@ class FoundInstance:
     attributes: Mapping[str, str]
     path: str
     peer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Above:
+    """The studies and series that something found is in, by their UIDs; empty when not asked."""
+
+    studies: Mapping[str, FoundStudy] = field(default_factory=dict)
+    series: Mapping[str, FoundSeries] = field(default_factory=dict)
 
 
 class Images(Protocol):
@@ -147,8 +171,14 @@ class ImageObjects(Protocol):
         """Give the object stored under `key` piece by piece. Raises OSError and BridgeError."""
 
 
-Present = Callable[[FoundInstance, Content], Content]
-"""Makes a stored file say what its order says."""
+class Present(Protocol):
+    """Makes a stored file say what its order says."""
+
+    def __call__(self, instance: FoundInstance, content: Content) -> Content:
+        """Give the file as it is shown."""
+
+    def version(self, instance: FoundInstance) -> str:
+        """A text that is another one once the same file is shown otherwise."""
 
 
 class ImageUnreadable(BridgeError):
@@ -184,6 +214,20 @@ class ReadImages:
         """Instances that match, those of one series together."""
         return self._store.read(lambda tx: tx.images.instances(_resolved(tx, query)))
 
+    def above(self, found: Sequence[object]) -> Above:
+        """What series and instances are in; each study and series is asked for once."""
+        series_uids = _distinct(found, FoundInstance, "series_instance_uid")
+        study_uids = _distinct(found, (FoundInstance, FoundSeries), "study_instance_uid")
+        if not study_uids:
+            return Above()
+        query = ImageQuery(study_instance_uids=study_uids, series_instance_uids=series_uids)
+        studies = self.studies(replace(query, series_instance_uids=()))
+        series = self.series(query) if series_uids else ()
+        return Above(
+            {each.study_instance_uid: each for each in studies},
+            {each.series_instance_uid: each for each in series},
+        )
+
     def open(self, instance: FoundInstance) -> Content:
         """The DICOM file (PS3.10) piece by piece, with what its order says of it.
 
@@ -195,9 +239,18 @@ class ReadImages:
             raise ImageUnreadable(_missing(instance)) from error
         return content if self._present is None else self._present(instance, content)
 
+    def version(self, instance: FoundInstance) -> str:
+        """A text that is another one whenever `open` gives something else."""
+        shown = "" if self._present is None else self._present.version(instance)
+        return f"{instance.path} {shown}"
+
     def content(self, instance: FoundInstance) -> bytes:
         """The DICOM file as `open` gives it, the whole of it. Raises ImageUnreadable."""
         return self.open(instance).whole()
+
+
+def _distinct(found: Sequence[object], kinds: type | tuple[type, ...], uid: str) -> tuple[str, ...]:
+    return tuple({getattr(each, uid): None for each in found if isinstance(each, kinds)})
 
 
 _UNREADABLE = (OSError, ResourceBusy)

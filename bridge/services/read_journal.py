@@ -121,8 +121,20 @@ class ReadJournal:
         self._store = store
         self._clock = clock
 
-    def page(self, chosen: MessageFilter, before: int | None = None) -> MessagePage:
-        """Messages without their bytes; lists name no patient."""
+    def page(
+        self, chosen: MessageFilter, before: int | None = None, user: SignedIn | None = None
+    ) -> MessagePage:
+        """Messages without their bytes; lists name no patient, but may be asked for one's."""
+        if chosen.mentions and user is not None:
+            event = audit_event(
+                user,
+                AuditEventId.QUERY,
+                AuditAction.EXECUTE,
+                self._clock(),
+                about=(AuditObject.MESSAGE, ""),
+                detail=chosen.mentions,
+            )
+            self._store.transact(lambda tx: tx.audit.add(event))
         return self._store.read(lambda tx: tx.message_lists.page(chosen, before, LISTED))
 
     def since(self, pk: int, limit: int) -> Sequence[ListedMessage]:

@@ -22,6 +22,7 @@ from bridge.domain.study import (
 )
 from bridge.services.complete_study import CompleteStudy
 from bridge.services.content import Content, as_content
+from bridge.services.room import ENDLESS, Room
 from bridge.services.transaction import Clock, Store, Transaction
 
 _PLAIN_UID = re.compile(r"[0-9A-Za-z][0-9A-Za-z.\-]{0,63}")
@@ -45,12 +46,14 @@ class ReceiveInstance:
         complete: CompleteStudy,
         clock: Clock,
         duplicates: Duplicates = Duplicates.KEEP,
+        room: Room = ENDLESS,
     ) -> None:
         self._store = store
         self._objects = objects
         self._complete = complete
         self._clock = clock
         self._duplicates = duplicates
+        self._room = room
 
     def receive(
         self, header: InstanceHeader, content: bytes | Content, digest: str, peer: str
@@ -68,6 +71,7 @@ class ReceiveInstance:
             return Receipt.ALREADY_HELD
         if self._is_unwanted(held, header):
             raise DuplicateInstance("an instance of this UID is held, and differs")
+        self._room.check()
         content = as_content(content)
         path = object_key(header, digest)
         self._objects.put(path, content)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from bridge.domain.errors import BridgeError, together
+from bridge.domain.errors import BridgeError, StorageFull, together
 from bridge.domain.events import Event, Noted
 from bridge.domain.journal import Direction, Disposition, JournalEntry, Mention
 from bridge.domain.link import Link, LinkKind
@@ -22,6 +22,7 @@ from bridge.services.origin import Origin
 from bridge.services.parking import resume
 from bridge.services.pass_on_messages import NOTHING, PassOnMessages
 from bridge.services.plausible_time import within_reach
+from bridge.services.room import ENDLESS, Room
 from bridge.services.transaction import Store, Transaction
 from bridge.services.watch_links import LinkTally
 
@@ -80,17 +81,22 @@ class ReceiveMessage:
         default_start: Callable[[float], str],
         tally: LinkTally | None = None,
         pass_on: PassOnMessages = NOTHING,
+        room: Room = ENDLESS,
     ) -> None:
         self._store = store
         self._handlers = handlers
         self._default_start = default_start
         self._tally = tally
         self._pass_on = pass_on
+        self._room = room
 
     def over(self, store: Store) -> ReceiveMessage:
         """The same over another store: one that also writes down who has it done."""
         return ReceiveMessage(
-            store=store, handlers=self._handlers, default_start=self._default_start
+            store=store,
+            handlers=self._handlers,
+            default_start=self._default_start,
+            room=self._room,
         )
 
     def receive(
@@ -106,6 +112,7 @@ class ReceiveMessage:
         """
         self._note(message)
         try:
+            self._room.check()
             return self._store.transact(lambda tx: self._apply(tx, message, events, reply, then))
         except BridgeError as error:
             return self.refuse(message, error, reply, events, then)
@@ -120,8 +127,12 @@ class ReceiveMessage:
     ) -> bytes:
         """Journal a message that could not be applied, and return the reply that says why."""
         answer = reply(Receipt(disposition=Disposition.REFUSED, error=error))
+        no_room = isinstance(error, StorageFull)
+        if no_room and not self._room.may_note():
+            return answer
         entry = replace(
             journal_entry(message, events),
+            raw=b"" if no_room else message.raw,  # whose sender still has it
             disposition=Disposition.REFUSED,
             reply=answer,
             error=error.message,

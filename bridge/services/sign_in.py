@@ -15,6 +15,7 @@ from bridge.domain.audit import (
 )
 from bridge.domain.errors import DuplicateKey
 from bridge.services.access import (
+    LONGEST_NAME,
     LONGEST_PASSWORD,
     SEEN_AGAIN_SECONDS,
     AccessPolicy,
@@ -48,23 +49,27 @@ class SignIn:
         self._clock = clock
         self._secret = secret
         self._policy = policy
-        self._nobodys_hash = hasher.hash(secret())
+        self._nobodys_hash = ""
 
     def by_password(self, name: str, password: str, address: str) -> str:
         """Sign in; the secret of the new session.
 
         Raises TooManyTries, or SignInRefused after as long as a wrong password takes.
         """
-        self._refuse_guessing(name, address)
+        name = name[:LONGEST_NAME]
+        self._count_try(name, address)
         held = self._store.read(lambda tx: tx.accounts.get(name))
-        known = held.password_hash if held and held.password_hash else self._nobodys_hash
+        known = held.password_hash if held and held.password_hash else self._hash_of_nobody()
         fits = self._hasher.verify(known, password[:LONGEST_PASSWORD])
         if held is None or not fits or held.disabled or not held.password_hash:
             self._note_failure(name, address)
             raise SignInRefused("name and password do not fit")
 
         def forget(tx: AccessTransaction) -> None:
-            tx.accounts.forget_failures(f"{name} from {address}")
+            own, *shared = self._limits(name, address)
+            tx.accounts.forget_failures(own)
+            for subject in shared:
+                tx.accounts.uncount_failure(subject)
 
         return self._let_in(held, address, "", forget)
 
@@ -83,6 +88,10 @@ class SignIn:
     def by_provider(self, account: Account, provider: str, address: str) -> str:
         """Sign in whom an OpenID provider vouches for; the secret of the new session."""
         return self._let_in(account, address, provider, lambda _tx: None)
+
+    def not_vouched_for(self, provider: str, address: str) -> None:
+        """Write down that somebody came from an OpenID provider who may not come in."""
+        self._note_failure("", address, provider)
 
     def owner_of_link(self, secret: str) -> str | None:
         """Whose one-time link this is: empty for the first administrator's, None for nobody's."""
@@ -203,26 +212,38 @@ class SignIn:
             f"name {name}": policy.tries_by_name,
         }
 
-    def _refuse_guessing(self, name: str, address: str) -> None:
-        limits, since = self._limits(name, address), self._clock() - self._policy.tries_seconds
-        failed = self._store.read(
-            lambda tx: {subject: tx.accounts.failures(subject, since) for subject in limits}
-        )
-        if any(failed[subject] >= most for subject, most in limits.items()):
-            raise TooManyTries(self._policy.tries_seconds)
-
-    def _note_failure(self, name: str, address: str) -> None:
+    def _count_try(self, name: str, address: str) -> None:
+        """Count a try as failed until it succeeds, so that tries at once are no way around it."""
         now = self._clock()
         since = now - self._policy.tries_seconds
 
-        def work(tx: AccessTransaction) -> None:
-            for subject in self._limits(name, address):
+        def work(tx: AccessTransaction) -> bool:
+            limits = self._limits(name, address)
+            if any(tx.accounts.failures(s, since) >= most for s, most in limits.items()):
+                return False
+            for subject in limits:
                 tx.accounts.failed(subject, now, since)
-            about = (name, "", address)
-            outcome = AuditOutcome.MINOR_FAILURE
-            tx.audit.add(_authentication(now, AuditEventType.LOGIN, about, outcome=outcome))
+            return True
 
-        self._store.transact(work)
+        if not self._store.transact(work):
+            raise TooManyTries(self._policy.tries_seconds)
+
+    def _note_failure(self, name: str, address: str, provider: str = "") -> None:
+        about, now = (name, "", address), self._clock()
+        event = _authentication(
+            now,
+            AuditEventType.LOGIN,
+            about,
+            outcome=AuditOutcome.MINOR_FAILURE,
+            detail=provider,
+        )
+        self._store.transact(lambda tx: tx.audit.add(event))
+
+    def _hash_of_nobody(self) -> str:
+        """What a password is compared with where there is no account: it takes as long."""
+        if not self._nobodys_hash:
+            self._nobodys_hash = self._hasher.hash(self._secret())
+        return self._nobodys_hash
 
 
 def _authentication(

@@ -8,18 +8,34 @@ is taken back where it was told of first.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from bridge.domain.delivery import Delivery, EventKind
+from bridge.domain.identifiers import Identifier
+from bridge.domain.order import Order, OrderReceived
+from bridge.domain.patient import Patient, PatientDetails
 from bridge.domain.publication import News, OrderNews, PublishedStudy
 from bridge.domain.subscription import Subscription
 from bridge.domain.told import IN_DOUBT, ProcedureNews
 from bridge.services.outbox import Claims
 from bridge.services.pass_on_messages import PassedOn, gather_message
 from bridge.services.publish_study import gather, subject_of
+from bridge.services.receive_message import InboundMessage, ReceiveMessage
 from bridge.services.tell_of_orders import gather_order, is_of_order
-from bridge.services.transaction import Store, Transaction
+from bridge.services.transaction import Clock, Store, Transaction
+
+_ASSIGNED = "NA"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A response that says more than that something was taken; `source` as of messages."""
+
+    source: str
+    type: str
+    control_id: str
+    raw: bytes
 
 
 class Record(Protocol):
@@ -34,6 +50,9 @@ class Record(Protocol):
     def withdrawn(self, destination: str, subject: str, procedure_pk: int) -> None:
         """The receiver took it back."""
 
+    def assigned(self, order: Order, patient: Patient, placer: Identifier, said: Said) -> None:
+        """The receiver gave the order a placer order number."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewsByProcedure(News):
@@ -46,9 +65,17 @@ class NewsByProcedure(News):
 class ProcedureOutbox(Claims):
     """The queue of what is told by procedure, and the record of what receivers have."""
 
-    def __init__(self, store: Store, destinations: Mapping[str, Subscription]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        destinations: Mapping[str, Subscription],
+        messages: ReceiveMessage,
+        clock: Clock,
+    ) -> None:
         super().__init__(store)
         self._destinations = destinations
+        self._messages = messages
+        self._clock = clock
 
     def gather(self, delivery: Delivery) -> NewsByProcedure | PassedOn | None:
         """The procedures of the delivery's order or study as they stand; None for nothing.
@@ -77,6 +104,22 @@ class ProcedureOutbox(Claims):
         self._store.transact(
             lambda tx: tx.told_procedures.forget(destination, subject, procedure_pk)
         )
+
+    def assigned(self, order: Order, patient: Patient, placer: Identifier, said: Said) -> None:
+        """Give the order the number that its placer assigned (ORC-1 NA), journaled as it came."""
+        numbers = replace(order.numbers, placer=placer)
+        who = PatientDetails(identifiers=patient.identifiers)
+        event = OrderReceived(control=_ASSIGNED, patient=who, numbers=numbers)
+        message = InboundMessage(
+            protocol="response",
+            peer=said.source,
+            source=said.source,
+            type=said.type,
+            control_id=said.control_id,
+            raw=said.raw,
+            received_at=self._clock(),
+        )
+        self._messages.receive(message, (event,), lambda _receipt: b"")
 
     def _gather(self, tx: Transaction, delivery: Delivery) -> tuple[ProcedureNews, ...]:
         subject = delivery.subject

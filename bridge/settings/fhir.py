@@ -55,7 +55,7 @@ class Fhir:
         default=None,
         metadata=described(
             Value(PATH, optional=True),
-            "Folder of the keys that the bridge signs with at other servers (`bridge key`). Nodes"
+            "Folder of the keys that the bridge signs with at other servers (`bridge signing-key`). Nodes"
             " that stand for one another share it.",
             derived="`VAR/keys`",
         ),

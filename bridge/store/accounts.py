@@ -126,6 +126,15 @@ class Accounts:
             row = {"subject": subject, "count": 1, "since": now}
             self._connection.execute(insert(sign_in_failure), row)
 
+    def uncount_failure(self, subject: str) -> None:
+        """One sign-in less that failed."""
+        failed = sign_in_failure.c
+        self._connection.execute(
+            update(sign_in_failure)
+            .where(failed.subject == subject, failed.count > 0)
+            .values(count=failed.count - 1)
+        )
+
     def forget_failures(self, subject: str) -> None:
         """Who got in may be mistaken again."""
         self._delete(sign_in_failure, {"subject": subject})

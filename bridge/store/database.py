@@ -100,7 +100,9 @@ def _driver_url(text: str) -> URL:
 def _sqlite_engine(url: URL) -> Engine:
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, pool_size=8, max_overflow=32, json_serializer=dump_json)
+    engine = create_engine(
+        url, pool_size=8, max_overflow=32, pool_timeout=10, json_serializer=dump_json
+    )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: object) -> None:

@@ -23,12 +23,21 @@ from bridge.domain.worklist import DateTimeRange
 from bridge.services.read_images import (
     FoundInstance,
     FoundPatient,
+    FoundRequest,
     FoundSeries,
     FoundStudy,
     ImageQuery,
 )
 from bridge.store import documents
-from bridge.store.key_matching import Conditions, any_of, any_text, in_range, matches_name
+from bridge.store.image_requests import asked_for, requests_of
+from bridge.store.key_matching import (
+    Conditions,
+    any_of,
+    any_text,
+    in_range,
+    matches_name,
+    matches_words,
+)
 from bridge.store.rejections import is_shown, is_standing_note
 from bridge.store.tables import instance, rejected_instance, series, study, study_key
 
@@ -110,7 +119,8 @@ class Images:
         dialect = self._connection.dialect.name
         statement = _matching(statement, query, dialect, instances=False).order_by(series.c.pk)
         rows = self._connection.execute(_paged(statement, query)).all()
-        return tuple(FoundSeries(**row._mapping) for row in rows)
+        asked = requests_of(self._connection, (row.study_instance_uid for row in rows))
+        return tuple(_series(row, asked[row.study_instance_uid]) for row in rows)
 
     def instances(self, query: ImageQuery) -> tuple[FoundInstance, ...]:
         """Instances that match, series by series."""
@@ -197,18 +207,20 @@ def _has_rejected() -> ColumnElement[bool]:
 
 
 def _study_conditions(query: ImageQuery, dialect: str) -> Conditions:
+    named = matches_words if query.fuzzy_names else matches_name
     conditions = [
         study.c.outcome != Outcome.REJECTED.value,
         *(() if query.with_notes else (_is_study_shown(),)),
         *any_of(study.c.study_instance_uid, query.study_instance_uids),
-        *matches_name(_KEY.patient_name, query.patient_name, dialect),
-        *matches_name(_KEY.referring_physician, query.referring_physician, dialect),
+        *named(_KEY.patient_name, query.patient_name, dialect),
+        *named(_KEY.referring_physician, query.referring_physician, dialect),
         *in_range(_KEY.patient_birth_date, query.patient_birth_date),
         *in_range(_KEY.study_date, query.study_date),
         *in_range(_KEY.study_time, query.study_time),
         *in_range(_KEY.study_date + _KEY.study_time, query.started),
         *in_range(_KEY.study_date, _days_of(query.started)),
         *_patient_conditions(query, dialect),
+        *asked_for(query, dialect),
     ]
     for column, text in (
         (_KEY.patient_sex, query.patient_sex),
@@ -249,9 +261,12 @@ def _days_of(bounds: DateTimeRange) -> DateTimeRange:
 
 
 def _series_conditions(query: ImageQuery, dialect: str) -> Conditions:
+    said = series.c.attributes
     conditions = [
         *any_of(series.c.series_instance_uid, query.series_instance_uids),
         *any_text(series.c.modality, (query.modality,) if query.modality else (), dialect),
+        *in_range(said["PerformedProcedureStepStartDate"].as_string(), query.performed_date),
+        *in_range(said["PerformedProcedureStepStartTime"].as_string(), query.performed_time),
     ]
     if query.series_number is not None:
         conditions.append(series.c.number == query.series_number)
@@ -270,6 +285,13 @@ def _instance_conditions(query: ImageQuery) -> Conditions:
 
 def _paged(statement: _Select, query: ImageQuery) -> _Select:
     return statement.limit(query.limit).offset(query.offset or None)
+
+
+def _series(row: Row[Any], requests: tuple[FoundRequest, ...]) -> FoundSeries:
+    said = dict(row._mapping)
+    # What the device calls the patient is for the study to say, which may know better.
+    said["attributes"] = {k: v for k, v in row.attributes.items() if k != "PatientName"}
+    return FoundSeries(**said, requests=requests)
 
 
 def _study(row: Row[Any], parts: list[_Part]) -> FoundStudy:

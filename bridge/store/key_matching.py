@@ -5,12 +5,14 @@ A stored value of zero length never matches a key that asks for something.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, false, or_
 from sqlalchemy.dialects import sqlite
 
 from bridge.domain.attribute_matching import is_wildcard, name_pattern
+from bridge.domain.names import fold_name
 from bridge.domain.phonetics import sounds_sought
 from bridge.domain.worklist import DateTimeRange
 
@@ -68,6 +70,19 @@ def _from_the_beginning(column: ColumnElement[Any], folded: str, dialect: str) -
     if prefix:  # lets the index find the stretch of names before LIKE looks at each
         conditions = [column >= prefix, column < prefix + _LAST, *conditions]
     return conditions
+
+
+def matches_words(column: ColumnElement[Any], key: str, dialect: str) -> Conditions:
+    """Each word of a name begins a word of the name that is held, in any order (C.2.2.2.1.1)."""
+    words = re.split(r"[ ^=]+", fold_name(key))
+    return [
+        or_(*(like(column, f"{before}{word}*", dialect) for before in ("", *_BEFORE_A_WORD)))
+        for word in words
+        if word.strip("*?")
+    ]
+
+
+_BEFORE_A_WORD = ("* ", "*^", "*=", "*-")
 
 
 def matches_sound(column: ColumnElement[Any], key: str, dialect: str) -> Conditions:

@@ -15,6 +15,7 @@ from bridge.services.rehearsal import Rehearsed, Touched
 from bridge.store import orders, patients
 from bridge.store.accounts import Accounts
 from bridge.store.alerts import Alerts
+from bridge.store.api_keys import ApiKeys
 from bridge.store.appointments import Appointments
 from bridge.store.audit import AuditTrail
 from bridge.store.audit_lists import AuditLists
@@ -222,6 +223,11 @@ class SqlTransaction:
     def sources(self) -> Sources:
         """How far servers were read."""
         return Sources(self._connection)
+
+    @cached_property
+    def api_keys(self) -> ApiKeys:
+        """Keys of the JSON API."""
+        return ApiKeys(self._connection)
 
     @cached_property
     def links(self) -> Links:

@@ -325,6 +325,15 @@ class Studies:
         identity = load_identity(row.identity)
         present_keys(self._connection, row.pk, identity, row.attributes, coercion)
 
+    def presented(self, study_instance_uid: str) -> str:
+        """A text that is another whenever a study is presented as another's."""
+        query = (
+            select(study_key.c.presented)
+            .join(study, study.c.pk == study_key.c.study_pk)
+            .where(study.c.study_instance_uid == study_instance_uid)
+        )
+        return documents.dump_json(self._connection.execute(query).scalar())
+
     def _locked(self, uid: str) -> Row[Any] | None:
         return self._connection.execute(_LOCKED_STUDY, {"uid": uid}).first()
 

@@ -23,7 +23,6 @@ from bridge.services.settling import SETTLE
 from bridge.settings import Http, Settings, public_url
 from bridge.store import schema
 from bridge.store.overview import schema_warning
-from bridge.store.overview import schema_warning
 from bridge.store.repositories import SqlTransaction
 from bridge.wiring.addresses import listen, listening
 from bridge.wiring.alerting import build_alerts
@@ -271,7 +270,6 @@ class Bridge:
         return {
             "mappings": self._profile_watch.problem,
             "schema": partial(schema_warning, self.core.database),
-            "schema": partial(schema_warning, self.core.database),
             "performed steps": self._overdue.problem,
             **problems,
         }
@@ -281,6 +279,7 @@ class Bridge:
         return {
             "hl7": lambda: "" if self._listeners.is_up else "the MLLP listeners are not up",
             "dicom": lambda: "" if self._dicom_is_up else "the DICOM listener is not up",
+            "disks": self.core.room.problem,
             **bucket_check(self.settings),
             **({"processes": self._place.board.problem} if self._place else {}),
         }

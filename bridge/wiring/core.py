@@ -33,10 +33,13 @@ from bridge.services.receive_message import ReceiveMessage
 from bridge.services.reconcile import Reconcile
 from bridge.services.record_performed_step import RecordPerformedStep
 from bridge.services.request_commitment import RequestCommitment
+from bridge.services.room import IncomingStore
 from bridge.services.tell_of_orders import TellOfOrders
+from bridge.services.transaction import Store
 from bridge.services.watch_links import LinkTally
 from bridge.settings import Settings
 from bridge.store.database import Database
+from bridge.store.disk_space import DiskSpace
 from bridge.store.repositories import SqlStore
 from bridge.wiring.images import ImageObjects, open_images
 from bridge.wiring.passing_on import pass_on_rules
@@ -47,6 +50,7 @@ from bridge.wiring.performed_step_policy import (
 )
 from bridge.wiring.presentation import build_presentation, coerced_sources
 from bridge.wiring.profiles import CurrentRules, fhir_profiles, hl7_profiles, matching_rules
+from bridge.wiring.room import disk_space
 
 
 class Wakers:
@@ -94,6 +98,8 @@ class Core:
     projection: ProjectWorklist
     destinations: Mapping[str, Subscription]
     subscribers: Subscribers
+    room: DiskSpace
+    incoming: IncomingStore
 
 
 def build_core(settings: Settings, destinations: Mapping[str, Subscription]) -> Core:
@@ -104,7 +110,8 @@ def build_core(settings: Settings, destinations: Mapping[str, Subscription]) -> 
     wakers, tally, subscribers = Wakers(), LinkTally(time.time), Subscribers()
     database = Database(str(settings.database), shared=settings.processes > 1)
     store = _store(database, wakers, destinations, subscribers)
-    objects = open_images(settings)
+    room, objects = disk_space(settings), open_images(settings)
+    incoming = IncomingStore(store, room)
     rules = matching_rules(settings)
     reconcile = _reconcile(settings, destinations, subscribers, rules)
     worklist = ProjectWorklist(WorklistCodec())
@@ -134,27 +141,31 @@ def build_core(settings: Settings, destinations: Mapping[str, Subscription]) -> 
             default_start=_default_start(settings),
             tally=tally,
             pass_on=PassOnMessages(pass_on_rules(settings)),
+            room=room,
         ),
         worklist=QueryWorklist(store),
         images=ReadImages(
             store=store, objects=objects, present=build_presentation(settings, store)
         ),
         commitment_requests=CommitmentRequests(RequestCommitment(store, time.time)),
-        commitment=_commitment(settings, store),
+        commitment=_commitment(settings, incoming),
         instances=ReceiveInstance(
             store=store,
             objects=objects,
             complete=complete,
             clock=time.time,
             duplicates=Duplicates(settings.dicom.duplicates),
+            room=room,
         ),
-        performed_steps=_performed_steps(settings, store, worklist, complete),
+        performed_steps=_performed_steps(settings, incoming, worklist, complete),
         complete=complete,
         pixels=PixelPool(),
         reconcile=reconcile,
         projection=worklist,
         destinations=destinations,
         subscribers=subscribers,
+        room=room,
+        incoming=incoming,
     )
 
 
@@ -186,7 +197,7 @@ def _reconcile(
     )
 
 
-def _commitment(settings: Settings, store: SqlStore) -> CommitStorage:
+def _commitment(settings: Settings, store: Store) -> CommitStorage:
     """Storage commitment, for those that can be told its result."""
     peers = settings.dicom.peers
     reachable = frozenset(each.ae_title for each in peers if each.host and each.port)
@@ -194,7 +205,7 @@ def _commitment(settings: Settings, store: SqlStore) -> CommitStorage:
 
 
 def _performed_steps(
-    settings: Settings, store: SqlStore, worklist: ProjectWorklist, complete: CompleteStudy
+    settings: Settings, store: Store, worklist: ProjectWorklist, complete: CompleteStudy
 ) -> RecordPerformedStep:
     """Performed steps, by what the site says of their ends."""
     overdue = open_too_long(settings.dicom.mpps)

@@ -45,7 +45,7 @@ def build_fhir_router(core: Core, subscriptions: SubscriptionDesk) -> APIRouter:
     sender_of = _senders(core)
     site = Site(systems=_systems(settings, sender_of), zone=settings.site.timezone)
     access = images_access(settings)
-    server = fhir_server(core, core.store, core.messages, subscriptions)
+    server = fhir_server(core, core.incoming, core.messages, subscriptions)
     try:
         keep_endpoints(core.store, [access], base=base, site=site, release=release, now=time.time())
     except BridgeError as error:  # the database is away: everything else says so, too

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from bridge.delivery.dispatcher import Dispatcher
 from bridge.delivery.worker import Pace
@@ -11,7 +12,14 @@ from bridge.dicom.forwarding import Commitment, StoreDestination
 from bridge.dicomweb.forwarding import StowDestination, StowServer
 from bridge.domain.subscription import Subscription
 from bridge.services.forward_images import ForwardOutbox, ForwardRule
-from bridge.settings import DicomStoreDestination, ImageDestination, Settings
+from bridge.settings import (
+    DicomStoreDestination,
+    ImageDestination,
+    Origin,
+    Problem,
+    Settings,
+    Source,
+)
 from bridge.settings import StowDestination as StowSettings
 from bridge.wiring.core import Core
 from bridge.wiring.destinations import limits_of, remote, retry_policy
@@ -91,6 +99,20 @@ def stow_server(settings: StowSettings) -> StowServer:
         authorities=str(settings.authorities or ""),
         timeout=settings.timeout_seconds,
     )
+
+
+def stow_problems(settings: Settings) -> Iterator[Problem]:
+    """Why archives on the web cannot be sent to with what is configured of them."""
+    for index, each in enumerate(settings.destinations):
+        if not isinstance(each, StowSettings) or each.authorities is None:
+            continue
+        try:
+            ssl.create_default_context(cafile=str(each.authorities))
+        except OSError as error:
+            key = f"destinations[{index}].authorities"
+            what = f"TLS cannot be used with {each.authorities}: {error.strerror or error}"
+            origin = settings.provenance.get(key, Origin(Source.DEFAULT))
+            yield Problem(origin, key, what, "name a PEM file that can be read")
 
 
 def _forwards(settings: Settings) -> list[ImageDestination]:

@@ -82,7 +82,7 @@ def build_hl7_dispatcher(
 ) -> Dispatcher:
     """Tell receivers of HL7 v2, one message at a time: on one connection there is no other way."""
     return Dispatcher(
-        ProcedureOutbox(core.store, told),
+        ProcedureOutbox(core.store, told, core.messages, time.time),
         _receivers(destinations),
         time.time,
         owner,

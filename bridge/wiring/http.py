@@ -20,6 +20,7 @@ from bridge.fhir.notifications import Notifier, notification_router
 from bridge.fhir.signing_keys import SigningKeys
 from bridge.services.overview import ReadOverview
 from bridge.store.overview import schema_problem
+from bridge.wiring.api import build_api
 from bridge.wiring.console import build_console
 from bridge.wiring.core import Core
 from bridge.wiring.fhir_access import key_folder
@@ -73,6 +74,7 @@ def build_http(
         )
     )
     console = build_console(core, overview, {**checks, **warnings})
+    app.mount("/api", build_api(core, {**checks, **warnings}))
     app.mount("/", console)
     app.state.end_streams = console.state.end_streams
     is_there = has_viewer(core.settings)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from bridge.dicom.coercion import ImageCoercion
 from bridge.services.content import Content
-from bridge.services.present_study import Presentations
+from bridge.services.present_study import Presentation, Presentations
 from bridge.services.read_images import FoundInstance, Present
 from bridge.settings import Settings
 from bridge.store.repositories import SqlStore
@@ -34,22 +34,34 @@ def build_presentation(settings: Settings, store: SqlStore) -> Present | None:
     """How stored files are presented; None where the site wants them as they were received."""
     if settings.dicom.coercion == "off" and not any(p.coercion for p in settings.dicom.peers):
         return None
-    is_coerced = coerced_sources(settings)
-    presentations = Presentations(store, time.time)
-    zone: ZoneInfo = settings.site.timezone
-    coercion = ImageCoercion(f"BRIDGE {settings.site.name}")
+    return _Shown(settings, Presentations(store, time.time))
 
-    def present(instance: FoundInstance, content: Content) -> Content:
-        if not is_coerced(instance.peer.partition("@")[0]):
-            return content
-        known = presentations.of(instance.study_instance_uid)
+
+class _Shown:
+    """Files as their orders have them, where the device they came from may be shown so."""
+
+    def __init__(self, settings: Settings, presentations: Presentations) -> None:
+        self._is_coerced = coerced_sources(settings)
+        self._presentations = presentations
+        self._zone: ZoneInfo = settings.site.timezone
+        self._coercion = ImageCoercion(f"BRIDGE {settings.site.name}")
+
+    def __call__(self, instance: FoundInstance, content: Content) -> Content:
+        known = self._known(instance)
         if known is None:
             return content
         try:
-            decided_at = datetime.fromtimestamp(known.decided_at, zone)
-            return coercion.apply(content, known.coercion, decided_at)
+            decided_at = datetime.fromtimestamp(known.decided_at, self._zone)
+            return self._coercion.apply(content, known.coercion, decided_at)
         except Exception:  # what cannot be rewritten is better seen as it is than not at all
             log.exception("image.not_coerced", extra={"sop_class": instance.sop_class_uid})
             return content
 
-    return present
+    def version(self, instance: FoundInstance) -> str:
+        known = self._known(instance)
+        return f"{known.decided_at} {known.coercion}" if known else ""
+
+    def _known(self, instance: FoundInstance) -> Presentation | None:
+        if not self._is_coerced(instance.peer.partition("@")[0]):
+            return None
+        return self._presentations.of(instance.study_instance_uid)

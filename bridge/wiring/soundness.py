@@ -10,6 +10,7 @@ from bridge.mapping.profiles import load_profile
 from bridge.mapping.shelf import Shelf
 from bridge.settings import Origin, Problem, Settings, Source
 from bridge.wiring.fhir_access import fhir_problems
+from bridge.wiring.forwarding import stow_problems
 from bridge.wiring.hl7_answers import tls_problems
 from bridge.wiring.hl7_out import hl7_problems
 from bridge.wiring.images import is_bucket, open_bucket
@@ -25,6 +26,7 @@ def unsound(settings: Settings) -> tuple[Problem, ...]:
         *tls_problems(settings),
         *hl7_problems(settings),
         *fhir_problems(settings),
+        *stow_problems(settings),
     )
 
 

@@ -336,11 +336,11 @@ def test_given_an_ehr_behind_smart_backend_services_then_the_bridge_signs_in(
         hospital = new_hospital(
             guarded, destinations=[destination], http={"host": "127.0.0.1", "port": port}
         )
-        first = hospital.bridge.command("key", "generate", "--algorithm", "RS384").strip()
+        first = hospital.bridge.command("signing-key", "generate", "--algorithm", "RS384").strip()
         study = scanned(hospital, tmp_path)
         hospital.published_complete(study)
 
-        next_key = hospital.bridge.command("key", "generate", "--wait", "600").strip()
-        listed = hospital.bridge.command("key", "list")
+        next_key = hospital.bridge.command("signing-key", "generate", "--wait", "600").strip()
+        listed = hospital.bridge.command("signing-key", "list")
         assert listed.index(next_key) < listed.index(first)
         hospital.published_complete(scanned(hospital, tmp_path))

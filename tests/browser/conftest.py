@@ -140,12 +140,12 @@ def chromium() -> Iterator[Browser]:
 class Watch:
     """What a browser did that it must not: requests to elsewhere, and errors on its console."""
 
-    host: str
+    hosts: set[str]
     elsewhere: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
     def requested(self, request: Request) -> None:
-        if urlsplit(request.url).netloc not in (self.host, ""):
+        if urlsplit(request.url).netloc not in {*self.hosts, ""}:
             self.elsewhere.append(request.url)
 
     def said(self, message: ConsoleMessage) -> None:
@@ -178,11 +178,17 @@ def opens(
 ) -> Iterator[Opens]:
     """Opens a page of the console, signed in unless told otherwise; all that it did is watched."""
     contexts: list[BrowserContext] = []
-    watch = Watch(urlsplit(hospital.bridge.url).netloc)
+    watch = Watch({urlsplit(hospital.bridge.url).netloc})
 
     def open_page(
-        path: str, *, signed_in: bool = True, language: str = "en-GB", **how: object
+        path: str,
+        *,
+        signed_in: bool = True,
+        language: str = "en-GB",
+        elsewhere: str = "",
+        **how: object,
     ) -> Page:
+        watch.hosts.add(urlsplit(elsewhere).netloc)
         options: dict[str, object] = {"locale": language, **how}
         if signed_in:
             options["storage_state"] = session_state
@@ -223,9 +229,9 @@ def axe() -> Callable[[Page], list[str]]:
     return look
 
 
-def picture(page: Page, name: str) -> None:
-    """Keep a picture of the page, where pictures are wanted."""
+def picture(page: Page, name: str, *, whole: bool = False) -> None:
+    """Keep a picture of the page, or the whole of it, where pictures are wanted."""
     if SCREENSHOTS:
         folder = Path(SCREENSHOTS)
         folder.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=folder / f"{name}.png", animations="disabled")
+        page.screenshot(path=folder / f"{name}.png", animations="disabled", full_page=whole)

@@ -48,6 +48,7 @@ def test_given_work_left_over_when_the_first_page_is_opened_then_it_is_one_click
     expect(page.locator(".links").filter(has_text="his")).to_be_visible()
     expect(page.locator(".links").filter(has_text="CT01")).to_be_visible()
     expect(page.locator(".problems")).to_contain_text("destination archive")
+    expect(page.get_by_role("link", name="1 × hl7 refused today")).to_be_visible()
     picture(page, "now")
     page.get_by_role("link", name="1 held").click()
     expect(page.get_by_role("heading", name="Orders that are not on the worklist")).to_be_visible()
@@ -83,7 +84,7 @@ def test_given_an_accession_number_when_typed_then_its_timeline_opens_with_every
     expect(page.locator(".legs")).to_contain_text("order → worklist")
     expect(page.locator(".legs")).to_contain_text("not yet")
     assert axe(page) == []
-    picture(page, "timeline")
+    picture(page, "timeline", whole=True)
     page.get_by_role("link", name="message: OMI^O23").last.click()
     expect(page.locator(".tree").first).to_contain_text("Patient name")
 

@@ -97,6 +97,7 @@ class _Streams:
 
     async def now(self, request: Request, user: Viewer) -> Response:
         """The body of the first page, again and again."""
+        self._live.now.demand_room()
         return _streamed(self._states(request))
 
     async def messages(
@@ -106,6 +107,7 @@ class _Streams:
         after: Annotated[int, Query(ge=0, le=_LARGEST_PK)] = 0,
     ) -> Response:
         """Rows of the journal as they come, those beyond `after` first."""
+        self._live.messages.demand_room()
         given = {name: request.query_params.get(name, "") for name in FIELDS}
         chosen, last = message_filter(given, self._zone), _last_seen(request, after)
         return _streamed(self._new(request, chosen, last))

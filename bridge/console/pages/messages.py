@@ -79,7 +79,7 @@ class _Shown:
         """A page of the journal."""
         given = {name: request.query_params.get(name, "").strip()[:_LONGEST] for name in FIELDS}
         chosen = message_filter(given, self._messages.zone)
-        page = self._messages.journal.page(chosen, before)
+        page = self._messages.journal.page(chosen, before, user)
         return self._view.page(
             request,
             "messages.html",

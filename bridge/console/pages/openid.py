@@ -65,6 +65,7 @@ def openid_router(view: View, client: OpenIdClient, secret: Callable[[], str]) -
         try:
             account = client.account(code, way)
         except NotVouchedFor:
+            access.sign_in.not_vouched_for(client.provider.name, client_address(request))
             return failed(request, _REFUSED, 403)
         except ProviderFails:
             return failed(request, _FAILS, 503)

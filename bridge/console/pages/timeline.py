@@ -17,6 +17,7 @@ from bridge.services.show_timeline import ShowTimeline, Timeline
 
 _LARGEST_PK = 2**63 - 1
 _LONGEST_UID = 64
+_PATIENT_ID = "(0010,0020)"
 Uid = Annotated[str, Path(max_length=_LONGEST_UID)]
 
 InstanceHeader = Callable[[str], tuple[Node, ...]]
@@ -50,7 +51,9 @@ def timeline_router(
     def instance(request: Request, user: Viewer, uid: Uid) -> Response:
         """What the header of an image says."""
         tree = header(uid)
-        records.seen(user, AuditEventId.DICOM_INSTANCES_ACCESSED, AuditObject.STUDY, uid)
+        patient_id = next((each.value for each in tree if each.place == _PATIENT_ID), "")
+        event, kind = AuditEventId.DICOM_INSTANCES_ACCESSED, AuditObject.STUDY
+        records.seen(user, event, kind, uid, patient_id=patient_id)
         return view.page(request, "instance.html", uid=uid, tree=tree)
 
     return router

@@ -9,6 +9,7 @@ from bridge.store.tables.access import (
     sign_in_failure,
     sign_in_link,
 )
+from bridge.store.tables.api_keys import api_key
 from bridge.store.tables.appointments import (
     appointment,
     appointment_number,
@@ -75,6 +76,7 @@ __all__ = [
     "account",
     "alert",
     "alert_told",
+    "api_key",
     "appointment",
     "appointment_number",
     "appointment_step",

@@ -45,6 +45,15 @@ def test_given_a_profile_that_is_not_there_then_its_line_and_the_name_probably_m
     assert "fix: did you mean ihe-swf?" in err
 
 
+def test_given_certificates_of_an_archive_that_are_not_there_then_the_line_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "destinations:\n- {name: web, kind: stow, url: 'https://pacs.example/dicom-web',\n"
+    code, _, err = check(f"{text}   authorities: /nowhere.pem}}\n", tmp_path, capsys)
+    assert code == 2
+    assert "bridge.yaml:3: destinations[0].authorities: TLS cannot be used with /nowhere" in err
+
+
 def test_given_options_that_a_bucket_does_not_have_then_they_are_refused_before_the_start_does(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

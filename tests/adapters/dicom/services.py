@@ -30,6 +30,7 @@ from bridge.domain.study import InstanceHeader, Receipt, RefusedInstance
 from bridge.domain.worklist import WorklistEntry, WorklistItem, WorklistQuery
 from bridge.services.content import Content, as_content
 from bridge.services.read_images import (
+    Above,
     FoundInstance,
     FoundPatient,
     FoundSeries,
@@ -228,6 +229,9 @@ class NoImages:
 
     def instances(self, query: ImageQuery) -> Sequence[FoundInstance]:
         return ()
+
+    def above(self, found: Sequence[object]) -> Above:
+        return Above()
 
     def open(self, instance: FoundInstance) -> Content:
         raise FileNotFoundError(instance.path)

@@ -161,6 +161,34 @@ def test_given_the_levels_below_then_series_and_images_are_found(modality: Modal
     assert [i.SOPInstanceUID for i in images] == [f"{STUDY}.1.2"]
 
 
+def test_given_keys_of_the_levels_above_then_series_and_images_answer_them_too(
+    modality: Modality,
+) -> None:
+    asked = {"StudyInstanceUID": OTHER_STUDY, "PatientName": "", "AccessionNumber": ""}
+    (series,) = modality.find_studies("SERIES", {**asked, "SeriesInstanceUID": ""}).items
+    asked |= {"SOPInstanceUID": "", "NumberOfSeriesRelatedInstances": ""}
+    (found,) = modality.find_studies("IMAGE", asked).items
+    for each in (series, found):
+        assert (each.PatientName, each.AccessionNumber) == ("DOE^JOHN", "A-2")
+    assert found.NumberOfSeriesRelatedInstances == 1
+
+
+def test_given_a_step_that_images_name_then_their_series_is_found_by_it(
+    modality: Modality, archive: Archive
+) -> None:
+    item = Dataset()
+    item.ScheduledProcedureStepID, item.RequestedProcedureID = "SPS-7", "RP-7"
+    study = f"{STUDY}.9"
+    patient = {"PatientID": "P-9", "PatientName": "ROE^JANE", "StudyDate": "20200101"}
+    archive.receive(image(study, 1, 1, RequestAttributesSequence=[item], **patient))
+    step = "RequestAttributesSequence[0].ScheduledProcedureStepID"
+    asked = {"SeriesInstanceUID": "", "StudyInstanceUID": ""}
+    assert uids(modality.find_studies("SERIES", {**asked, step: "SPS-8"})) == set()
+    found = modality.find_studies("SERIES", {**asked, step: "SPS-7"})
+    assert uids(found) == {study}
+    assert found.items[0].RequestAttributesSequence[0].ScheduledProcedureStepID == "SPS-7"
+
+
 @pytest.mark.parametrize("level", ["", "PATIENT", "NONSENSE"])
 def test_given_no_level_of_the_study_root_then_the_query_is_refused(
     modality: Modality, level: str

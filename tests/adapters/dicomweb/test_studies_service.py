@@ -6,7 +6,10 @@ The client is PyPI's dicomweb-client where it can say what is to be said, else p
 from __future__ import annotations
 
 import json
+from email.parser import BytesParser
 from io import BytesIO
+from typing import Any
+from xml.etree import ElementTree
 
 import httpx2
 import pytest
@@ -299,8 +302,192 @@ def test_given_no_address_of_its_own_when_searched_then_the_caller_s_is_told(url
     ]
 
 
-def test_given_only_xml_is_acceptable_when_searched_then_406(url: str) -> None:
-    accept = {"Accept": "application/dicom+xml"}
+def xml_parts(answer: httpx2.Response) -> list[ElementTree.Element]:
+    """The parts of a multipart answer, parsed."""
+    assert answer.headers["content-type"].startswith(XML)
+    head = f"Content-Type: {answer.headers['content-type']}\r\n\r\n".encode()
+    parts: Any = BytesParser().parsebytes(head + answer.content).get_payload()
+    assert all(part.get_content_type() == "application/dicom+xml" for part in parts)
+    return [ElementTree.fromstring(part.get_payload(decode=True)) for part in parts]  # noqa: S314
+
+
+XML = 'multipart/related; type="application/dicom+xml"'
+NAMESPACE = {"n": "http://dicom.nema.org/PS3.19/models/NativeDICOM"}
+
+
+@pytest.mark.parametrize("accept", ["application/dicom+xml", XML])
+def test_given_xml_is_wanted_then_what_is_found_comes_in_the_native_model(
+    url: str, accept: str
+) -> None:
+    first, second = xml_parts(httpx2.get(f"{url}/studies", headers={"Accept": accept}))
+    path = "n:DicomAttribute[@keyword='PatientName']/n:PersonName/n:Alphabetic/n:FamilyName"
+    assert first.findtext(path, namespaces=NAMESPACE) == "MÜLLER"
+    path = "n:DicomAttribute[@tag='0020000D'][@vr='UI']/n:Value[@number='1']"
+    assert second.findtext(path, namespaces=NAMESPACE) == OTHER_STUDY
+
+
+def test_given_xml_is_wanted_then_metadata_have_items_private_elements_and_bulk_data(
+    archive: Archive, url: str
+) -> None:
+    item = Dataset()
+    item.CodeValue, item.CodeMeaning = "1", "a < b & c\x01"
+    made = image(STUDY, 6, 1, ProcedureCodeSequence=[item], ICCProfile=bytes(9000))
+    made.add_new(0x00091001, "LO", "VALUE")
+    made.add_new(0x00090010, "LO", 'ACME "1"')
+    archive.receive(made)
+    path = f"{url}/studies/{STUDY}/series/{STUDY}.6/metadata"
+    (told,) = xml_parts(httpx2.get(path, headers={"Accept": XML}))
+    meaning = "n:DicomAttribute[@keyword='ProcedureCodeSequence']/n:Item[@number='1']/"
+    meaning += "n:DicomAttribute[@tag='00080104']/n:Value"
+    assert told.findtext(meaning, namespaces=NAMESPACE) == "a < b & c"
+    private = told.find("n:DicomAttribute[@tag='00090001']", NAMESPACE)
+    assert private is not None
+    assert private.get("privateCreator") == 'ACME "1"'
+    bulk = told.find("n:DicomAttribute[@tag='00282000']/n:BulkData", NAMESPACE)
+    assert bulk is not None
+    assert httpx2.get(bulk.get("uri") or "").content.count(b"\0") >= 9000
+
+
+def test_given_neither_json_nor_xml_is_acceptable_then_406(url: str) -> None:
+    accept = {"Accept": "text/html"}
 
     assert httpx2.get(f"{url}/studies", headers=accept).status_code == 406
     assert httpx2.get(f"{url}/studies/{STUDY}/metadata", headers=accept).status_code == 406
+
+
+@pytest.mark.parametrize(
+    ("level", "query"),
+    [
+        ("series", "PatientID=P-2"),
+        ("instances", "PatientID=P-2"),
+        (f"studies/{OTHER_STUDY}/series", "includefield=all"),
+        (f"studies/{OTHER_STUDY}/instances", "includefield=00100010&includefield=AccessionNumber"),
+    ],
+)
+def test_given_no_study_is_named_or_fields_are_asked_then_what_is_above_is_told_too(
+    url: str, level: str, query: str
+) -> None:
+    (found,) = httpx2.get(f"{url}/{level}?{query}").json()
+    assert found["00100010"]["Value"] == [{"Alphabetic": "DOE^JOHN"}]
+    assert found["00080050"]["Value"] == ["A-2"]
+    assert found["00200011"]["Value"] == [1]
+    (address,) = found["00081190"]["Value"]
+    assert address.count("/instances/") == ("instances" in level)
+
+
+def test_given_a_study_is_named_then_its_series_say_only_what_is_theirs(url: str) -> None:
+    (found,) = httpx2.get(f"{url}/studies/{OTHER_STUDY}/series").json()
+    assert "00100010" not in found
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("00400275.00400009=SPS-7", True),
+        ("RequestAttributesSequence.ScheduledProcedureStepID=SPS-7", True),
+        ("RequestAttributesSequence.00401001=RP-*", True),
+        ("00400275.00400009=SPS-7&00400275.00401001=RP-7", True),
+        ("00400275.00400009=SPS-7&00400275.00401001=RP-8", False),
+        ("00400275.00400009=SPS-9", False),
+    ],
+)
+@pytest.mark.parametrize("level", ["studies", "series", "instances"])
+def test_given_a_path_into_a_sequence_then_one_item_has_to_match(
+    archive: Archive, url: str, level: str, query: str, expected: bool
+) -> None:
+    requests = [request("SPS-7", "RP-7"), request("SPS-8", "RP-8")]
+    study = f"{STUDY}.7"
+    archive.receive(image(study, 1, 1, RequestAttributesSequence=requests))
+    found = httpx2.get(f"{url}/{level}?{query}&includefield=all").json()
+    assert uids(found) == ([study] if expected else [])
+    if expected and level != "studies":
+        items = found[0]["00400275"]["Value"]
+        assert [each["00400009"]["Value"] for each in items] == [["SPS-7"], ["SPS-8"]]
+
+
+def request(sps_id: str, rp_id: str) -> Dataset:
+    item = Dataset()
+    item.ScheduledProcedureStepID, item.RequestedProcedureID = sps_id, rp_id
+    return item
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("anna mul", [STUDY]),
+        ("Muller", [STUDY]),
+        ("doe^j*", [OTHER_STUDY]),
+        ("oe", []),
+        ("muller john", []),
+    ],
+)
+def test_given_fuzzy_matching_then_words_begin_words_in_any_order(
+    url: str, name: str, expected: list[str]
+) -> None:
+    asked = {"PatientName": name, "fuzzymatching": "true"}
+    answer = httpx2.get(f"{url}/studies", params=asked)
+    assert uids(answer.json()) == expected
+    assert "warning" not in answer.headers
+    asked["fuzzymatching"] = "perhaps"
+    assert httpx2.get(f"{url}/studies", params=asked).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/studies/{STUDY}/metadata",
+        f"/studies/{STUDY}/series/{SERIES}/metadata",
+        f"/studies/{STUDY}/series/{SERIES}/instances/{INSTANCE}/rendered",
+        f"/studies/{STUDY}/thumbnail",
+    ],
+)
+def test_given_the_client_has_it_then_it_need_not_come_again_until_it_changes(
+    archive: Archive, url: str, path: str
+) -> None:
+    first = httpx2.get(url + path)
+    assert first.status_code == 200
+    known = {"If-None-Match": f'"other", {first.headers["etag"]}'}
+    again = httpx2.get(url + path, headers=known)
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["etag"] == first.headers["etag"]
+    assert httpx2.get(url + path + "?quality=50", headers=known).status_code == 200
+    if "instances" not in path:
+        archive.receive(image(STUDY, 1, 9))
+        assert httpx2.get(url + path, headers=known).status_code == 200
+
+
+OHIF_FRAMES = "multipart/related; type=application/octet-stream; transfer-syntax=*"
+
+
+def test_given_the_calls_of_ohif_then_a_study_is_found_walked_and_shown(url: str) -> None:
+    """As `@ohif/extension-default` and its DICOMweb client ask, spellings included."""
+    asked = "limit=101&offset=0&fuzzymatching=true&includefield=00081030%2C00080060"
+    for key in ("00100020=*P-1*", "PatientID=*P-1*", "PatientName=*mull*", "ModalitiesInStudy=CT"):
+        dated = f"{key}&StudyDate=20240101-20241231&{asked}"
+        (study,) = [
+            each
+            for each in httpx2.get(f"{url}/studies?{dated}", headers=OHIF_JSON).json()
+            if each["0020000D"]["Value"] == [STUDY]
+        ]
+        assert study["00080061"]["Value"] == ["CT", "SR"]
+        assert study["00201208"]["Value"] == [3]
+    series = httpx2.get(
+        f"{url}/studies/{STUDY}/series?includefield=0008103e%2C00080021", headers=OHIF_JSON
+    ).json()
+    assert [each["0020000E"]["Value"] for each in series] == [[SERIES], [f"{STUDY}.2"]]
+    path = f"{url}/studies/{STUDY}/series/{SERIES}"
+    metadata = httpx2.get(f"{path}/metadata", headers=OHIF_JSON).json()
+    assert [each["00280010"]["Value"] for each in metadata] == [[8], [8]]
+    for each in metadata:
+        frame = f"{path}/instances/{each['00080018']['Value'][0]}/frames/1"
+        answer = httpx2.get(frame, headers={"Accept": OHIF_FRAMES})
+        assert answer.status_code == 200
+        assert bytes(128) in answer.content
+        assert b"application/octet-stream" in answer.content
+        bulk = each["7FE00010"]["BulkDataURI"]
+        assert bytes(128) in httpx2.get(bulk, headers={"Accept": OHIF_FRAMES}).content
+    shown = httpx2.get(f"{path}/instances/{INSTANCE}/thumbnail", headers={"Accept": "image/jpeg"})
+    assert shown.headers["content-type"] == "image/jpeg"
+
+
+OHIF_JSON = {"Accept": "application/dicom+json"}

@@ -219,7 +219,7 @@ def test_given_no_key_then_the_error_says_what_to_do(
     secured: Secured, client: Callable[..., FhirClient], tmp_path: Path
 ) -> None:
     none = SigningKeys(tmp_path / "none")
-    with pytest.raises(TransportError, match="bridge key generate"):
+    with pytest.raises(TransportError, match="bridge signing-key generate"):
         client(sign=lambda: none.signing("", 0)).request("GET", "Patient/1")
     assert not secured.given
 

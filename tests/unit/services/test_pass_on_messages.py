@@ -31,7 +31,9 @@ class Relay:
             default_start=lambda _at: "",
             pass_on=PassOnMessages({"pacs": rule}),
         )
-        self.outbox = ProcedureOutbox(core.store, {"pacs": Subscription(kinds=frozenset())})
+        self.outbox = ProcedureOutbox(
+            core.store, {"pacs": Subscription(kinds=frozenset())}, self.messages, core.clock
+        )
 
     def hear(
         self, raw: str, event: Event | None = None, *, kind: str = "ADT^A08", **message: Any

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bridge.domain.coercion import Coercion, Reason
 from bridge.domain.identifiers import Identifier
-from bridge.services.present_study import presentation
+from bridge.services.present_study import Presentations, presentation
 from bridge.services.read_images import FoundStudy, ImageQuery, ReadImages
 from tests.unit.services.core import Core, merge, order, patient, procedure, scheduled, step
 from tests.unit.services.desk import Desk
@@ -77,3 +77,20 @@ def test_given_a_typed_patient_id_or_a_person_s_word_then_it_is_a_correction(cor
     Desk(core).acts.resolve.link(UID, [Identifier("A7")], "dr.an", "request form")
     assert shown(core).reason is Reason.CORRECT
     assert found(core).accession == Identifier("A7", shown(core).patient_id.authority)
+
+
+def test_given_a_merge_then_whoever_retrieves_a_moment_later_gets_the_survivor_s(
+    core: Core,
+) -> None:
+    """An archive would keep what it was sent within that moment."""
+    presentations = Presentations(core.store, core.clock)
+    core.place(order(who=patient("R")))
+    core.image(patient_id="R")
+    core.settle()
+    before = presentations.of(UID)
+    assert before is presentations.of(UID)
+    core.place(merge(patient("S"), "R"))
+    after = presentations.of(UID)
+    assert before is not None
+    assert after is not None
+    assert (before.coercion.patient_id.value, after.coercion.patient_id.value) == ("R", "S")

@@ -128,6 +128,22 @@ def test_given_guesses_when_there_were_too_many_then_even_the_right_one_has_to_w
     assert elsewhere
 
 
+def test_given_sign_ins_that_succeed_when_there_are_many_then_the_address_goes_on(
+    door: Door,
+) -> None:
+    door.add("anh")
+
+    for _ in range(POLICY.tries_by_address + 2):
+        door.enter("anh")
+
+
+def test_given_a_name_without_end_when_signing_in_then_little_of_it_is_kept(door: Door) -> None:
+    with pytest.raises(SignInRefused):
+        door.enter("x" * 100_000)
+
+    assert len(door.kept("sign_in_failure") + door.kept("audit")) < 2000
+
+
 def test_given_guesses_of_many_names_when_from_one_address_then_it_has_to_wait(door: Door) -> None:
     door.add("anh")
     for number in range(6):
@@ -297,3 +313,5 @@ def test_given_somebody_vouched_for_when_they_come_then_the_provider_is_in_the_t
     assert user is not None
     assert user.shown_name == "Ánh"
     assert door.trail()[-1] == ("kc:anh", "110122", 0, "kc")
+    door.sign_in.not_vouched_for("kc", HERE)
+    assert door.trail()[-1] == ("", "110122", 4, "kc")

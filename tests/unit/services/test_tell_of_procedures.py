@@ -43,6 +43,7 @@ class Line:
     heard: list[bytes] = field(default_factory=list)
     fails: list[TransportError | None] = field(default_factory=list)
     is_away: bool = False
+    answer: bytes = b"MSH|^~\\&|KIS\rMSA|AA|x\r"
 
     def open(self, _payload: bytes) -> None:
         if self.is_away:
@@ -53,7 +54,7 @@ class Line:
         error = self.fails.pop(0) if self.fails else None
         if error is not None:
             raise error
-        return b"MSH|^~\\&|KIS\rMSA|AA|x\r"
+        return self.answer
 
 
 class Receiver:
@@ -62,7 +63,9 @@ class Receiver:
     def __init__(self, core: Core, name: str, profile: str = "orm-oru") -> None:
         self.core, self.name, self.line = core, name, Line()
         kinds = frozenset({*ORDER_KINDS, *EventKind})
-        self.outbox = ProcedureOutbox(core.store, {name: Subscription(kinds=kinds)})
+        self.outbox = ProcedureOutbox(
+            core.store, {name: Subscription(kinds=kinds)}, core.messages, core.clock
+        )
         self.destination = Hl7Destination(
             name=name,
             conversation=cast(Conversation, self.line),
@@ -228,6 +231,41 @@ def test_given_steps_that_differ_then_each_has_its_own_values(core: Core) -> Non
     (told,) = everything(ris)
     ipcs = [(each.field(4), each.field(5), each.field(8)) for each in told.all("IPC")]
     assert ipcs == [("S1", "CT", "ROOM 1"), ("S2", "MR", "")]
+
+
+ORR = "MSH|^~\\&|KIS|HAUS|||2026||ORR^O02|R1|P|2.3.1\rMSA|AA|x\r{}"
+
+
+@pytest.mark.parametrize(
+    ("groups", "number"),
+    [
+        ("ORC|NA|O77^KIS|A1^HOSP\r", "O77"),
+        ("ORC|NA|O1|A2^HOSP\rORC|NA|O77|A1^HOSP\r", "O77"),
+        ("ORC|NA|O77\r", "O77"),
+        ("ORC|OK|O77^KIS|A1^HOSP\r", ""),
+        ("ORC|NA||A1^HOSP\r", ""),
+        ("ORC|NA|O77^KIS|A2^HOSP\r", ""),
+    ],
+)
+def test_given_an_order_that_nobody_placed_when_its_placer_assigns_a_number_then_it_has_it(
+    core: Core, ris: Receiver, groups: str, number: str
+) -> None:
+    core.place(order())
+    ris.line.answer = ORR.format(groups).encode()
+    (asked,) = ris.work()
+    assert (asked.get("ORC-1"), asked.get("ORC-2")) == ("SN", "")
+    placer = core.held_order().numbers.placer
+    assert (placer.value if placer else "") == number
+    assert core.statuses() == {"S1": "SCHEDULED"}
+
+
+def test_given_an_order_that_has_a_number_then_it_keeps_it(core: Core, ris: Receiver) -> None:
+    core.place(order(placer="O1"))
+    ris.line.answer = ORR.format("ORC|NA|O77^KIS|A1^HOSP\r").encode()
+    everything(ris)
+    placer = core.held_order().numbers.placer
+    assert placer is not None
+    assert placer.value == "O1"
 
 
 # --- studies ----------------------------------------------------------------------------------
