@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import HTTPException, RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
-from starlette.exceptions import HTTPException
 
 from bridge.console.access import NotAllowed, NotSignedIn, sign_in_path
 from bridge.console.live import TooManyListeners
@@ -67,6 +66,8 @@ class Answers:
         }
         for kind, handler in handlers.items():
             application.add_exception_handler(kind, handler)
+        for status in _TEXTS:  # what the router and the static files raise is of another class
+            application.add_exception_handler(status, self._http_error)
 
     def _problem(self, request: Request, status: int, text: str) -> Response:
         title = _TITLES.get(status, N_("This did not work"))

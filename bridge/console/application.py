@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, FastAPI
-from starlette.responses import Response
-from starlette.staticfiles import StaticFiles
+from fastapi.responses import Response
+from fastapi.staticfiles import StaticFiles
 
 from bridge.console.access import Access, same_origin
 from bridge.console.answers import Answers

@@ -28,7 +28,7 @@ from bridge.domain.errors import ResourceBusy
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 _LONGEST_WAIT = 0.01  # seconds until the association's other duties are looked at again
-_QUIET_ROUNDS, _QUIET_WAIT = 100, 0.2
+_QUIET_ROUNDS, _QUIET_WAIT = 5, 0.2
 _SHORTEST_SLEEP = 0.00005
 _STRETCH = 65_536
 _LONGEST_NEGOTIATION = 1 << 20  # bytes of an A-ASSOCIATE-RQ, which no maximum length limits

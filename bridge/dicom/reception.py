@@ -85,14 +85,14 @@ class MessageReceiver(DIMSEServiceProvider):
 
         What cannot be served is answered here: pynetdicom would let the peer wait in vain.
         """
-        waiting: tuple[int | None, Any] = super().get_msg(block)
-        context_id, message = waiting
-        if isinstance(message, C_CANCEL):  # one too many: the first ten are noted elsewhere
-            return None, None
-        if message is None or not _lacks_something(message):
-            return context_id, message
-        self._refuse(message, context_id)
-        return None, None
+        while True:
+            waiting: tuple[int | None, Any] = super().get_msg(block)
+            context_id, message = waiting
+            if isinstance(message, C_CANCEL):
+                continue  # one too many: the first ten are noted elsewhere
+            if message is None or not _lacks_something(message):
+                return context_id, message
+            self._refuse(message, context_id)
 
     def _refuse(self, request: Any, context_id: int | None) -> None:
         missing = [each for each in request.REQUEST_KEYWORDS if getattr(request, each) is None]

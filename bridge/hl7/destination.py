@@ -36,6 +36,7 @@ from bridge.hl7.silences import Silences
 from bridge.mapping.errors import ProfileError
 from bridge.mapping.library import Profiles
 from bridge.mapping.outbound import OutboundProfile
+from bridge.services.fence import check_held, check_held_still
 from bridge.services.pass_on_messages import PassedOn
 from bridge.services.tell_of_procedures import NewsByProcedure, Record, Said
 
@@ -152,6 +153,8 @@ class Hl7Destination:
         )
 
     def _say(self, delivery: Delivery, payload: bytes) -> bytes:
+        """Send one message, unless another node delivers it by now: it may have told more."""
+        check_held()
         try:
             answers = self._conversation.say(payload)
         except TransportError as error:
@@ -181,6 +184,7 @@ class Hl7Destination:
         payload = self._write(writer, delivery, each)
         where = delivery.destination, delivery.subject, each.procedure.pk
         self._conversation.open(payload)
+        check_held()
         if each.told != IN_DOUBT:
             news.record.sending(*where)
         try:
@@ -191,6 +195,7 @@ class Hl7Destination:
             raise
         said.requests.append(payload)
         said.responses.append(answers)
+        check_held_still()
         _take_numbers(news.record, each, answers)
         if each.is_withdrawn:
             news.record.withdrawn(*where)

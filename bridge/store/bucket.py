@@ -30,7 +30,8 @@ _LONGEST_RETRY = timedelta(seconds=20)
 # at a time: what is in memory is these few.
 _LARGE = 16 << 20
 _PART, _MOST_PARTS = 8 << 20, 10_000
-_PARTS_AT_ONCE = 3
+_PARTS_AT_ONCE = 2
+_TIMEOUT_OF_PART = timedelta(seconds=120)  # services that take parts in order let one wait
 _IGNORES_RANGES = "non-partial response"
 
 
@@ -57,12 +58,16 @@ class BucketObjects:
         Raises BucketRefuses when the options contradict each other or name what there is not.
         """
         self._url = url
+        self._store = self._opened(options, _TIMEOUT)
+        self._store_of_parts = self._opened(options, _TIMEOUT_OF_PART)
+
+    def _opened(self, options: Mapping[str, Any], timeout: timedelta) -> Any:
         open_store: Any = from_url  # its types know the options of each service, ours is any
-        self._store: Any = self._answered(
+        return self._answered(
             lambda: open_store(
-                url,
+                self._url,
                 config=dict(options),
-                client_options={"timeout": _TIMEOUT, "allow_http": True},
+                client_options={"timeout": timeout, "allow_http": True},
                 retry_config={"max_retries": _RETRIES, "retry_timeout": _LONGEST_RETRY},
             )
         )
@@ -83,7 +88,7 @@ class BucketObjects:
             self._store.put(key, content.whole())
             return
         part = max(_PART, -(-content.size // _MOST_PARTS))
-        self._store.put(
+        self._store_of_parts.put(
             key,
             iter(content),
             use_multipart=True,

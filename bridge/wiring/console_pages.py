@@ -55,7 +55,7 @@ def page_routers(view: View, core: Core) -> tuple[APIRouter, ...]:
         connections_router(view, connections, links, time.time),
         patients_router(view, _patients(core, records)),
         mappings_router(view, build_mappings(core), records),
-        charts_router(view, MeasureFlow(store=store, clock=time.time, zone=zone)),
+        charts_router(view, MeasureFlow(store=store, clock=time.time, zone=zone), zone),
         settings_router(view, setting_rows(settings), records),
         audit_router(view, ReadAudit(store=store, clock=time.time), zone),
     )

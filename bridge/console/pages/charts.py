@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import tzinfo
+from functools import partial
 
 from fastapi import APIRouter, Request, Response
 
@@ -31,8 +33,8 @@ NAMES = (
 _SHADES = 5
 
 
-def charts_router(view: View, flow: MeasureFlow) -> APIRouter:
-    """The page at `/charts`; it names no patient."""
+def charts_router(view: View, flow: MeasureFlow, zone: tzinfo) -> APIRouter:
+    """The page at `/charts`; it names no patient. Times are those of the site's `zone`."""
     router = APIRouter()
 
     @router.get("/charts")
@@ -40,14 +42,16 @@ def charts_router(view: View, flow: MeasureFlow) -> APIRouter:
         """A period that ends now: the figures as tables, which a script draws as charts."""
         chosen = Period(period) if period in set(Period) else Period.DAY
         measured = flow.measure(chosen)
+        say = partial(view.say, request)
         return view.page(
             request,
             "charts.html",
             flow=measured,
             periods=PERIODS,
-            latencies=[(each, _times(measured, each)) for each in measured.latencies],
-            queues=_data(measured, measured.queues),
-            throughput=_data(measured, measured.throughput),
+            zone=str(zone),
+            latencies=[(each, _times(measured, each, say)) for each in measured.latencies],
+            queues=_data(measured, measured.queues, say),
+            throughput=_data(measured, measured.throughput, say),
             totals=[(line.name, sum(line.values)) for line in measured.throughput],
             waiting=[(line.name, line.values[-1], max(line.values)) for line in measured.queues],
             heat=_shades(measured.unmatched),
@@ -56,19 +60,20 @@ def charts_router(view: View, flow: MeasureFlow) -> APIRouter:
     return router
 
 
-def _times(flow: Flow, latency: Latency) -> str:
+def _times(flow: Flow, latency: Latency, say: Callable[[str], str]) -> str:
     """What a chart of percentiles is drawn of: time, median, 95 %, 99 % (seconds, or nothing)."""
     rows = [
         [each and each.median for each in latency.points],
         [each and each.p95 for each in latency.points],
         [each and each.p99 for each in latency.points],
     ]
-    return json.dumps({"names": ["median", "95 %", "99 %"], "data": [list(flow.ticks), *rows]})
+    names = [say("median"), "95 %", "99 %"]
+    return json.dumps({"names": names, "data": [list(flow.ticks), *rows]})
 
 
-def _data(flow: Flow, lines: Sequence[Line]) -> str:
+def _data(flow: Flow, lines: Sequence[Line], say: Callable[[str], str]) -> str:
     data = [list(flow.ticks), *(list(line.values) for line in lines)]
-    return json.dumps({"names": [line.name for line in lines], "data": data})
+    return json.dumps({"names": [say(line.name) for line in lines], "data": data})
 
 
 def _shades(heat: Heat) -> list[tuple[str, list[tuple[int, int, int]]]]:

@@ -243,9 +243,9 @@ def threads_of(bridge: RunningBridge) -> list[Association]:
 def test_given_a_port_check_that_says_nothing_then_it_holds_no_thread_once_it_is_gone() -> None:
     with running() as bridge:
         with socket.create_connection(("127.0.0.1", bridge.port)):
-            while not threads_of(bridge):
+            while not (waiting_ones := threads_of(bridge)):
                 time.sleep(0.01)
-        (waiting,) = threads_of(bridge)
+        (waiting,) = waiting_ones
         waiting.join(15)  # the library itself waits 30 s for the association request
         assert not waiting.is_alive()
         echo(bridge.remote)

@@ -83,7 +83,7 @@ class ScriptedServer:
 
 
 @contextmanager
-def serving() -> Iterator[ScriptedServer]:
+def serving(port: int = 0) -> Iterator[ScriptedServer]:
     server = ScriptedServer("")
 
     class Handler(BaseHTTPRequestHandler):
@@ -132,7 +132,7 @@ def serving() -> Iterator[ScriptedServer]:
         def handle_error(self, request: Any, client_address: Any) -> None:
             pass  # clients that went away are what is being tested
 
-    http = Server(("127.0.0.1", 0), Handler)
+    http = Server(("127.0.0.1", port), Handler)
     server.url = f"http://127.0.0.1:{http.server_address[1]}/fhir"
     thread = Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()

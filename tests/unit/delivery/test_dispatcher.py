@@ -317,7 +317,8 @@ def test_given_a_probe_without_an_answer_when_paused_then_another_subject_asks_n
         return OK
 
     pace = replace(PACE, lanes=1)
-    with dispatching(queue, ehr := ScriptedDestination(script), pace=pace):
+    ehr = ScriptedDestination(script, retry=RetryPolicy(base=0.4, ceiling=0.4))
+    with dispatching(queue, ehr, pace=pace):
         queue.until(queue.all_are(DELIVERED))
     assert ehr.sends == [hanging, hanging, other, hanging]
     assert queue.rows[0].delivery.attempts == 0

@@ -20,6 +20,7 @@ from bridge.domain.delivery import (
 )
 from bridge.domain.identifiers import Identifier
 from bridge.domain.subscription import Subscription
+from bridge.domain.told import IN_DOUBT
 from bridge.hl7.destination import CurrentWriter, Hl7Destination
 from bridge.hl7.er7 import Message, read
 from bridge.hl7.message_writer import Wire
@@ -27,6 +28,7 @@ from bridge.hl7.order_values import Perspective
 from bridge.hl7.sending import Conversation
 from bridge.mapping.library import Profiles
 from bridge.mapping.outbound import load_outbound_profile
+from bridge.services.fence import TakenOver, holding
 from bridge.services.resolve_study import ResolveStudy
 from bridge.services.tell_of_procedures import ProcedureOutbox
 from tests.unit.services.core import Core, order, procedure, report, scheduled, step
@@ -194,6 +196,34 @@ def test_given_a_killed_process_and_no_answer_then_it_is_told_again_under_the_sa
     ris.work()
     first, again = ris.line.heard
     assert first == again
+
+
+def test_given_another_node_took_over_then_nothing_is_said_or_noted(
+    core: Core, ris: Receiver
+) -> None:
+    core.place(order(placer="O1"))
+    (each,) = ris.outbox.claim("ris", "stopped", core.now, 60.0, 10)
+    news = ris.outbox.gather(each)
+    assert news is not None
+    with holding(lambda: False), pytest.raises(TakenOver) as caught:
+        ris.destination.send(each, news)
+    assert not caught.value.may_have_overwritten
+    assert ris.line.heard == []
+    assert core.store.read(lambda tx: tx.told_procedures.of("ris", each.subject)) == {}
+
+
+def test_given_another_node_took_over_under_a_message_then_what_it_noted_stands(
+    core: Core, ris: Receiver
+) -> None:
+    core.place(order(placer="O1"))
+    (each,) = ris.outbox.claim("ris", "stopped", core.now, 60.0, 10)
+    news = ris.outbox.gather(each)
+    assert news is not None
+    with holding(lambda: not ris.line.heard), pytest.raises(TakenOver) as caught:
+        ris.destination.send(each, news)
+    assert caught.value.may_have_overwritten
+    told = core.store.read(lambda tx: tx.told_procedures.of("ris", each.subject))
+    assert [*told.values()] == [IN_DOUBT]
 
 
 def test_given_a_state_in_doubt_that_is_no_more_then_the_old_one_is_told_again(
