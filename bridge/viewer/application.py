@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
-from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 
 from bridge.viewer.configuration import app_config
 
@@ -87,7 +85,7 @@ def viewer_application(
         signed_in(request)
         return FileResponse(root / INDEX)
 
-    application.add_middleware(BaseHTTPMiddleware, dispatch=_guard)
+    application.middleware("http")(_guard)
     return application
 
 
@@ -95,7 +93,7 @@ class NotSignedIn(Exception):
     """Nobody we know asks."""
 
 
-async def _guard(request: Request, call: RequestResponseEndpoint) -> Any:
+async def _guard(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
     response = await call(request)
     for name, value in _HEADERS.items():
         response.headers[name] = value

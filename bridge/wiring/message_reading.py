@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bridge.dicom.parsed import parsed_data_set
 from bridge.domain.errors import BridgeError
@@ -12,9 +12,12 @@ from bridge.domain.parsed import Node
 from bridge.hl7.er7 import Er7Error, read
 from bridge.hl7.parsed import parsed, text_of
 from bridge.settings import Settings
+from bridge.wiring.sources import fhir_sources
 
 _FRAME = b"\x0b\x1c\r\n"
 _MOST_NODES = 5000
+_DEEPEST = 40
+"""Levels of a tree that are shown; what nests deeper was made to do harm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class MessageReader:
     def parsed(self, protocol: str, peer: str, content: bytes) -> tuple[Node, ...]:
         """A message, or an answer, as a tree; empty when it is none of the protocol."""
         try:
-            return self._readers()[_kind(protocol, content)](peer, content)
+            return _pruned(self._readers()[_kind(protocol, content)](peer, content), _DEEPEST)
         except (BridgeError, ValueError, RecursionError):
             return ()
 
@@ -42,7 +45,8 @@ class MessageReader:
     def profile_of(self, protocol: str, peer: str) -> str:
         """The mapping profile that reads such messages now; empty when none does."""
         if protocol == "fhir":
-            return self.settings.fhir.profile
+            polled = {each.url: each.profile for each in fhir_sources(self.settings)}
+            return polled.get(peer, self.settings.fhir.profile)
         names = {each.name: each.profile for each in self.settings.hl7.listeners}
         return names.get(peer.partition(" ")[0], "") if protocol == "hl7" else ""
 
@@ -60,6 +64,12 @@ class MessageReader:
         name = peer.partition(" ")[0]
         listeners = self.settings.hl7.listeners
         return next((each.character_set for each in listeners if each.name == name), None)
+
+
+def _pruned(nodes: tuple[Node, ...], levels: int) -> tuple[Node, ...]:
+    if levels == 0:
+        return (Node("…"),) if nodes else ()
+    return tuple(replace(each, children=_pruned(each.children, levels - 1)) for each in nodes)
 
 
 def _kind(protocol: str, content: bytes) -> str:

@@ -181,6 +181,8 @@ def test_given_messages_of_each_protocol_when_taken_apart_then_parts_have_names_
     assert flat("dicom", element)["(0010,0020)"] == ("Patient ID", "P001")
     implicit = b"\x10\x00\x20\x00\x04\x00\x00\x00P001"
     assert flat("dicom", implicit)["(0010,0020)"] == ("Patient ID", "P001")
+    nested = b'{"a":' * 300 + b"1" + b"}" * 300
+    assert flat("fhir", nested)["…"] == ("", "")
     for protocol in ("hl7", "dicom", "delivery"):
         assert flat(protocol, b"\xff\xfe no") == {}
         assert flat(protocol, b"") == {}
