@@ -31,7 +31,6 @@ COMMANDS: Mapping[str, str] = {
     "worklist": "worklist",
     "send": "wire",
     "mapping": "mapping",
-    "key": "keys",
     "signing-key": "signing_keys",
     "db": "database",
 }
