@@ -128,6 +128,10 @@ _STEPS = (
 )
 
 
+_MOST_NUMBERS = 100
+"""Numbers that one query asks for; SQLite's expressions have a depth."""
+
+
 class Orders:
     """The orders of one transaction."""
 
@@ -229,10 +233,13 @@ class Orders:
 
     def numbered(self, values: Iterable[str]) -> tuple[Order, ...]:
         """The orders with one of these numbers of any kind, whatever the authority; not locked."""
-        wanted = tuple(values)
-        keys = (_ORDER.c.accession_key, _ORDER.c.filler_key, _ORDER.c.placer_key)
-        query = select(_ORDER).where(or_(*(_numbered(key, wanted) for key in keys)))
-        return tuple(self._load(row) for row in self._connection.execute(query).all())
+        wanted, pks = sorted(values), set[int]()
+        for start in range(0, len(wanted), _MOST_NUMBERS):
+            some = wanted[start : start + _MOST_NUMBERS]
+            for key in (_ORDER.c.accession_key, _ORDER.c.filler_key, _ORDER.c.placer_key):
+                query = select(_ORDER.c.pk).where(_numbered(key, some))
+                pks.update(self._connection.execute(query).scalars())
+        return self.these(pks)
 
     def with_steps(self, step_pks: Iterable[int]) -> tuple[Order, ...]:
         """The orders that these scheduled steps belong to."""

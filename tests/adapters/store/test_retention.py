@@ -15,6 +15,7 @@ from bridge.domain.audit import AuditAction, AuditEvent, AuditEventId
 from bridge.domain.delivery import DeliveryState, RetryDecision
 from bridge.domain.errors import BridgeError
 from bridge.domain.retention import SECONDS_PER_DAY, Pass, RetentionKind, RetentionPolicy
+from bridge.domain.sender_options import SenderOptions, UnknownOrder
 from bridge.services.retain import RETENTION, Retain
 from bridge.services.steer_deliveries import Act
 from bridge.store import schema
@@ -25,6 +26,7 @@ from tests.unit.services.core import DESTINATIONS, SENT, Core, order, patient, p
 
 DAY = SECONDS_PER_DAY
 ANNA = Act(by="anna", reason="case 7")
+NEVER_WAITS = SenderOptions(unknown_order=UnknownOrder.REFUSE)
 TEN_DAYS = RetentionPolicy(days=dict.fromkeys(RetentionKind, 10.0))
 
 
@@ -244,8 +246,9 @@ def test_the_newest_row_stays_so_that_no_number_is_given_twice(house: House) -> 
 
 def test_many_go_in_small_steps_between_which_others_write(house: House) -> None:
     house.policy = RetentionPolicy(days={RetentionKind.MESSAGES: 10.0})
-    for _ in range(450):
-        house.core.send(raw=b"")
+    for number in range(450):  # each with numbers of its own
+        unknown = order("SC", accession=f"X{number}", placer=f"Y{number}", status="IP")
+        house.core.send(unknown, options=NEVER_WAITS)
     house.later(11)
     house.core.send(raw=b"")
     step = house.retain.step(RetentionKind.MESSAGES)
