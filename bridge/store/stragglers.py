@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, and_, desc, exists, not_, sele
 from bridge.domain.delivery import DeliveryState
 from bridge.domain.matching import Outcome
 from bridge.services.find_anything import FoundOrder, FoundStudy
-from bridge.store.overview import BEGUN_STEP
+from bridge.store.overview import BEGUN_STEP, uncounted
 from bridge.store.searches import Searches
 from bridge.store.tables import delivery, imaging_service_request, study
 
@@ -37,11 +37,11 @@ class Stragglers:
 
     def unmatched(self, since: float, limit: int) -> Sequence[FoundStudy]:
         """Studies that belong to no order so far."""
-        return self._studies(since, study.c.outcome != Outcome.MATCHED.value, limit)
+        return self._studies(since, uncounted(study.c.outcome) != Outcome.MATCHED.value, limit)
 
     def unpublished(self, since: float, limit: int) -> Sequence[FoundStudy]:
         """Studies with an order that no destination has confirmed."""
-        matched = study.c.outcome == Outcome.MATCHED.value
+        matched = uncounted(study.c.outcome) == Outcome.MATCHED.value
         return self._studies(since, and_(matched, not_(_CONFIRMED)), limit)
 
     def _orders(
@@ -49,7 +49,8 @@ class Stragglers:
     ) -> Sequence[FoundOrder]:
         # What is new has changed since, too: one index serves both.
         new = and_(_ORDER.updated_at >= since, _ORDER.created_at >= since)
-        query = select(_ORDER.pk).where(new, condition).order_by(desc(_ORDER.pk)).limit(limit)
+        newest = desc(_ORDER.updated_at)
+        query = select(_ORDER.pk).where(new, condition).order_by(newest).limit(limit)
         pks = list(self._connection.execute(query).scalars())
         return self._searches.orders_numbered(pks) if pks else ()
 
@@ -59,7 +60,7 @@ class Stragglers:
         query = (
             select(study.c.pk)
             .where(study.c.created_at >= since, condition)
-            .order_by(desc(study.c.pk))
+            .order_by(desc(study.c.created_at))
             .limit(limit)
         )
         pks = list(self._connection.execute(query).scalars())
