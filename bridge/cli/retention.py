@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from bridge.cli.opening import opened, print_row, utc_time
+from bridge.cli.options import add_decider, add_reason, decider
 from bridge.domain.errors import UnknownKey
 from bridge.services.retain import Retain, RetentionStatus
 from bridge.services.steer_deliveries import Act
@@ -36,8 +36,8 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
     ):
         holding = group.add_parser(name, parents=[common], help=text)
         holding.add_argument("identifier", help="accession or order number, patient ID, Study UID")
-        holding.add_argument("--reason", default="", help="why, for whoever asks later")
-        holding.add_argument("--by", default="", metavar="NAME", help="who decides")
+        add_reason(holding, required=False)
+        add_decider(holding)
         holding.set_defaults(run=run)
 
 
@@ -102,4 +102,4 @@ def _release(options: argparse.Namespace) -> int:
 
 
 def _act(options: argparse.Namespace) -> Act:
-    return Act(by=options.by or getpass.getuser(), reason=options.reason)
+    return Act(by=decider(options), reason=options.reason)

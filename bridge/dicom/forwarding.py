@@ -29,6 +29,7 @@ from bridge.domain.delivery import (
 )
 from bridge.domain.errors import BridgeError
 from bridge.services.content import Content
+from bridge.services.fence import check_held
 from bridge.services.forward_images import Forward, ForwardOutcome, Note
 from bridge.services.read_images import FoundInstance
 
@@ -152,6 +153,7 @@ class StoreDestination(DicomDestination):
         self, requests: StoreRequests, instance: FoundInstance, outcome: ForwardOutcome
     ) -> None:
         uid = instance.sop_instance_uid
+        check_held()
         try:
             answer = requests.send(instance, self._read(instance))
         except AssociationLost:

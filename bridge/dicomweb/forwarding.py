@@ -18,6 +18,7 @@ from bridge.dicomweb.multipart import DICOM, OutPart, body, content_type, length
 from bridge.domain.delivery import Delivery, EventKind, RetryPolicy, Sent, TransportError
 from bridge.domain.errors import BridgeError
 from bridge.services.content import Content
+from bridge.services.fence import check_held
 from bridge.services.forward_images import Forward, ForwardOutcome, Note
 from bridge.services.read_images import FoundInstance
 
@@ -165,6 +166,9 @@ class StowDestination:
         except BridgeError as error:
             kind = outcome.refused if error.permanent else outcome.failed
             kind[part.instance.sop_instance_uid] = error.message
+        except Exception as error:  # a decoder's own words: this one fails alone
+            reason = f"it cannot be decoded: {type(error).__name__}"
+            outcome.refused[part.instance.sop_instance_uid] = reason
         else:
             decoded = _Part(part.instance, made.size, made.pieces, EXPLICIT_LITTLE)
             self._send(http, [decoded], outcome)
@@ -174,6 +178,7 @@ class StowDestination:
         written = [each.written for each in parts]
         size = length(written, boundary)
         headers = {"Content-Type": content_type(boundary), "Content-Length": str(size)}
+        check_held()
         with _as_transport_errors():
             answer = http.post(
                 _address(self._server),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
@@ -25,10 +26,12 @@ from bridge.dicomweb.native_model import MEDIA_TYPE as DICOM_XML
 from bridge.dicomweb.native_model import as_xml
 from bridge.dicomweb.query import uid
 from bridge.dicomweb.state import State, state_of
+from bridge.domain.errors import BridgeError
 from bridge.services.content import PIECE
 from bridge.services.read_images import FoundInstance, ImageQuery, ReadImages
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 DICOM_JSON = "application/dicom+json"
 _FRAMES = re.compile(r"[0-9]{1,9}(,[0-9]{1,9})*")
 _PATH = re.compile(r"[0-9A-Fa-f]{8}(/[0-9]{1,6}/[0-9A-Fa-f]{8}){0,16}")
@@ -114,11 +117,28 @@ class Retrieve:
         if state.is_known:
             return state.unchanged()
         base_url = self._resources.base_url(request)
-        documents = begun(
-            metadata(StoredFile(self._images.open(each)), instance_url(base_url, each))
-            for each in found
-        )
+        documents = begun(self._documents(found, base_url))
         return state.over(in_model(documents, is_xml=is_xml))
+
+    def _documents(self, found: Sequence[FoundInstance], base_url: str) -> Iterator[dict[str, Any]]:
+        """The metadata of each instance that has any; why not, when none has."""
+        refused: BridgeError | None = None
+        told = 0
+        for each in found:
+            try:
+                document = metadata(
+                    StoredFile(self._images.open(each)), instance_url(base_url, each)
+                )
+            except BridgeError as error:
+                if not error.permanent:
+                    raise
+                refused = error
+                _log.warning("an instance has no metadata", extra={"reason": error.message})
+            else:
+                told += 1
+                yield document
+        if refused is not None and not told:
+            raise refused
 
     def frames(self, request: Request) -> Response:
         """Give frames of an instance (PS3.18 section 10.4.1.1.6)."""

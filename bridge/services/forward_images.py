@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -12,9 +14,10 @@ from bridge.domain.delivery import Delivery, EventKind, Sent, TransportError
 from bridge.services.outbox import Claims
 from bridge.services.publish_study import subject_of
 from bridge.services.read_images import FoundInstance, ImageQuery, ReadImages
-from bridge.services.transaction import Clock, Store
+from bridge.services.transaction import Clock, Store, Transaction
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
+_MOST_IN_HAND = 4096  # studies that are being sent, of all destinations
 _MOST_IN_ONE = 400  # instances asked for in one query
 _MOST_NAMED = 5
 _TOLD = frozenset({EventKind.STUDY_AVAILABLE, EventKind.STUDY_CHANGED})
@@ -26,7 +29,8 @@ class ForwardRule:
 
     `sources` are the AE titles that images came from; `stations` (Station Name) and `body_parts`
     (Body Part Examined) are what their series says. `unmatched` says whether images go that
-    belong to no order, or not to one known yet.
+    belong to no order, or not to one known yet, `corrections` whether images go again once they
+    are shown as another's, or as another order's.
     """
 
     modalities: frozenset[str] = frozenset()
@@ -35,6 +39,7 @@ class ForwardRule:
     body_parts: frozenset[str] = frozenset()
     sop_classes: frozenset[str] = frozenset()
     unmatched: bool = True
+    corrections: bool = False
 
     @property
     def kinds(self) -> frozenset[EventKind]:
@@ -110,17 +115,29 @@ class ForwardOutbox(Claims):
         super().__init__(store)
         self._images = images
         self._rules = rules
+        self._shown_as: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._clock = clock
 
     def gather(self, delivery: Delivery) -> Forward | None:
         """What is still to be sent of a study; None when everything is there."""
         uid = delivery.subject.removeprefix(subject_of(""))
-        there = self._store.read(lambda tx: tx.forwarded.of(delivery.destination, uid))
         rule = self._rules[delivery.destination]
+        there = self._store.read(lambda tx: self._there(tx, delivery.destination, rule, uid))
         missing = tuple(
             each for each in self._covered(rule, uid) if each.sop_instance_uid not in there
         )
         return Forward(study_instance_uid=uid, instances=missing) if missing else None
+
+    def _there(
+        self, tx: Transaction, destination: str, rule: ForwardRule, uid: str
+    ) -> frozenset[str]:
+        """What a destination has, and as it is to have it."""
+        # What is read from now on may be newer: the change is told of again then.
+        self._shown_as.pop((destination, uid), None)
+        self._shown_as[destination, uid] = shown_as(tx, uid)
+        while len(self._shown_as) > _MOST_IN_HAND:
+            self._shown_as.popitem(last=False)
+        return there_as_due(tx, destination, rule, uid)
 
     def awaits(self, destination: str, sop_instance_uids: Collection[str]) -> bool:
         """Whether a destination is still to get some of these instances that are held."""
@@ -155,11 +172,28 @@ class ForwardOutbox(Claims):
         taken = tuple(uids)
         if taken:
             now = self._clock()
+            sent_as = self._shown_as.get((destination, study_instance_uid), "")
             self._store.transact(
-                lambda tx: tx.forwarded.add(destination, study_instance_uid, taken, now)
+                lambda tx: tx.forwarded.add(destination, study_instance_uid, taken, now, sent_as)
             )
 
 
 def _source_of(instance: FoundInstance) -> str:
     """The AE title that an instance came from: `CT01@192.0.2.7`."""
     return instance.peer.partition("@")[0]
+
+
+def shown_as(tx: Transaction, study_instance_uid: str) -> str:
+    """Whose and which order's a study is shown as now: another text for another."""
+    return hashlib.sha256(tx.studies.presented(study_instance_uid).encode()).hexdigest()[:16]
+
+
+def there_as_due(
+    tx: Transaction, destination: str, rule: ForwardRule, study_instance_uid: str
+) -> frozenset[str]:
+    """The instances of a study that a destination has, and need not get again."""
+    there = tx.forwarded.of(destination, study_instance_uid)
+    if not rule.corrections:
+        return there
+    now = shown_as(tx, study_instance_uid)
+    return there - tx.forwarded.differing(destination, study_instance_uid, now)

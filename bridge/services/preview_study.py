@@ -5,8 +5,9 @@ The act itself is done and undone, so what is shown is what it does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from bridge.domain.delivery import EventKind
 from bridge.domain.matching import MatchDecision, Outcome
@@ -29,6 +30,7 @@ from bridge.domain.study_preview import (
     identity_shown,
 )
 from bridge.domain.subscription import Subscription
+from bridge.services.forward_images import ForwardRule, there_as_due
 from bridge.services.order_study import OrderStudy
 from bridge.services.outbox import news_of
 from bridge.services.project_worklist import why_not_projected
@@ -65,7 +67,7 @@ class PreviewStudy:
     """Previews acts.
 
     `acts_over` gives the acts over a store. `destinations` maps the name of each to what it wants
-    to know; `archives` are those of them that get images.
+    to know; `archives` are those of them that get images, by which rule.
     """
 
     def __init__(
@@ -75,13 +77,13 @@ class PreviewStudy:
         acts_over: Callable[[Store], StudyActs],
         reconcile: Reconcile,
         destinations: Mapping[str, Subscription],
-        archives: Collection[str] = (),
+        archives: Mapping[str, ForwardRule] = MappingProxyType({}),
     ) -> None:
         self._store = store
         self._acts_over = acts_over
         self._reconcile = reconcile
         self._destinations = destinations
-        self._archives = frozenset(archives)
+        self._archives = archives
 
     def of(self, study_instance_uid: str, act: Act) -> StudyPreview:
         """What `act` on this study would change. Raises what the act would raise."""
@@ -131,8 +133,8 @@ class PreviewStudy:
         return Told(destination=destination, kind=kind, effect=effect, **about)
 
     def _effect(self, tx: Transaction, destination: str, subject: str, kind: EventKind) -> Effect:
-        if destination in self._archives:
-            return _images(tx, destination, subject.removeprefix(subject_of("")))
+        if (rule := self._archives.get(destination)) is not None:
+            return _images(tx, destination, rule, subject.removeprefix(subject_of("")))
         wanted = self._destinations.get(destination)
         match news_of(tx, destination, subject, kind, wanted):
             case PublishedStudy():
@@ -189,11 +191,12 @@ class _Rehearsal:
         )
 
 
-def _images(tx: Transaction, destination: str, uid: str) -> Effect:
+def _images(tx: Transaction, destination: str, rule: ForwardRule, uid: str) -> Effect:
     study = tx.studies.find(uid)
     hidden = tx.rejections.of_study(uid)
     due = (study.instance_uids if study else frozenset()) - hidden
-    return Effect.IMAGES if due - tx.forwarded.of(destination, uid) else Effect.NOTHING
+    there = there_as_due(tx, destination, rule, uid)
+    return Effect.IMAGES if due - there else Effect.NOTHING
 
 
 def _steps(tx: Transaction, order: Order) -> list[tuple[int, StepStanding]]:

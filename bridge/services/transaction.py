@@ -210,8 +210,16 @@ class Forwarded(Protocol):
     """Which instances destinations have taken."""
 
     def of(self, destination: str, study_instance_uid: str) -> frozenset[str]: ...
+    def differing(
+        self, destination: str, study_instance_uid: str, shown_as: str
+    ) -> frozenset[str]: ...
     def add(
-        self, destination: str, study_instance_uid: str, uids: Iterable[str], now: float
+        self,
+        destination: str,
+        study_instance_uid: str,
+        uids: Iterable[str],
+        now: float,
+        shown_as: str = "",
     ) -> None: ...
 
 

@@ -52,6 +52,15 @@ class ImageDestination(Destination):
             " are matched.",
         ),
     )
+    corrections: str = field(
+        default="leave",
+        metadata=described(
+            choice("leave", "send"),
+            "Images that it has already and that are shown as another patient's or order's since"
+            " then (a merge, a correction, a person's decision) are sent again as they are now, or"
+            " left as they are. For archives that take the newest of one SOP Instance UID.",
+        ),
+    )
     commit_after: bool = field(
         default=False,
         metadata=described(

@@ -29,6 +29,7 @@ _CONFIGURATION = """\
 site: {{name: HOSP, timezone: Asia/Ho_Chi_Minh, mode: his_only}}
 var: {var}
 http: {{host: 127.0.0.1, port: {http}}}
+viewer: {{folder: var/viewer, port: {viewer}}}
 hl7:
   listeners: [{{name: his, host: 127.0.0.1, port: {hl7}, profile: ihe-swf}}]
 dicom:
@@ -74,6 +75,7 @@ class DemoOptions:
     hl7_port: int = 2575
     dicom_port: int = 11112
     ehr_port: int = 8090
+    viewer_port: int = 8081
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -188,6 +190,7 @@ def _ports(options: DemoOptions) -> dict[str, int]:
         "hl7": options.hl7_port,
         "dicom": options.dicom_port,
         "ehr": options.ehr_port,
+        "viewer": options.viewer_port,
     }
 
 

@@ -107,8 +107,10 @@ def _sqlite_engine(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves
+        if connection.execute("PRAGMA page_count").fetchone() == (0,):
+            # Of a new file only (see `space`): in another one it would write each time.
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         for pragma in (
-            "auto_vacuum=INCREMENTAL",  # of a new file: see `space`
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",

@@ -25,20 +25,39 @@ class Forwarded:
         )
         return frozenset(self._connection.execute(query).scalars())
 
+    def differing(self, destination: str, study_instance_uid: str, shown_as: str) -> frozenset[str]:
+        """Those of them that it got as another's, or as another order's, than that."""
+        query = select(_TABLE.sop_instance_uid).where(
+            _TABLE.destination == destination,
+            _TABLE.study_instance_uid == study_instance_uid,
+            _TABLE.shown_as.not_in(("", shown_as)),
+        )
+        return frozenset(self._connection.execute(query).scalars())
+
     def add(
-        self, destination: str, study_instance_uid: str, uids: Iterable[str], now: float
+        self,
+        destination: str,
+        study_instance_uid: str,
+        uids: Iterable[str],
+        now: float,
+        shown_as: str = "",
     ) -> None:
-        """Note what a destination has taken; again is no harm."""
+        """Note what a destination has taken, and as what; again is no harm."""
         rows = [
             {
                 "destination": destination,
                 "study_instance_uid": study_instance_uid,
                 "sop_instance_uid": uid,
                 "forwarded_at": now,
+                "shown_as": shown_as,
             }
             for uid in uids
         ]
         on_sqlite = self._connection.dialect.name == sqlite.dialect.name
         dialect = sqlite if on_sqlite else postgresql
-        statement = dialect.insert(forwarded_instance).on_conflict_do_nothing()
+        new = dialect.insert(forwarded_instance)
+        statement = new.on_conflict_do_update(
+            index_elements=["destination", "study_instance_uid", "sop_instance_uid"],
+            set_={"forwarded_at": new.excluded.forwarded_at, "shown_as": new.excluded.shown_as},
+        )
         self._connection.execute(statement, rows)

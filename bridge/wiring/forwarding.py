@@ -32,10 +32,14 @@ def forward_kinds(settings: Settings) -> Mapping[str, Subscription]:
     return {each.name: Subscription(kinds=_rule(each).kinds) for each in _forwards(settings)}
 
 
+def forward_rules(settings: Settings) -> Mapping[str, ForwardRule]:
+    """What goes to each such destination."""
+    return {each.name: _rule(each) for each in _forwards(settings)}
+
+
 def forward_outbox(core: Core) -> ForwardOutbox:
     """What is to be forwarded, by the rules of all destinations."""
-    rules = {each.name: _rule(each) for each in _forwards(core.settings)}
-    return ForwardOutbox(core.store, core.images, rules, time.time)
+    return ForwardOutbox(core.store, core.images, forward_rules(core.settings), time.time)
 
 
 def awaited(core: Core) -> Callable[[Collection[str]], bool]:
@@ -127,4 +131,5 @@ def _rule(settings: ImageDestination) -> ForwardRule:
         body_parts=frozenset(each.upper() for each in settings.body_parts),
         sop_classes=frozenset(settings.sop_classes),
         unmatched=settings.unmatched == "forward",
+        corrections=settings.corrections == "send",
     )

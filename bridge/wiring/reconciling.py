@@ -28,7 +28,7 @@ from bridge.settings import Settings
 from bridge.store.database import Database
 from bridge.store.repositories import SqlStore
 from bridge.wiring.destinations import build_destinations, subscriptions
-from bridge.wiring.forwarding import forward_kinds
+from bridge.wiring.forwarding import forward_kinds, forward_rules
 from bridge.wiring.presentation import coerced_sources
 from bridge.wiring.profiles import matching_rules
 
@@ -63,7 +63,7 @@ def build_study_desk(
             acts_over=acts_over,
             reconcile=reconcile,
             destinations=destinations,
-            archives=forward_kinds(settings),
+            archives=forward_rules(settings),
         ),
         acts=acts_over(store),
         acts_over=acts_over,

@@ -64,15 +64,16 @@ class Site:
         history = self.hospital.ehr.exchange("GET", f"ImagingStudy/{held['id']}/_history")
         return sum(each["resource"]["status"] != "registered" for each in history["entry"])
 
-    def forwarded(self, path: Path) -> Dataset:
-        """An image as the archive got it."""
+    def forwarded(self, path: Path, patient_id: str = "") -> Dataset:
+        """An image as the archive has it, once it has it as of this patient."""
 
         def ask() -> Dataset | None:
             try:
                 held = [dcmread(each) for each in self.archive.directory.iterdir()]
             except (InvalidDicomError, EOFError):  # being written
                 return None
-            return next((each for each in held if each.SOPInstanceUID == path.stem), None)
+            image = next((each for each in held if each.SOPInstanceUID == path.stem), None)
+            return image if image is None or patient_id in ("", image.PatientID) else None
 
         image = wait_until(ask, f"{path.stem} at the archive")
         assert image is not None
@@ -105,6 +106,7 @@ def site(
             "host": "127.0.0.1",
             "port": scp.port,
             "unmatched": "hold",
+            "corrections": "send",
         }
         configuration = configure(
             folder,
@@ -184,6 +186,7 @@ def test_case_1_given_an_unidentified_patient_ordered_at_the_placer_then_the_mer
     assert accessions_of(becomes(site, study, person)) == [order.accession]
     check_shown(site, study, replace(order, patient=person), tmp_path)
     assert site.versions(study) == told + 1
+    assert site.forwarded(study.paths[0], person.id).PatientName == person.person_name
     late = write_image(order, tmp_path / "late", str(generate_uid()), 9, 1)
     site.hospital.store(Study(uid=study.uid, series={"late": [late]}))
     site.hospital.published(study.uid, lambda r: r["numberOfInstances"] == 2)

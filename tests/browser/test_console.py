@@ -62,7 +62,7 @@ def test_given_the_first_page_open_when_an_order_comes_then_it_is_counted_withou
     ordered = page.locator(".funnel li").first.locator("b")
     before = int(ordered.inner_text())
 
-    assert hospital.send(order_message(make_order(20, SCENARIOS[0]))) == "AA"
+    assert hospital.send(order_message(make_order(22, SCENARIOS[0]))) == "AA"
 
     expect(ordered).to_have_text(str(before + 1))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Double, Table
 
-from bridge.store.tables.columns import TEXT, metadata
+from bridge.store.tables.columns import TEXT, metadata, text_column
 
 forwarded_instance = Table(
     "forwarded_instance",
@@ -13,5 +13,7 @@ forwarded_instance = Table(
     Column("study_instance_uid", TEXT, primary_key=True),
     Column("sop_instance_uid", TEXT, primary_key=True),
     Column("forwarded_at", Double, nullable=False),
+    # Whose and which order's it was then; nothing where that was not noted.
+    text_column("shown_as"),
     sqlite_with_rowid=False,
 )

@@ -21,6 +21,7 @@ from bridge.dicom.pixels.pool import PixelPool
 from bridge.dicomweb.forwarding import StowDestination, StowServer, check
 from bridge.domain.delivery import Delivery, EventKind, RetryPolicy, TransportError
 from bridge.services.content import Content, as_content
+from bridge.services.fence import TakenOver, holding
 from bridge.services.forward_images import Forward
 from bridge.services.read_images import FoundInstance, ImageUnreadable
 from tests.adapters.dicomweb.conftest import file_of, image
@@ -342,6 +343,15 @@ def test_given_a_file_that_cannot_be_read_then_the_others_go(
         error = sender.fails(found(1), found(2))
     assert sender.noted == [uid(2)]
     assert not error.permanent
+
+
+def test_given_another_node_has_taken_over_then_nothing_more_is_sent(
+    server: Server, sender: Sender
+) -> None:
+    with holding(lambda: not server.requests), pytest.raises(TakenOver):
+        sender.send(*(found(number) for number in range(1, 71)))
+    assert server.sizes == [64]
+    assert len(sender.noted) == 64
 
 
 def test_given_many_images_then_no_request_has_more_than_a_server_holds(

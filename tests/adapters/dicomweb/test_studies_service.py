@@ -213,6 +213,17 @@ def test_given_several_instances_when_metadata_is_asked_then_it_is_one_array(
     assert client.retrieve_instance_metadata(STUDY, SERIES, INSTANCE)
 
 
+def test_given_an_instance_that_cannot_be_read_then_the_metadata_of_the_others_come(
+    archive: Archive, url: str
+) -> None:
+    (broken,) = archive.directory.rglob(f"{STUDY}.1.1-*.dcm")
+    broken.write_bytes(b"no DICOM at all")
+    told = httpx2.get(f"{url}/studies/{STUDY}/metadata").json()
+    assert uids(told, "00080018") == [f"{STUDY}.1.2", f"{STUDY}.2.1"]
+    alone = f"{url}/studies/{STUDY}/series/{SERIES}/instances/{STUDY}.1.1/metadata"
+    assert httpx2.get(alone).status_code == 406
+
+
 def test_given_a_number_that_is_none_when_metadata_is_asked_then_the_json_is_still_json(
     archive: Archive, url: str
 ) -> None:

@@ -1,8 +1,10 @@
-"""Studies that are matched stay open to further orders that their identifiers lead to."""
+"""Matched studies stay open to further orders; archives have images as they were when sent."""
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0017"
 down_revision = "0016"
@@ -10,7 +12,13 @@ branch_labels = None
 depends_on = None
 
 
+TEXT = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+
+
 def upgrade() -> None:
+    op.add_column(
+        "forwarded_instance", sa.Column("shown_as", TEXT, server_default="", nullable=False)
+    )
     # A procedure ID counts together with the patient.
     op.execute(
         "INSERT INTO waiting_key (key, study_pk)"
