@@ -1,4 +1,4 @@
-"""`bridge signing-key`: keys that the bridge signs with at FHIR servers (SMART Backend Services)."""
+"""`bridge signing-key`: keys to sign with at FHIR servers (SMART Backend Services)."""
 
 from __future__ import annotations
 

@@ -110,7 +110,12 @@ class FhirDestination:
             written = self._writer.write(content)
             check_held_still()
         is_withdrawn = isinstance(news, WithdrawnStudy)
-        return Sent(written.request, written.response, WITHDRAWN if is_withdrawn else said)
+        return Sent(
+            request=written.request,
+            response=written.response,
+            content_hash=WITHDRAWN if is_withdrawn else said,
+            answered=written.answered,
+        )
 
     def _composed(self, delivery: Delivery, news: News) -> Content:
         match news:

@@ -27,6 +27,7 @@ class Written:
 
     request: bytes = b""
     response: bytes = b""
+    answered: str = ""
 
 
 class Writer:
@@ -89,7 +90,7 @@ class Writer:
         self._check_size(body)
         answer = self._client.request("POST", "", body)
         _confirm(answer, body, len(entries))
-        return Written(body, answer.raw)
+        return Written(body, answer.raw, str(answer.status))
 
     def _one_by_one(self, plan: Plan) -> Written:
         known, written = dict(plan.known), Written()
@@ -105,7 +106,7 @@ class Writer:
                 # A create without a condition is not: whether it was done, the next search tells.
                 repeatable=step.method != "POST" or bool(step.headers),
             )
-            written = Written(body, answer.raw)
+            written = Written(body, answer.raw, str(answer.status))
             if not step.reference:
                 known[step.entry.name] = self._reference(step, answer, written)
         return written

@@ -55,8 +55,8 @@ class Fhir:
         default=None,
         metadata=described(
             Value(PATH, optional=True),
-            "Folder of the keys that the bridge signs with at other servers (`bridge signing-key`). Nodes"
-            " that stand for one another share it.",
+            "Folder of the keys that the bridge signs with at other servers (`bridge signing-key`)."
+            " Nodes that stand for one another share it.",
             derived="`VAR/keys`",
         ),
     )
