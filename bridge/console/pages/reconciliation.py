@@ -111,7 +111,7 @@ class _Pages:
         try:
             wish = _wish(form)
             preview = self._desk.decide.preview(uid, wish, user)
-            if form.get("seen") != _digest(preview):
+            if form.get("seen") != digest_of(preview):
                 study = self._seen(uid, user)
                 return self._preview(request, study, wish, preview, form, changed=True)
             self._desk.decide.carry_out(uid, wish, user)
@@ -191,7 +191,7 @@ class _Pages:
             action=wish.action.value,
             preview=preview,
             changes=_changes(preview),
-            seen=_digest(preview),
+            seen=digest_of(preview),
             fields=[(name, form.get(name)) for name in _FIELDS if form.get(name)],
             changed=changed,
             words=words,
@@ -254,7 +254,7 @@ def _wish(form: FormFields) -> StudyWish:
     )
 
 
-def _digest(preview: StudyPreview) -> str:
+def digest_of(preview: StudyPreview) -> str:
     """Whether a preview is the one that somebody saw.
 
     But for numbers that are minted anew each time: databases do not give out the same twice.
