@@ -140,8 +140,11 @@ class FlowQueries(Protocol):
     def studies(self, since: float, step: int) -> Mapping[tuple[str, int], tuple[int, int]]:
         """(modality, bucket) → studies that found no order at first, of how many."""
 
-    def arrived(self, since: float, step: int) -> Mapping[tuple[str, int], int]:
-        """(what, bucket) → how many came, and deliveries that went."""
+    def arrived(self, since: float, step: int, *, images: bool) -> Mapping[tuple[str, int], int]:
+        """(what, bucket) → how many came, and deliveries that went; of `images` if so wished.
+
+        Of a month they are so many that counting them is work for minutes.
+        """
 
 
 class FlowTransaction(Protocol):
@@ -184,7 +187,7 @@ class MeasureFlow:
             latencies=tuple(_latency(asked, way, since, until, buckets, step) for way in Way),
             queues=_queues(asked, since, buckets, step),
             unmatched=_heat(asked.studies(since, QUARTER_HOUR), self._zone),
-            throughput=_lines(asked.arrived(since, step), buckets),
+            throughput=_lines(asked.arrived(since, step, images=step <= QUARTER_HOUR), buckets),
         )
 
 

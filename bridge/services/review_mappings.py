@@ -14,6 +14,7 @@ from bridge.services.transaction import Clock
 T = TypeVar("T")
 _VERSION = "@"
 _SHOWN_DIGITS = 12
+_MOST_DIGITS = 18  # of a pk
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +205,7 @@ class ReviewMappings:
 
     def dry_run(self, name: str, message: str) -> DryRun:
         """What a profile makes of a message. Raises BridgeError when it cannot be used."""
-        if not any(each.name == name for each in self._shelf.profiles()):
-            raise UnknownKey(f"there is no profile {name}")
+        self._refuse_unknown(name)
         return self._shelf.dry_run(name, message)
 
     def note_what_is_in_force(self) -> int:
@@ -227,12 +227,18 @@ class ReviewMappings:
 
         return self._store.transact(work)
 
+    def _refuse_unknown(self, name: str) -> None:
+        """Names are parts of paths: only what is listed is looked for."""
+        if not any(each.name == name for each in self._shelf.profiles()):
+            raise UnknownKey(f"there is no profile {name}")
+
     def _outline(self, named: str) -> Mapping[str, str]:
         name, _, pk = named.partition(_VERSION)
         if not pk:
+            self._refuse_unknown(name)
             return self._shelf.outline(name)
         found = None
-        if pk.isascii() and pk.isdigit():
+        if pk.isascii() and pk.isdigit() and len(pk) <= _MOST_DIGITS:
             found = self._store.read(lambda tx: tx.mapping_versions.outline(int(pk)))
         if found is None:
             raise UnknownKey(f"there is no version {named}")

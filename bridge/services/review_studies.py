@@ -105,7 +105,10 @@ class ReviewStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewedSeries:
-    """One series. `picture` is the SOP Instance UID to show of it; empty when none is here."""
+    """One series. `picture` is the SOP Instance UID to show of it; empty when there is none.
+
+    A picture has rows of pixels, is held here and is not hidden.
+    """
 
     series_instance_uid: str
     modality: str
@@ -178,7 +181,8 @@ class ReviewedStudy:
     """A study with everything a person needs to say where it belongs.
 
     `attributes` are what its images say, by DICOM keyword. `conflicts` counts instances that came
-    twice with different bytes, `hidden` those that rejection notes hide.
+    twice with different bytes, `hidden` those that rejection notes hide, `flaws` by each flaw those
+    that were kept although their data sets are damaged.
     """
 
     study_instance_uid: str
@@ -199,6 +203,7 @@ class ReviewedStudy:
     acts: Sequence[PastAct]
     conflicts: int
     hidden: int
+    flaws: Mapping[str, int]
     possible: Possible
 
 
@@ -241,6 +246,8 @@ def _reviewed(
     linked = frozenset(tx.studies.procedures_of(study.pk))
     hidden = tx.rejections.of_study(study.study_instance_uid)
     current = tx.resolutions.current(study.pk)
+    rejected = newest is not None and newest.outcome is Outcome.REJECTED
+    invisible = study.instance_uids if rejected else hidden
     identifier = study.patient_id
     return ReviewedStudy(
         study_instance_uid=study.study_instance_uid,
@@ -255,7 +262,8 @@ def _reviewed(
         attributes=study.attributes,
         sources=tuple(sorted(study.sources)),
         updated_at=study.updated_at,
-        series=tuple(map(_series, study.whole_series)),
+        series=tuple(_series(each, invisible) for each in study.whole_series),
+        flaws=tx.flaws.of(study.study_instance_uid),
         orders=_orders(tx, newest, linked),
         decisions=tuple(_decision(tx, each, at) for each, at in decisions),
         acts=tuple(_act(tx, each, by) for each, by in reversed(tx.resolutions.of_study(study.pk))),
@@ -265,8 +273,12 @@ def _reviewed(
     )
 
 
-def _series(series: Series) -> ReviewedSeries:
-    here = [each.sop_instance_uid for each in series.instances if each.path]
+def _series(series: Series, invisible: frozenset[str]) -> ReviewedSeries:
+    here = [
+        each.sop_instance_uid
+        for each in series.instances
+        if each.path and each.attributes.get("Rows") and each.sop_instance_uid not in invisible
+    ]
     return ReviewedSeries(
         series_instance_uid=series.series_instance_uid,
         modality=series.modality,

@@ -102,21 +102,22 @@ class Flow:
         rows = self._connection.execute(query).all()
         return {(name, at): (int(unmatched), count) for name, at, unmatched, count in rows}
 
-    def arrived(self, since: float, step: int) -> dict[tuple[str, int], int]:
-        """(what, bucket) → how many messages, images and studies came, and deliveries went."""
+    def arrived(self, since: float, step: int, *, images: bool) -> dict[tuple[str, int], int]:
+        """(what, bucket) → how many messages and studies came, images, and deliveries that went."""
         received = (message.c.received_at >= since, message.c.direction == Direction.IN.value)
-        first = self._first(instance, instance.c.received_at, since)
-        finished_at = delivery.c.finished_at
+        finished_at, came = delivery.c.finished_at, study.c.created_at
         sent = (finished_at >= since, delivery.c.state == _DELIVERED)
-        came = study.c.created_at
         return {
             **self._counted(message.c.protocol, message.c.received_at, step, *received),
-            **self._counted(
-                literal("images"), instance.c.received_at, step, instance.c.pk >= first
-            ),
+            **(self._images(since, step) if images else {}),
             **self._counted(literal("studies"), came, step, came >= since),
             **self._counted(literal("deliveries"), finished_at, step, *sent),
         }
+
+    def _images(self, since: float, step: int) -> dict[tuple[str, int], int]:
+        first = self._first(instance, instance.c.received_at, since)
+        at = instance.c.received_at
+        return self._counted(literal("images"), at, step, instance.c.pk >= first)
 
     def _counted(
         self, name: ColumnElement[str], at: Column[Any], step: int, *where: ColumnElement[bool]

@@ -118,12 +118,6 @@ def build_core(settings: Settings, destinations: Mapping[str, Subscription]) -> 
     complete = CompleteStudy(
         store=store, reconcile=reconcile, settle_seconds=settings.dicom.settle_seconds
     )
-    handlers = event_handlers(
-        control=load_order_control(),
-        worklist=worklist,
-        reconcile=reconcile,
-        site=Authority(settings.site.assigning_authority),
-    )
     return Core(
         settings=settings,
         profiles=hl7_profiles(settings),
@@ -135,28 +129,14 @@ def build_core(settings: Settings, destinations: Mapping[str, Subscription]) -> 
         outbox=Outbox(store, destinations),
         wakers=wakers,
         tally=tally,
-        messages=ReceiveMessage(
-            store=store,
-            handlers=handlers,
-            default_start=_default_start(settings),
-            tally=tally,
-            pass_on=PassOnMessages(pass_on_rules(settings)),
-            room=room,
-        ),
+        messages=_messages(settings, store, worklist, reconcile, tally, room),
         worklist=QueryWorklist(store),
         images=ReadImages(
             store=store, objects=objects, present=build_presentation(settings, store)
         ),
         commitment_requests=CommitmentRequests(RequestCommitment(store, time.time)),
         commitment=_commitment(settings, incoming),
-        instances=ReceiveInstance(
-            store=store,
-            objects=objects,
-            complete=complete,
-            clock=time.time,
-            duplicates=Duplicates(settings.dicom.duplicates),
-            room=room,
-        ),
+        instances=_instances(settings, store, objects, complete, room),
         performed_steps=_performed_steps(settings, incoming, worklist, complete),
         complete=complete,
         pixels=PixelPool(),
@@ -194,6 +174,49 @@ def _reconcile(
         PublishStudy(destinations, subscribers),
         rules.current,
         presents_orders=coerced_sources(settings),
+    )
+
+
+def _messages(
+    settings: Settings,
+    store: SqlStore,
+    worklist: ProjectWorklist,
+    reconcile: Reconcile,
+    tally: LinkTally,
+    room: DiskSpace,
+) -> ReceiveMessage:
+    """Messages of any language, applied once."""
+    handlers = event_handlers(
+        control=load_order_control(),
+        worklist=worklist,
+        reconcile=reconcile,
+        site=Authority(settings.site.assigning_authority),
+    )
+    return ReceiveMessage(
+        store=store,
+        handlers=handlers,
+        default_start=_default_start(settings),
+        tally=tally,
+        pass_on=PassOnMessages(pass_on_rules(settings)),
+        room=room,
+    )
+
+
+def _instances(
+    settings: Settings,
+    store: SqlStore,
+    objects: ImageObjects,
+    complete: CompleteStudy,
+    room: DiskSpace,
+) -> ReceiveInstance:
+    """Images, kept as they come."""
+    return ReceiveInstance(
+        store=store,
+        objects=objects,
+        complete=complete,
+        clock=time.time,
+        duplicates=Duplicates(settings.dicom.duplicates),
+        room=room,
     )
 
 

@@ -15,6 +15,7 @@ from bridge.services.read_audit import AuditFilter, ReadAudit
 LONGEST = 200
 """Characters of a choice that count."""
 
+_LARGEST_PK = 2**63 - 1
 _CHOICES = ("who", "patient", "kind", "event", "since", "until")
 EVENTS = {
     AuditEventId.APPLICATION_ACTIVITY: N_("operation of the bridge"),
@@ -56,7 +57,10 @@ def audit_router(view: View, audit: ReadAudit, zone: tzinfo) -> APIRouter:
     @router.get("/audit")
     def show(request: Request, user: Admin, below: int | None = None) -> Response:
         """Rows by choice, newest first; days are those of the site's clocks."""
-        said = {name: request.query_params.get(name, "").strip()[:LONGEST] for name in _CHOICES}
+        said = {
+            name: request.query_params.get(name, "").replace("\0", "").strip()[:LONGEST]
+            for name in _CHOICES
+        }
         chosen = AuditFilter(
             who=said["who"],
             patient_id=said["patient"],
@@ -64,7 +68,7 @@ def audit_router(view: View, audit: ReadAudit, zone: tzinfo) -> APIRouter:
             event=said["event"] if said["event"] in set(AuditEventId) else "",
             since=_midnight(said["since"], zone),
             until=_midnight(said["until"], zone, days=1),
-            below=below,
+            below=None if below is None else min(below, _LARGEST_PK),
         )
         return view.page(
             request,

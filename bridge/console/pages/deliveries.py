@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import urlencode
 
@@ -37,6 +38,7 @@ LONGEST = 200
 _CHOICES = ("destination", "state", "kind", "subject", "reason")
 OPEN = tuple(each.value for each in DeliveryState if each is not DeliveryState.DELIVERED)
 _LARGEST_PK = 2**63 - 1
+_PK = re.compile(r"[0-9]{1,18}")
 _HOLDS = {"pause": N_("Pause"), "drain": N_("Drain"), "resume": N_("Resume")}
 ACTS = {
     "retry": N_("Send again"),
@@ -154,7 +156,7 @@ class _Pages:
         move = self._moves.get(form.get("act"))
         if move is None:
             raise UnknownKey("there is no such action")
-        pks = tuple(int(each) for each in form.every("pk") if each.isascii() and each.isdigit())
+        pks = tuple(map(int, filter(_PK.fullmatch, form.every("pk"))))
         if not pks and form.get("all") != "yes":
             raise RequiredFieldMissing("no delivery was chosen")
         if pks:
@@ -164,11 +166,16 @@ class _Pages:
         done = move(chosen, _by(user, form))
         return _back(form, {"moved": done.moved, "overtaken": done.overtaken})
 
+    def _known(self) -> frozenset[str]:
+        """Destinations that are configured, and others that something still waits for."""
+        waiting = (each.name for each in self._deliveries.destinations())
+        return frozenset((*self._destinations, *waiting))
+
     def hold(self, request: Request, user: Operator, form: Form) -> Response:
         """Pause, drain or resume a destination, or one of its lanes."""
         lane = Lane(destination=form.get("destination"), subject=form.get("subject"))
         act, by = form.get("act"), _by(user, form)
-        if act not in _HOLDS or not lane.destination:
+        if act not in _HOLDS or lane.destination not in self._known():
             raise UnknownKey("there is no such action")
         if act == "pause":
             self._deliveries.pause(lane, by)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -21,7 +21,7 @@ from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.matching import Outcome
 from bridge.domain.order import CodedConcept
 from bridge.domain.side_by_side import SideBySide
-from bridge.domain.study_preview import StudyPreview
+from bridge.domain.study_preview import StudyPreview, StudyStanding
 from bridge.services.audit import RecordView
 from bridge.services.compare_study import CompareStudy
 from bridge.services.decide_study import DecideStudy, StudyAction, StudyWish
@@ -30,7 +30,8 @@ from bridge.services.review_studies import QueueFilter, ReviewedStudy, ReviewStu
 
 Uid = Annotated[str, Path(pattern=r"^[0-9.]{1,64}$")]
 _FIELDS = ("action", "orders", "patient", "procedure", "code", "scheme", "reason")
-_CONFLICT, _GONE = 409, 404
+_CONFLICT = 409
+_LARGEST_PK = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +111,7 @@ class _Pages:
         try:
             wish = _wish(form)
             preview = self._desk.decide.preview(uid, wish, user)
-            if form.get("seen") != _digest(preview):
+            if form.get("seen") != digest_of(preview):
                 study = self._seen(uid, user)
                 return self._preview(request, study, wish, preview, form, changed=True)
             self._desk.decide.carry_out(uid, wish, user)
@@ -190,7 +191,7 @@ class _Pages:
             action=wish.action.value,
             preview=preview,
             changes=_changes(preview),
-            seen=_digest(preview),
+            seen=digest_of(preview),
             fields=[(name, form.get(name)) for name in _FIELDS if form.get(name)],
             changed=changed,
             words=words,
@@ -229,7 +230,7 @@ def _changes(preview: StudyPreview) -> list[_Change]:
 
 def identifier(text: str) -> Identifier:
     """`VALUE` or `VALUE^AUTHORITY`, as it is typed."""
-    value, _, authority = text.strip().partition("^")
+    value, _, authority = text.replace("\0", "").strip().partition("^")
     return Identifier(value.strip(), Authority(authority.strip(" ^")))
 
 
@@ -253,15 +254,29 @@ def _wish(form: FormFields) -> StudyWish:
     )
 
 
-def _digest(preview: StudyPreview) -> str:
-    """Whether a preview is the one that somebody saw."""
-    return hashlib.sha256(repr(preview).encode()).hexdigest()
+def digest_of(preview: StudyPreview) -> str:
+    """Whether a preview is the one that somebody saw.
+
+    But for numbers that are minted anew each time: databases do not give out the same twice.
+    """
+    changes = (preview.study, *preview.others)
+    seen = (
+        [(each.before, _without_numbers(each.after)) for each in changes],
+        [(each.before, each.after and each.after.status) for each in preview.steps],
+        [(each.destination, each.kind, each.effect) for each in preview.told],
+    )
+    return hashlib.sha256(repr(seen).encode()).hexdigest()
+
+
+def _without_numbers(standing: StudyStanding) -> StudyStanding:
+    identity = {k: v for k, v in standing.identity.items() if k != "AccessionNumber"}
+    return replace(standing, identity=identity, orders=())
 
 
 def _position(text: str) -> Position | None:
     """`TIME,NUMBER` of an address; None for what is none."""
     at, _, pk = text.partition(",")
     try:
-        return Position(float(at), int(pk))
+        return Position(float(at), min(int(pk), _LARGEST_PK))
     except ValueError:
         return None

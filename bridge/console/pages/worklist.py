@@ -60,10 +60,10 @@ def worklist_router(view: View, worklist: WorklistPreview, records: RecordView) 
         sent = request.query_params
         keys = {name: _as_dicom(sent.get(name, ""))[:LONGEST] for name in KEYS}
         ask = WorklistAsk(
-            ae_title=ae.strip(),
+            ae_title=_plain(ae),
             keys={name: text for name, text in keys.items() if text},
             fuzzy=fuzzy,
-            why=tuple(why.split()),
+            why=tuple(_plain(why).split()),
         )
         shown = None
         if ask.ae_title:
@@ -83,9 +83,13 @@ def worklist_router(view: View, worklist: WorklistPreview, records: RecordView) 
     return router
 
 
+def _plain(text: str) -> str:
+    return text.replace("\0", "").strip()
+
+
 def _as_dicom(text: str) -> str:
     """A key as a modality sends it; a form writes days with hyphens."""
-    text = text.replace("\0", "").strip()
+    text = _plain(text)
     day = text.replace("-", "")
     is_day = len(text) == len("2026-01-31") and text[4:8:3] == "--" and day.isdigit()
     return day if is_day else text

@@ -56,6 +56,7 @@ class Case:
             patient_id=f"Q{n}",
             accession=f"A{n}",
             StudyDescription="Head <b>",
+            Rows="512",
         )
         image(
             core,

@@ -54,11 +54,11 @@ def test_given_studies_with_and_without_order_then_the_hours_of_both_are_counted
     counted = core.store.read(lambda tx: tx.flow.studies(core.now - DAY, 900))
     bucket = int((10 * DAY + 100) // 900)
     assert counted == {("CT", bucket): (0, 1), ("MR", bucket): (1, 1)}
-    arrived = core.store.read(lambda tx: tx.flow.arrived(core.now - DAY, 900))
+    arrived = core.store.read(lambda tx: tx.flow.arrived(core.now - DAY, 900, images=True))
     assert arrived[("images", bucket)] == 2
     assert arrived[("studies", bucket)] == 2
     assert arrived[("hl7", bucket)] == 1
-    assert core.store.read(lambda tx: tx.flow.arrived(core.now + DAY, 900)) == {}
+    assert core.store.read(lambda tx: tx.flow.arrived(core.now + DAY, 900, images=True)) == {}
 
 
 def test_given_deliveries_older_than_the_period_then_only_those_of_it_are_counted(

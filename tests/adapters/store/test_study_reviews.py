@@ -21,7 +21,14 @@ def wait_for_a_person(core: Core) -> None:
     core.image("1.2.9.1.1", "1.2.9", accession="", patient_id="P9", modality="MR")
     core.settle()
     core.now += 100
-    core.image("1.2.8.1.1", "1.2.8", patient_id="P7", StudyDescription="Head", StudyDate="20260105")
+    core.image(
+        "1.2.8.1.1",
+        "1.2.8",
+        patient_id="P7",
+        StudyDescription="Head",
+        StudyDate="20260105",
+        Rows="512",
+    )
     core.image("1.2.8.1.2", "1.2.8", patient_id="P7", series="1.2.8.2", modality="SR")
     core.settle()
 
@@ -70,7 +77,7 @@ def test_given_a_conflict_then_the_study_shows_its_order_its_pictures_and_what_c
     assert Key.ACCESSION_NUMBER in found.keys
     assert not found.is_linked
     assert [(each.modality, each.instances) for each in study.series] == [("CT", 1), ("SR", 1)]
-    assert study.series[0].picture == "1.2.8.1.1"
+    assert [each.picture for each in study.series] == ["1.2.8.1.1", ""], "a report has no picture"
     assert study.possible.link
     assert study.possible.order
     assert not study.possible.unlink
@@ -98,10 +105,15 @@ def test_given_an_order_linked_by_hand_then_it_is_shown_with_who_did_it_and_can_
     assert not study.possible.order
     assert [each.outcome for each in study.decisions] == ["matched", "conflict"]
 
+    resolve.reject("1.2.8", "mai", "phantom")
+    study = reviews(core).study("1.2.8")
+    assert study is not None
+    assert not any(each.picture for each in study.series), "what is rejected is shown to nobody"
+    resolve.undo("1.2.8", "an")
     resolve.undo("1.2.8", "an")
     study = reviews(core).study("1.2.8")
     assert study is not None
-    assert study.acts[0].undone_by == "an"
+    assert [each.undone_by for each in study.acts] == ["an", "an"]
     assert not study.possible.undo
 
 

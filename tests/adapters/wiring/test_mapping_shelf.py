@@ -97,7 +97,8 @@ def test_given_a_change_of_a_file_then_both_versions_are_kept_and_can_be_compare
     assert (change.path, change.before, change.after) == ("defaults.order_control", "NW", "XO")
     assert later.compare("ours", new.label) == []
     assert later.compare("ihe-swf", "ours")
-    for unknown in ("ours@99", "ours@x", "none"):
+    (folder.parent / "secret.yaml").write_text("profile: secret\ntables: {a: b.csv}\n")
+    for unknown in ("ours@99", "ours@x", f"ours@{'9' * 30}", "none", "../secret", "\0"):
         with pytest.raises(BridgeError):
             later.compare(unknown, "ours")
 

@@ -56,7 +56,7 @@ class Told:
     def studies(self, since: float, step: int) -> Mapping[tuple[str, int], tuple[int, int]]:
         return self.hours
 
-    def arrived(self, since: float, step: int) -> Mapping[tuple[str, int], int]:
+    def arrived(self, since: float, step: int, *, images: bool) -> Mapping[tuple[str, int], int]:
         return self.came
 
 
