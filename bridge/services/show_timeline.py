@@ -217,7 +217,7 @@ class ShowTimeline:
             *asked.deliveries(about),
             *_listings(about),
         ]
-        events = sorted(found, key=lambda event: event.at)
+        events = [self._judged(event, now) for event in sorted(found, key=lambda e: e.at)]
         shown = events if len(events) <= MOST else [*events[: MOST // 2], *events[-MOST // 2 :]]
         return Timeline(
             orders=about.orders,
@@ -227,6 +227,12 @@ class ShowTimeline:
             at=now,
             left_out=len(events) - len(shown),
         )
+
+    def _judged(self, event: TimelineEvent, now: float) -> TimelineEvent:
+        """The event, bad when what it is to tell comes late."""
+        until = now if event.until is None else event.until
+        late = event.what is Happening.QUEUED and until - event.at > self._policy.delivered
+        return replace(event, is_bad=True) if late else event
 
     def _legs(self, about: Subjects, events: Sequence[TimelineEvent], now: float) -> Iterator[Leg]:
         yield from self._listing_legs(about, now)

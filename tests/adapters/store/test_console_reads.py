@@ -181,7 +181,9 @@ def test_given_an_order_with_its_study_when_its_timeline_is_shown_then_every_leg
     happened = [each.what for each in timeline.events]
     for what in (Happening.MESSAGE, Happening.LISTED, Happening.IMAGES, Happening.DECISION):
         assert what in happened
-    assert happened.count(Happening.QUEUED) >= 1
+    queued = [each for each in timeline.events if each.what is Happening.QUEUED]
+    assert queued
+    assert all(each.is_bad for each in queued)
     late = {leg.name: leg.is_late for leg in timeline.legs if leg.is_open}
     assert late
     assert all(late.values())
