@@ -129,7 +129,7 @@ def _time_study(place: _Place, *, with_step: bool) -> float:
 
 def _time_images(section: Section, place: _Place, count: int) -> None:
     """Images a second to the PACS: forwarded, and as C-MOVE by movescu, Orthanc beside it."""
-    study = scan(new_order(), place.folder / "many", series=(count,))
+    study = scan(new_order(), place.folder / "many", series=(count // 2, count - count // 2))
     place.hospital.store(study)
     _until(lambda: _held(place.pacs, study) > 0)
     begun, first = time.perf_counter(), _held(place.pacs, study)

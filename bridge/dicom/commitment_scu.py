@@ -40,6 +40,7 @@ class CommitmentLedger(Protocol):
         destination: str,
         study_instance_uid: str,
         uids: Collection[str],
+        shown_as: str = "",
     ) -> None:
         """Keep what an archive is about to be asked."""
 
@@ -97,6 +98,7 @@ class CommitmentRequests:
         destination: str,
         instances: Sequence[FoundInstance],
         seconds: float,
+        shown_as: str = "",
     ) -> None:
         """Ask for instances of one study under a new Transaction UID; wait a while for the result.
 
@@ -104,7 +106,7 @@ class CommitmentRequests:
         """
         uids = [each.sop_instance_uid for each in instances]
         with self._transaction() as (uid, reported):
-            self.ledger.open(uid, destination, instances[0].study_instance_uid, uids)
+            self.ledger.open(uid, destination, instances[0].study_instance_uid, uids, shown_as)
             try:
                 answer, _ = association.send_n_action(
                     _information(uid, instances),

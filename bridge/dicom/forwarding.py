@@ -107,11 +107,11 @@ class StoreDestination(DicomDestination):
             self._send_all(new, outcome)
         finally:
             if outcome.taken:
-                self._ask(commitment, outcome.taken)
+                self._ask(commitment, outcome.taken, forward.shown_as)
         self._expect(commitment, {*awaited, *(e.sop_instance_uid for e in outcome.taken)}, study)
         return outcome.sent(forward)
 
-    def _ask(self, commitment: Commitment, taken: list[FoundInstance]) -> None:
+    def _ask(self, commitment: Commitment, taken: list[FoundInstance], shown_as: str) -> None:
         requests = commitment.requests
         handlers: list[evt.EventHandlerType] = [(evt.EVT_N_EVENT_REPORT, requests.handle_report)]
         contexts = [build_context(STORAGE_COMMITMENT)]
@@ -120,7 +120,7 @@ class StoreDestination(DicomDestination):
             as_transport_errors(),
             associated(self._remote, contexts, handlers=handlers) as association,
         ):
-            requests.ask(association, self.name, taken, seconds)
+            requests.ask(association, self.name, taken, seconds, shown_as)
 
     def _expect(self, commitment: Commitment, uids: Collection[str], study: str) -> None:
         """Raises NotYet while a report may still come, TransportError when it left some out."""

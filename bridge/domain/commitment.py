@@ -52,7 +52,7 @@ class RequestedCommitment:
     """What an archive was asked to promise of one study, under a Transaction UID of ours.
 
     `destination` is the archive's name, `requested_at` and `answered_at` are unix times; the latter
-    is None until it has reported.
+    is None until it has reported. `shown_as` is whose the study was shown as when it was sent.
     """
 
     transaction_uid: str
@@ -61,6 +61,7 @@ class RequestedCommitment:
     sop_instance_uids: tuple[str, ...]
     requested_at: float
     answered_at: float | None = None
+    shown_as: str = ""
 
 
 class DuplicateTransaction(BridgeError):

@@ -60,10 +60,14 @@ class ForwardRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forward:
-    """The instances of a study that a destination does not have yet; never empty."""
+    """The instances of a study that a destination does not have yet; never empty.
+
+    `shown_as` is whose and which order's they are shown as (`shown_as`).
+    """
 
     study_instance_uid: str
     instances: tuple[FoundInstance, ...]
+    shown_as: str = ""
 
 
 class Note(Protocol):
@@ -126,7 +130,10 @@ class ForwardOutbox(Claims):
         missing = tuple(
             each for each in self._covered(rule, uid) if each.sop_instance_uid not in there
         )
-        return Forward(study_instance_uid=uid, instances=missing) if missing else None
+        if not missing:
+            return None
+        told_as = self._shown_as.get((delivery.destination, uid), "")
+        return Forward(study_instance_uid=uid, instances=missing, shown_as=told_as)
 
     def _there(
         self, tx: Transaction, destination: str, rule: ForwardRule, uid: str

@@ -28,6 +28,7 @@ class RequestCommitment:
         destination: str,
         study_instance_uid: str,
         uids: Collection[str],
+        shown_as: str = "",
     ) -> None:
         """Keep, durably, what an archive is about to be asked under a new Transaction UID."""
         requested = RequestedCommitment(
@@ -36,6 +37,7 @@ class RequestCommitment:
             study_instance_uid=study_instance_uid,
             sop_instance_uids=tuple(uids),
             requested_at=self._clock(),
+            shown_as=shown_as,
         )
 
         def work(tx: Transaction) -> None:
@@ -80,7 +82,8 @@ class RequestCommitment:
                 return False
             safe = [uid for uid in asked.sop_instance_uids if uid in committed]
             if safe:
-                tx.forwarded.add(asked.destination, asked.study_instance_uid, safe, now)
+                of = (asked.destination, asked.study_instance_uid)
+                tx.forwarded.add(*of, safe, now, asked.shown_as)
             tx.commitments.answered(transaction_uid, now)
             return True
 

@@ -50,6 +50,7 @@ class Commitments:
             "study_instance_uid": requested.study_instance_uid,
             "instances": list(requested.sop_instance_uids),
             "requested_at": requested.requested_at,
+            "shown_as": requested.shown_as,
         }
         self._connection.execute(requested_commitment.insert(), row)
 
@@ -66,6 +67,7 @@ class Commitments:
             sop_instance_uids=tuple(row.instances),
             requested_at=row.requested_at,
             answered_at=row.answered_at,
+            shown_as=row.shown_as,
         )
 
     def awaited(self, destination: str, study_instance_uid: str, since: float) -> dict[str, float]:

@@ -28,6 +28,7 @@ requested_commitment = Table(
     Column("instances", JSON, nullable=False),
     Column("requested_at", Double, nullable=False),
     Column("answered_at", Double, nullable=True),
+    text_column("shown_as"),
     UniqueConstraint("transaction_uid"),
     Index(None, "destination", "study_instance_uid"),
 )

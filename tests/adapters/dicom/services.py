@@ -193,7 +193,12 @@ class NothingAsked:
     """No archive was asked to commit to anything."""
 
     def open(
-        self, transaction_uid: str, destination: str, study_instance_uid: str, uids: Collection[str]
+        self,
+        transaction_uid: str,
+        destination: str,
+        study_instance_uid: str,
+        uids: Collection[str],
+        shown_as: str = "",
     ) -> None:
         raise AssertionError(transaction_uid)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from threading import Thread
@@ -202,8 +202,10 @@ def test_given_the_pacs_commits_then_its_images_are_safe(
 ) -> None:
     pacs.answer = answer
     with forwarding.running() as peer:
-        peer.send(DELIVERY, FORWARD)
+        peer.send(DELIVERY, replace(FORWARD, shown_as="ANNA"))
     assert forwarding.safe == UIDS
+    differing = forwarding.store.read(lambda tx: tx.forwarded.differing("pacs", "1.2", "BEA"))
+    assert differing == frozenset(UIDS)  # a correction knows what they were sent as
     (asked,) = pacs.asked
     assert len(asked.ReferencedSOPSequence) == 2
 

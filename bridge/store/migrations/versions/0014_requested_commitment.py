@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("instances", sa.JSON(), nullable=False),
         sa.Column("requested_at", sa.Double(), nullable=False),
         sa.Column("answered_at", sa.Double(), nullable=True),
+        sa.Column("shown_as", TEXT, server_default="", nullable=False),
         sa.PrimaryKeyConstraint("pk", name=op.f("pk_requested_commitment")),
         sa.UniqueConstraint(
             "transaction_uid", name=op.f("uq_requested_commitment_transaction_uid")
