@@ -72,6 +72,11 @@ class Entry:
         """What others refer to it by."""
         return full_url(self.kind, self.criteria)
 
+    @property
+    def name_of_encounter(self) -> str:
+        """What others refer to the encounter by in which the server says that it was ordered."""
+        return f"{self.name}#encounter"
+
 
 Content = tuple[Entry, ...]
 """Everything that is to be said at once; what is referred to comes before what refers to it."""

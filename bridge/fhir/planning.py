@@ -96,6 +96,8 @@ class Planner:
             new = replace(entry, resource=entry.otherwise, action=Action.CREATE)
             return self._step(new, known)
         known[entry.name] = reference(held) if held else ""
+        encounter = held.get("encounter") if held else None
+        known[entry.name_of_encounter] = str((encounter or {}).get("reference", ""))
         if held is None or entry.action is Action.FIND:
             return None
         amended = amend(held, entry.resource)

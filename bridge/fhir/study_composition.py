@@ -55,8 +55,10 @@ class StudyComposer(Composer):
             endpoints=[each.name for each in endpoints],
             requests=[each.reference for each in requests],
         )
+        found = [entry for each in requests for entry in each.entries]
         told = linked(resource, links, self.source(correlation))
-        found = (entry for each in requests for entry in each.entries)
+        if found:
+            told["encounter"] = {"reference": found[0].name_of_encounter}
         return (*patient.entries, *endpoints, *found, *self._about(told, published.study))
 
     def withdrawn(self, news: WithdrawnStudy) -> Content:
