@@ -12,6 +12,7 @@ from pathlib import Path
 from bridge.domain.performed_step_policy import USUAL, PerformedStepPolicy
 from bridge.domain.worklist import OpenSteps, Stations
 from bridge.domain.worklist_policy import EVERYTHING_SHOWN, NO_QUIRKS, Quirks, WorklistPolicy
+from bridge.services.room import ENDLESS, Room
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,7 @@ class DicomConfiguration:
     `idle_timeout` ends associations on which nothing moves; it also bounds how long a peer may
     leave a PDU half sent or a response unread. `maximum_pdu` is the longest P-DATA PDU that peers
     may send, `maximum_message` the longest data set; what is long is held in the folder `spool` as
-    it arrives (the system's own when None).
+    it arrives (the system's own when None) while there is `room`.
     `worklist` is what peers are shown that nothing is said of, `performed_steps` how theirs are
     taken; `zone` is that of the site.
     """
@@ -74,6 +75,7 @@ class DicomConfiguration:
     maximum_pdu: int = 131_072
     maximum_message: int = 8 << 30
     spool: Path | None = None
+    room: Room = ENDLESS
     worklist: WorklistPolicy = EVERYTHING_SHOWN
     performed_steps: PerformedStepPolicy = USUAL
     zone: tzinfo = UTC

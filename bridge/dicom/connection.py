@@ -23,6 +23,7 @@ from bridge.dicom.admission import Admission, Negotiator
 from bridge.dicom.reception import MessageReceiver
 from bridge.dicom.upper_layer import ForgivingStateMachine
 from bridge.domain.errors import ResourceBusy
+from bridge.services.room import ENDLESS, Room
 
 # Linux only; elsewhere delayed acknowledgements cannot be turned off for a socket.
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
@@ -38,12 +39,14 @@ _LONGEST_NEGOTIATION = 1 << 20  # bytes of an A-ASSOCIATE-RQ, which no maximum l
 class Limits:
     """How long a peer may be silent inside a PDU (seconds), and how long its messages (bytes).
 
-    `spool` is the folder where long data sets are held as they arrive, None for the system's own.
+    `spool` is the folder where long data sets are held as they arrive, None for the system's own,
+    and `room` tells whether there is any.
     """
 
     idle_timeout: float
     maximum_message: int
     spool: Path | None = None
+    room: Room = ENDLESS
 
 
 class Doorbell:
@@ -245,7 +248,7 @@ def open_connection(event: Event, limits: Limits, admission: Admission) -> None:
     if dul.socket is None or dul.socket.socket is None:
         return
     dul.event_queue.get_nowait()  # its "connection opened" (Evt5); the new one has its own
-    receiver = MessageReceiver(event.assoc, limits.spool, limits.maximum_message)
+    receiver = MessageReceiver(event.assoc, limits.spool, limits.room, limits.maximum_message)
     event.assoc.dimse = receiver
     event.assoc.acse = Negotiator(event.assoc, admission)
     admission.connected(event.assoc)

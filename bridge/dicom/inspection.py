@@ -39,8 +39,8 @@ _WRITTEN = {
 }
 _TEXT_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 _FORMS = {
-    "DA": re.compile(r"\d{8}|\d{4}\.\d\d\.\d\d"),
-    "TM": re.compile(r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?|\d\d:\d\d(:\d\d(\.\d{1,6})?)?"),
+    "DA": re.compile(r"\d{4}(\.?)(0[1-9]|1[0-2])\1(0[1-9]|[12]\d|3[01])"),
+    "TM": re.compile(r"([01]\d|2[0-3])((:?)[0-5]\d(\3([0-5]\d|60)(\.\d{1,6})?)?)?"),
     "IS": re.compile(r"[+-]?\d{1,12}"),
     "UI": re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))*"),
 }

@@ -19,6 +19,7 @@ from pynetdicom.pdu_primitives import P_DATA
 from bridge.dicom.pdata import SMALLEST_PDU
 from bridge.dicom.spool import IN_MEMORY, Spool
 from bridge.dicom.statuses import Status, status
+from bridge.services.room import Room
 
 _LONGEST_COMMAND = 65_536
 _LONGEST_OTHER = 16 << 20  # bytes of a data set that is not to be stored
@@ -30,12 +31,16 @@ _log = logging.getLogger(__name__)
 class MessageReceiver(DIMSEServiceProvider):
     """Puts the messages of one association together.
 
-    `folder` is where long data sets are held, `longest` the most bytes of one that is stored.
+    `folder` is where long data sets are held while there is `room`, `longest` the most bytes of
+    one that is stored.
     """
 
-    def __init__(self, association: Association, folder: Path | None, longest: int) -> None:
+    def __init__(
+        self, association: Association, folder: Path | None, room: Room, longest: int
+    ) -> None:
         super().__init__(association)
         self._folder = folder
+        self._room = room
         self._longest = longest
 
     @property
@@ -63,7 +68,7 @@ class MessageReceiver(DIMSEServiceProvider):
         """Take a P-DATA; one that makes no sense ends the association, and the peer is told."""
         if self.message is None:
             self.message = DIMSEMessage()
-            self.message.data_set = Spool(self._folder, _LONGEST_OTHER)
+            self.message.data_set = Spool(self._folder, _LONGEST_OTHER, self._room)
         try:
             super().receive_primitive(primitive)
         except Exception as error:  # a parser's own words: whatever they are, it is no message

@@ -173,6 +173,7 @@ class DicomServer:
             idle_timeout=self._configuration.idle_timeout,
             maximum_message=self._configuration.maximum_message,
             spool=self._configuration.spool,
+            room=self._configuration.room,
         )
         reports = self._commitment_requests
         return [

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bridge.dicom.encoding import Encoded
 from bridge.domain.errors import BridgeError, ResourceBusy, StorageFull
 from bridge.services.content import Memory, Source
+from bridge.services.room import ENDLESS, Room
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -27,14 +28,18 @@ _BUSY = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 class Spool(BytesIO):
     """Takes a data set piece by piece. pynetdicom wants a BytesIO, and only writes to it.
 
-    `folder` is where a file goes, None for the system's own. The file has no name, so that nothing
-    is left of it when the process ends. A write that fails is remembered and what follows thrown
-    away: whoever receives must go on reading to answer, and asks `failure` then.
+    `folder` is where a file goes, None for the system's own; nothing is written there without
+    `room`. The file has no name, so that nothing is left of it when the process ends. A write that
+    fails is remembered and what follows thrown away: whoever receives must go on reading to answer,
+    and asks `failure` then.
     """
 
-    def __init__(self, folder: Path | None = None, in_memory: int = IN_MEMORY) -> None:
+    def __init__(
+        self, folder: Path | None = None, in_memory: int = IN_MEMORY, room: Room = ENDLESS
+    ) -> None:
         super().__init__()
         self._folder = folder
+        self._room = room
         self.in_memory = in_memory
         self._file: Any = None
         self._size = 0
@@ -47,8 +52,8 @@ class Spool(BytesIO):
         if self.failure is None:
             try:
                 self._take(piece)
-            except OSError as error:
-                self.failure = _failure(error)
+            except (OSError, BridgeError) as error:
+                self.failure = error if isinstance(error, BridgeError) else _failure(error)
                 self._drop()
         return length
 
@@ -96,6 +101,7 @@ class Spool(BytesIO):
             self._write_out(piece)
 
     def _write_out(self, piece: ReadableBuffer) -> None:
+        self._room.check()
         rest = memoryview(piece).cast("B")
         while rest:
             rest = rest[self._file.write(rest) :]

@@ -28,6 +28,16 @@ WAITING = ("", *(outcome.value for outcome in Outcome if outcome.waits))
 """Outcomes of studies that somebody or something is still to decide; empty: none was decided."""
 
 
+WITHOUT_PICTURE = frozenset(
+    {
+        *("SR", "PR", "KO", "DOC", "PLAN", "AU", "ECG", "EPS", "HD", "EEG", "EMG", "EOG", "RESP"),
+        *("REG", "SEG", "FID", "ASMT", "SMR", "RWV", "STAIN", "M3D", "TEXTUREMAP"),
+        *("RTSTRUCT", "RTPLAN", "RTRECORD", "RTINTENT", "RTSEGANN", "RTRAD"),
+    }
+)
+"""Modalities (PS3.3 C.7.3.1.1.1) whose instances hold no picture to look at."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueFilter:
     """Which studies: of an outcome (None: all that wait), of a modality, beyond a place."""
@@ -107,7 +117,7 @@ class ReviewStore(Protocol):
 class ReviewedSeries:
     """One series. `picture` is the SOP Instance UID to show of it; empty when there is none.
 
-    A picture has rows of pixels, is held here and is not hidden.
+    A picture is held here and is not hidden.
     """
 
     series_instance_uid: str
@@ -277,8 +287,10 @@ def _series(series: Series, invisible: frozenset[str]) -> ReviewedSeries:
     here = [
         each.sop_instance_uid
         for each in series.instances
-        if each.path and each.attributes.get("Rows") and each.sop_instance_uid not in invisible
+        if each.path and each.sop_instance_uid not in invisible
     ]
+    if series.modality in WITHOUT_PICTURE:
+        here = []
     return ReviewedSeries(
         series_instance_uid=series.series_instance_uid,
         modality=series.modality,

@@ -114,7 +114,12 @@ def build_dicom(core: Core) -> DicomServer:
         settings.dicom, zone=settings.site.timezone, mappings=settings.mappings
     )
     return DicomServer(
-        replace(configuration, shares_port=settings.processes > 1, spool=spool_folder(settings)),
+        replace(
+            configuration,
+            shares_port=settings.processes > 1,
+            spool=spool_folder(settings),
+            room=core.room,
+        ),
         worklist=core.worklist,
         instances=core.instances,
         performed_steps=core.performed_steps,

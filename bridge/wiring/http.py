@@ -45,7 +45,7 @@ def build_http(
     app = FastAPI(title="bridge", docs_url=None, redoc_url=None, openapi_url=None)
     dicom_web = f"{core.settings.http.public_url.rstrip('/')}/dicom-web"
     spool = spool_folder(core.settings)
-    holding = Holding(DicomConfiguration.maximum_message, lambda: Spool(spool))
+    holding = Holding(DicomConfiguration.maximum_message, lambda: Spool(spool, room=core.room))
     stores = partial(is_storage, standard_only=core.settings.dicom.accept == "standard")
     stow = stow_router(core.instances, dicom_web, holding, stores)
     app.include_router(stow, prefix="/dicom-web")

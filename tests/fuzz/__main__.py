@@ -25,7 +25,7 @@ def main() -> int:
         ("conversations", conversations.run, options.conversations),
     ):
         directory, begun = Path(mkdtemp(prefix="fuzz-")), time.monotonic()
-        with harness(directory, DicomConfiguration(port=0, idle_timeout=5.0)) as tried:
+        with harness(directory, DicomConfiguration(port=0)) as tried:
             run(tried, count, options.seed)
         print(f"{count} {what} in {time.monotonic() - begun:.0f} s, kept in {directory}")
         for outcome, times in tried.outcomes.most_common():

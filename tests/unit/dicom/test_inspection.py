@@ -59,6 +59,25 @@ def test_given_a_sound_data_set_then_it_has_no_flaws() -> None:
         assert read_header(encode(instance(), syntax), syntax).flaws == ()
 
 
+@pytest.mark.parametrize(
+    ("tag", "vr", "text"),
+    [
+        (0x00080020, b"DA", b"2024.05.31"),
+        (0x00080020, b"DA", b""),
+        (0x00080030, b"TM", b"23"),
+        (0x00080030, b"TM", b"2359"),
+        (0x00080030, b"TM", b"235960.123456 "),
+        (0x00080030, b"TM", b"10:15:00"),
+        (0x00200013, b"IS", b" -12"),
+    ],
+)
+def test_given_a_value_in_any_form_that_is_allowed_then_it_is_no_flaw(
+    tag: int, vr: bytes, text: bytes
+) -> None:
+    padded = text + b" " * (len(text) & 1)
+    assert not any(" is no " in flaw for flaw in read(written(more=element(tag, vr, padded))).flaws)
+
+
 @pytest.mark.parametrize("actual", [*NATIVE, DeflatedExplicitVRLittleEndian])
 @pytest.mark.parametrize("declared", [*NATIVE, DeflatedExplicitVRLittleEndian])
 def test_given_it_is_written_otherwise_than_it_says_then_it_is_read_as_it_is_written(
@@ -80,6 +99,8 @@ def test_given_what_is_compressed_has_no_vrs_then_it_keeps_its_name() -> None:
     ("changed", "flaw"),
     [
         ({"study_date": element(0x00080020, b"DA", b"May 2024")}, "(0008,0020) is no DA"),
+        ({"study_date": element(0x00080020, b"DA", b"20241301")}, "(0008,0020) is no DA"),
+        ({"time": element(0x00080030, b"TM", b"2575")}, "(0008,0030) is no TM"),
         ({"study_date": element(0x00080020, b"QQ", b"20240501")}, "(0008,0020) has no valid VR"),
         (
             {"study_date": struct.pack("<HHL", 8, 0x20, 8) + b"20240501"},

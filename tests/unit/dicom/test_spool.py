@@ -62,3 +62,24 @@ def test_given_a_write_fails_then_writing_goes_on_and_reading_says_so(
         _ = spool.data
     with pytest.raises(kind):
         _ = spool.source
+
+
+def test_given_no_room_is_left_while_it_arrives_then_nothing_more_is_written(
+    tmp_path: Path,
+) -> None:
+    class Shrinking:
+        checks = 0
+
+        def check(self) -> None:
+            self.checks += 1
+            if self.checks > 3:
+                raise StorageFull("the disk is nearly full")
+
+        def may_note(self) -> bool:
+            return False
+
+    room = Shrinking()
+    spool = filled(Spool(tmp_path, 20, room))
+    assert (room.checks, spool.size) == (4, 70)
+    with pytest.raises(StorageFull, match="nearly full"):
+        _ = spool.source
