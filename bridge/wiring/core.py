@@ -102,18 +102,47 @@ class Core:
     incoming: IncomingStore
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ground:
+    """What the use cases stand on."""
+
+    database: Database
+    store: SqlStore
+    wakers: Wakers
+    tally: LinkTally
+    subscribers: Subscribers
+    room: DiskSpace
+    objects: ImageObjects
+    rules: CurrentRules
+    incoming: IncomingStore
+
+
+def _ground(settings: Settings, destinations: Mapping[str, Subscription]) -> _Ground:
+    wakers, subscribers = Wakers(), Subscribers()
+    database = Database(str(settings.database), shared=settings.processes > 1)
+    store = _store(database, wakers, destinations, subscribers)
+    room = disk_space(settings)
+    return _Ground(
+        database=database,
+        store=store,
+        wakers=wakers,
+        tally=LinkTally(time.time),
+        subscribers=subscribers,
+        room=room,
+        objects=open_images(settings),
+        rules=matching_rules(settings),
+        incoming=IncomingStore(store, room),
+    )
+
+
 def build_core(settings: Settings, destinations: Mapping[str, Subscription]) -> Core:
     """Build the use cases; `destinations` maps names to what they want to know.
 
     Raises BucketRefuses when images are to go to a bucket whose options make no sense.
     """
-    wakers, tally, subscribers = Wakers(), LinkTally(time.time), Subscribers()
-    database = Database(str(settings.database), shared=settings.processes > 1)
-    store = _store(database, wakers, destinations, subscribers)
-    room, objects = disk_space(settings), open_images(settings)
-    incoming = IncomingStore(store, room)
-    rules = matching_rules(settings)
-    reconcile = _reconcile(settings, destinations, subscribers, rules)
+    ground = _ground(settings, destinations)
+    store, room, objects, incoming = ground.store, ground.room, ground.objects, ground.incoming
+    reconcile = _reconcile(settings, destinations, ground.subscribers, ground.rules)
     worklist = ProjectWorklist(WorklistCodec())
     complete = CompleteStudy(
         store=store, reconcile=reconcile, settle_seconds=settings.dicom.settle_seconds
@@ -122,14 +151,14 @@ def build_core(settings: Settings, destinations: Mapping[str, Subscription]) -> 
         settings=settings,
         profiles=hl7_profiles(settings),
         fhir_profiles=fhir_profiles(settings),
-        matching_rules=rules,
-        database=database,
+        matching_rules=ground.rules,
+        database=ground.database,
         store=store,
         objects=objects,
         outbox=Outbox(store, destinations),
-        wakers=wakers,
-        tally=tally,
-        messages=_messages(settings, store, worklist, reconcile, tally, room),
+        wakers=ground.wakers,
+        tally=ground.tally,
+        messages=_messages(settings, store, worklist, reconcile, ground.tally, room),
         worklist=QueryWorklist(store),
         images=ReadImages(
             store=store, objects=objects, present=build_presentation(settings, store)
@@ -143,7 +172,7 @@ def build_core(settings: Settings, destinations: Mapping[str, Subscription]) -> 
         reconcile=reconcile,
         projection=worklist,
         destinations=destinations,
-        subscribers=subscribers,
+        subscribers=ground.subscribers,
         room=room,
         incoming=incoming,
     )
