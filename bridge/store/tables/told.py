@@ -6,8 +6,8 @@ from sqlalchemy import Column, ForeignKey, Table
 
 from bridge.store.tables.columns import PK, TEXT, metadata, text_column
 
-# By the subject that it was told under: of an order, or of a study that was made for a procedure. An
-# empty hash: something was sent, and nobody knows whether it was taken.
+# By the subject that it was told under: of an order, or of a study that was made for a procedure.
+# An empty hash: something was sent, and nobody knows whether it was taken.
 told_procedure = Table(
     "told_procedure",
     metadata,
