@@ -48,6 +48,8 @@ def _show_message(options: argparse.Namespace) -> int:
         raise UnknownKey(f"there is no message {options.number}")
     print(f"{utc_time(row.received_at)} {row.direction} {row.protocol} {row.peer} {row.type}")
     print(f"{row.disposition} {row.error}".rstrip())
+    for warning in row.warnings:
+        print(f"warning: {warning}")
     for title, content in (("message", row.raw), ("answer", row.reply)):
         by_field = options.fields and row.protocol == "hl7" and content
         print(f"--- {title}\n{_by_field(content) if by_field else _printable(content)}")
@@ -75,9 +77,8 @@ def _list_messages(options: argparse.Namespace) -> int:
 
 def _print_messages(rows: Iterable[JournalRow]) -> int:
     for row in rows:
-        print_row(
-            row.pk, utc_time(row.received_at), row.direction, row.type, row.disposition, row.error
-        )
+        said = row.error or "; ".join(row.warnings)
+        print_row(row.pk, utc_time(row.received_at), row.direction, row.type, row.disposition, said)
     return 0
 
 

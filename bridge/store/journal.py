@@ -45,6 +45,7 @@ class JournalRow:
     control_id: str
     disposition: str
     error: str
+    warnings: Sequence[str]
     raw: bytes
     reply: bytes
 
