@@ -40,6 +40,7 @@ from bridge.settings.terms import (
     TEXT,
     TIMEZONE,
     choice,
+    integer,
 )
 from bridge.settings.values import DatabaseUrl, Secret
 from bridge.settings.viewer import ImageViewer
@@ -100,6 +101,14 @@ class Http:
             "Address under which others reach this listener, written into FHIR Endpoints. Set it"
             " behind a proxy or when listening on every interface.",
             derived="`http://HOST:PORT`",
+        ),
+    )
+    max_requests: int = field(
+        default=256,
+        metadata=described(
+            integer(1, 100_000),
+            "Requests that are worked on at once, in each process; others are answered with 503"
+            " and `Retry-After`. Streams count only until they begin.",
         ),
     )
     viewer_url: str = field(

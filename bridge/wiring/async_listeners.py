@@ -20,6 +20,7 @@ from bridge.wiring.addresses import listening
 from bridge.wiring.core import Core
 from bridge.wiring.edges import build_hl7
 from bridge.wiring.hl7_answers import tls_problems
+from bridge.wiring.request_limit import RequestLimit
 from bridge.wiring.viewer import listen_for_viewer
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ class AsyncListeners:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="hl7")
         self._whole = core.settings
         self._settings = core.settings.hl7.listeners
+        self._max_requests = core.settings.http.max_requests
         self._shared = core.settings.processes > 1
         self.listeners: list[MllpListener] = [
             build_hl7(core, each, self._executor) for each in self._settings
@@ -91,12 +93,12 @@ class AsyncListeners:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         application = self._build_application()
-        configuration = _plain(application)
+        configuration = _plain(application, self._max_requests)
         servers = [uvicorn.Server(configuration)]
         serving = [asyncio.create_task(servers[0].serve(sockets=[self._http_socket]))]
         try:
             if application.state.viewer is not None:
-                servers.append(uvicorn.Server(_plain(application.state.viewer)))
+                servers.append(uvicorn.Server(_plain(application.state.viewer, self._max_requests)))
                 bound = listen_for_viewer(self._whole, shared=self._shared)
                 serving.append(asyncio.create_task(servers[-1].serve(sockets=[bound])))
             for listener, each in zip(self.listeners, self._settings, strict=True):
@@ -113,10 +115,10 @@ class AsyncListeners:
             await asyncio.gather(*serving, *closing)
 
 
-def _plain(application: FastAPI) -> uvicorn.Config:
+def _plain(application: FastAPI, most: int) -> uvicorn.Config:
     """How both HTTP listeners are served."""
     return uvicorn.Config(
-        application,
+        RequestLimit(application, most),
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=int(STOP_GRACE_SECONDS),
