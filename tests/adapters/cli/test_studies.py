@@ -47,6 +47,9 @@ def test_given_images_of_another_patient_when_moved_then_they_are_matched_and_it
     assert site.run("send", "dicom", *study.paths)[0] == 0
     wait_until(lambda: "conflict" in site.run("study", "list", "--waiting")[1], "decided")
 
+    suggested = site.run("study", "suggest", study.uid)[1]
+    assert f"candidate\t{other.accession}\t" in suggested
+    assert f"candidate\t{order.accession}\t" not in suggested  # its identifiers lead there
     beside = site.run("study", "compare", study.uid, order.accession)[1]
     assert f"PatientID\tdiffers\t{other.patient.id}\t{order.patient.id}" in beside
     to = ("--to", f"{order.patient.id}^HOSP", "--by", "dr.an", "--reason", "wristband")
