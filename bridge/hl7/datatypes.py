@@ -10,13 +10,11 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from hl7apy import load_library
-from hl7apy.exceptions import HL7apyException
-
 from bridge.domain.identifiers import Identifier
 from bridge.domain.order import CodedConcept
 from bridge.hl7.characters import CharacterSet
 from bridge.hl7.escapes import Encoding
+from bridge.hl7.standard_tables import look_up
 from bridge.mapping.outbound_rows import NULL, Value, text_of
 
 VERSIONS: Final = ("2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.8")
@@ -43,11 +41,10 @@ def field_type(version: str, segment: str, number: int) -> FieldType | None:
     """
     if segment.startswith("Z"):
         return FieldType(_VARIES, True)
-    try:
-        fields = load_library(version).get(segment, "Segment")[1]
-    except (HL7apyException, KeyError):
+    known = look_up(version, segment, "Segment")
+    if known is None:
         return None
-    for name, reference, (_, most), _ in fields:
+    for name, reference, (_, most), _ in known[1]:
         if name == f"{segment}_{number}":
             return FieldType(str(reference[2]), most != 1) if most else None
     return None
@@ -56,11 +53,7 @@ def field_type(version: str, segment: str, number: int) -> FieldType | None:
 @lru_cache(maxsize=256)
 def has_message(version: str, structure: str) -> bool:
     """Whether a version knows a message structure, such as `ORM_O01`."""
-    try:
-        load_library(version).get(structure, "Message")
-    except (HL7apyException, KeyError):
-        return False
-    return True
+    return look_up(version, structure, "Message") is not None
 
 
 class ValueWriter:

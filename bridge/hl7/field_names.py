@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
-from hl7apy import load_library
-from hl7apy.exceptions import HL7apyException
-
 from bridge.hl7.segments import Message, Segment
+from bridge.hl7.standard_tables import look_up
 
 _FALLBACK = "2.5.1"
 _KNOWN = (
@@ -47,9 +45,8 @@ def named_fields(message: Message) -> Iterator[tuple[str, str, str]]:
 @lru_cache(maxsize=4096)
 def field_name(segment: str, number: int, version: str = _FALLBACK) -> str:
     """The standard's name of a field, `Patient name`; empty for Z segments and unknown fields."""
-    try:
-        reference = load_library(version).get(f"{segment}_{number}", "Field")
-    except (HL7apyException, KeyError):
+    reference = look_up(version, f"{segment}_{number}", "Field")
+    if reference is None:
         return ""
     name = str(reference[3] or "")
     return name.replace("_", " ").capitalize()

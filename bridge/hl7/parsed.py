@@ -9,12 +9,10 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from hl7apy import load_library
-from hl7apy.exceptions import HL7apyException
-
 from bridge.domain.parsed import Node
 from bridge.hl7.field_names import library_version
 from bridge.hl7.segments import Message, Segment
+from bridge.hl7.standard_tables import look_up
 
 _ENCODING_CHARACTERS = 2
 _HEADERS = frozenset({"MSH", "FHS", "BHS"})
@@ -98,9 +96,8 @@ def _below(
 @lru_cache(maxsize=4096)
 def _of_field(segment: str, number: int, version: str) -> tuple[str, tuple[Any, ...]]:
     """A field's name and the references of its components."""
-    try:
-        reference = load_library(version).get(f"{segment}_{number}", "Field")
-    except (HL7apyException, KeyError):
+    reference = look_up(version, f"{segment}_{number}", "Field")
+    if reference is None:
         return "", ()
     return _in_words(str(reference[3] or "")), tuple(reference[1] or ())
 

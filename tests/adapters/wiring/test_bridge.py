@@ -23,7 +23,7 @@ from bridge.hl7.mllp_client import send
 from bridge.mapping.errors import ProfileError
 from bridge.settings import load
 from bridge.store.bucket import BucketRefuses
-from bridge.wiring import bridge as wiring
+from bridge.wiring import dispatchers
 from bridge.wiring.addresses import CannotListen
 from bridge.wiring.bridge import Bridge
 from tests.acceptance.images import scan
@@ -148,7 +148,10 @@ def test_given_a_settle_timer_that_a_killed_run_had_in_hand_then_it_fires_after_
     with started(build()) as bridge:
         close_the_loop(bridge, tmp_path)
         assert states(bridge) == []
-        in_hand = "UPDATE timer SET due_at = 1, lease_owner = 'the dead', lease_until = 9e9"
+        in_hand = (
+            "UPDATE timer SET due_at = 1, lease_owner = 'the dead', lease_until = 9e9"
+            " WHERE kind = 'settle'"
+        )
         changed = bridge.core.database.transact(lambda c: c.execute(text(in_hand)).rowcount)
     assert changed == 1
     configuration["dicom"]["settle_seconds"] = 0  # the study counts as quiet by now
@@ -162,7 +165,7 @@ def test_given_nobody_looks_for_work_by_himself_then_whoever_leaves_some_wakes_h
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(wiring, "Dispatcher", partial(Dispatcher, pace=Pace(poll=AGES)))
+    monkeypatch.setattr(dispatchers, "Dispatcher", partial(Dispatcher, pace=Pace(poll=AGES)))
     monkeypatch.setattr(timekeeper, "LONGEST_WAIT_SECONDS", AGES)
     with started(build()) as bridge:
         for _ in range(3):

@@ -56,7 +56,7 @@ def test_given_no_such_command_then_it_is_refused_with_the_usage(
     ("module", "spared"),
     [
         ("main", {"sqlalchemy", "pynetdicom", "pydicom", "fastapi", "httpx2", "pydantic"}),
-        ("serve", {"alembic", "hl7apy", "bridge.simulate", "bridge.hl7.explanation"}),
+        ("serve", {"alembic", "hl7apy", "bridge.simulate"}),
         ("records", {"alembic", "pynetdicom", "fastapi", "httpx2"}),
         ("patients", {"alembic", "pynetdicom", "fastapi", "httpx2"}),
         ("mapping", {"sqlalchemy", "pynetdicom", "fastapi"}),
