@@ -16,6 +16,8 @@ class Scope(StrEnum):
     RECORDS = "records:read"
     STUDIES = "studies:write"
     DELIVERIES = "deliveries:write"
+    IMAGES = "images:read"
+    STORE = "images:write"
     AUDIT = "audit:read"
 
 
@@ -24,6 +26,8 @@ _ROLES = {
     Scope.RECORDS: Role.VIEWER,
     Scope.STUDIES: Role.OPERATOR,
     Scope.DELIVERIES: Role.OPERATOR,
+    Scope.IMAGES: Role.VIEWER,
+    Scope.STORE: Role.OPERATOR,
     Scope.AUDIT: Role.ADMIN,
 }
 

@@ -7,6 +7,8 @@ import time
 from fastapi import FastAPI
 
 from bridge.console.api import ApiServices, api_application
+from bridge.dicomweb.guard import MayAsk
+from bridge.domain.api_key import Scope
 from bridge.services.audit import RecordView
 from bridge.services.check_connections import CheckConnections
 from bridge.services.find_anything import FindAnything
@@ -23,6 +25,17 @@ from bridge.wiring.console import new_secret
 from bridge.wiring.console_views import timeline_policy
 from bridge.wiring.core import Core
 from bridge.wiring.link_watch import watch_links
+
+
+def image_keys(core: Core) -> MayAsk:
+    """Whether a key is good for images: to read them, or to store some."""
+    keys = ManageKeys(store=core.store, clock=time.time, secret=new_secret)
+
+    def may_ask(token: str, address: str, stores: bool) -> bool:
+        known = keys.known(token, address) if token else None
+        return known is not None and (Scope.STORE if stores else Scope.IMAGES) in known[0].scopes
+
+    return may_ask
 
 
 def build_api(core: Core, checks: Checks) -> FastAPI:

@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from bridge.console.monitoring import Monitoring, monitoring_router
 from bridge.dicom.configuration import DicomConfiguration
 from bridge.dicom.sop_classes import is_storage
 from bridge.dicom.spool import Spool
+from bridge.dicomweb.guard import guard
 from bridge.dicomweb.parts import Holding
 from bridge.dicomweb.router import wado_router
 from bridge.dicomweb.store import stow_router
@@ -20,7 +21,7 @@ from bridge.fhir.notifications import Notifier, notification_router
 from bridge.fhir.signing_keys import SigningKeys
 from bridge.services.overview import ReadOverview
 from bridge.store.overview import schema_problem
-from bridge.wiring.api import build_api
+from bridge.wiring.api import build_api, image_keys
 from bridge.wiring.console import build_console
 from bridge.wiring.core import Core
 from bridge.wiring.fhir_access import key_folder
@@ -48,7 +49,8 @@ def build_http(
     holding = Holding(DicomConfiguration.maximum_message, lambda: Spool(spool, room=core.room))
     stores = partial(is_storage, standard_only=core.settings.dicom.accept == "standard")
     stow = stow_router(core.instances, dicom_web, holding, stores)
-    app.include_router(stow, prefix="/dicom-web")
+    guarded = [Depends(guard(image_keys(core)))]
+    app.include_router(stow, prefix="/dicom-web", dependencies=guarded)
     app.include_router(
         wado_router(
             core.images,
@@ -56,6 +58,7 @@ def build_http(
             pool=core.pixels,
         ),
         prefix="/dicom-web",
+        dependencies=guarded,
     )
     app.include_router(build_fhir_router(core, build_desk(core)))
     app.include_router(notification_router(notifying), prefix="/fhir-notifications")
