@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
-from ipaddress import ip_address
 
 from fastapi import HTTPException, Request
+
+from bridge.domain.network import is_loopback
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="dicom-web"'}
@@ -23,7 +24,7 @@ def guard(may_ask: MayAsk) -> Callable[[Request], None]:
 
     def check(request: Request) -> None:
         address = request.client.host if request.client else ""
-        if _is_loopback(address):
+        if is_loopback(address):
             return
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         stores = request.method not in _READS
@@ -35,12 +36,3 @@ def guard(may_ask: MayAsk) -> Callable[[Request], None]:
             )
 
     return check
-
-
-def _is_loopback(client: str) -> bool:
-    try:
-        address = ip_address(client)
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return address.is_loopback or (mapped is not None and mapped.is_loopback)

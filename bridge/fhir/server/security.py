@@ -5,8 +5,8 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 
+from bridge.domain.network import is_loopback
 from bridge.fhir.server.exchange import Request
 from bridge.fhir.server.refusals import FhirRefusal
 
@@ -30,7 +30,7 @@ class Guard:
         if request.path.strip("/") in _OPEN and request.method in ("GET", "HEAD"):
             return ""
         if not self.tokens:
-            if _is_loopback(request.client):
+            if is_loopback(request.client):
                 return ""
             raise FhirRefusal(
                 401,
@@ -46,12 +46,3 @@ class Guard:
                 401, "a bearer token is needed, and this is none of ours", headers=_CHALLENGE
             )
         return found[0]
-
-
-def _is_loopback(client: str) -> bool:
-    try:
-        address = ip_address(client)
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return address.is_loopback or (mapped is not None and mapped.is_loopback)
