@@ -122,9 +122,8 @@ def times_received(hospital: Hospital, request: Resource) -> int:
     """How many messages of the journal are about this very version of a request."""
     version = request["meta"]["versionId"]
     sought = f"ServiceRequest/{request['id']}/_history/{version}"
-    with urllib.request.urlopen(f"{hospital.bridge.url}/?q={sought}") as response:
-        page: str = response.read().decode()
-    return page.count('href="/messages/')
+    told = hospital.bridge.command("message", "find", sought)
+    return sum("ServiceRequest" in line for line in told.splitlines())
 
 
 def warnings_of(hospital: Hospital) -> dict[str, str]:
