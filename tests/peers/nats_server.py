@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -67,4 +68,6 @@ class NatsServer:
             finally:
                 await client.close()
 
-        return asyncio.run(with_client())
+        # In a thread of its own: a browser under test may have an event loop running in this one.
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(asyncio.run, with_client()).result()
