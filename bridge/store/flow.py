@@ -138,8 +138,9 @@ class Flow:
         while low < high:
             middle = (low + high) // 2
             query = select(pk, at).where(pk >= middle).order_by(pk).limit(1)
-            row = self._connection.execute(query).one()
-            low, high = (low, middle) if row[1] >= since else (row[0] + 1, high)
+            row = self._connection.execute(query).first()  # none of an empty table
+            is_before = row is not None and row[1] < since
+            low, high = (row[0] + 1, high) if row is not None and is_before else (low, middle)
         return low
 
 

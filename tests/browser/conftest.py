@@ -7,6 +7,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -125,8 +126,18 @@ def _without(message: bytes, pattern: bytes, instead: bytes) -> bytes:
     return changed
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
+@pytest.fixture(scope="module")
+def chromium(session_state: dict[str, object]) -> Iterator[Browser]:
+    """The browser of one file's tests: while it runs, an event loop runs in this thread.
+
+    `session_state` comes before it, having had a browser of its own.
+    """
+    with browsing() as browser:
+        yield browser
+
+
+@contextmanager
+def browsing() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         # Without a sandbox: containers in which tests run have none to give.
         browser = playwright.chromium.launch(
@@ -158,9 +169,9 @@ Opens = Callable[..., Page]
 
 
 @pytest.fixture(scope="session")
-def session_state(hospital: Hospital, chromium: Browser) -> dict[str, object]:
+def session_state(hospital: Hospital) -> dict[str, object]:
     """The administrator, made by the bridge's first link as its owner would."""
-    with chromium.new_context(locale="en-GB") as context:
+    with browsing() as browser, browser.new_context(locale="en-GB") as context:
         page = context.new_page()
         page.goto(hospital.link())
         page.get_by_label("Name").fill(ADMINISTRATOR)
@@ -235,3 +246,11 @@ def picture(page: Page, name: str, *, whole: bool = False) -> None:
         folder = Path(SCREENSHOTS)
         folder.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=folder / f"{name}.png", animations="disabled", full_page=whole)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One process drives all of them, one after the other: they share one hospital."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.xdist_group("browser"))

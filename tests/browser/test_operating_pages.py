@@ -106,11 +106,13 @@ def test_given_an_unmatched_study_when_it_is_linked_then_it_is_previewed_done_an
 def test_given_a_dead_letter_when_its_receiver_is_mended_then_it_is_sent_again_by_hand(
     hospital: Hospital, opens: Opens
 ) -> None:
-    page = opens("/deliveries?destination=archive")
-    page.locator("table.rows input[name=pk]").first.check()
+    page = opens("/deliveries?destination=archive&kind=study.available")
+    page.locator("table.rows input[name=pk]").last.check()  # of an order that came through
     page.get_by_role("button", name="Park", exact=True).click()
     expect(page.get_by_role("status")).to_contain_text("1 deliveries were moved.")
-    page.goto(f"{hospital.bridge.url}/deliveries?destination=archive&state=parked")
+    page.goto(
+        f"{hospital.bridge.url}/deliveries?destination=archive&state=parked&kind=study.available"
+    )
     page.locator("form table.rows td a").first.click()
 
     port = _port_of(hospital, "archive")

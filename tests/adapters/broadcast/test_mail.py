@@ -36,7 +36,7 @@ OVER = Alert(
 )
 
 
-@dataclass(slots=True)
+@dataclass
 class Mailbox:
     """What the server was given; `says` it answers to each mail."""
 

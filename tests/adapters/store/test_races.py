@@ -490,10 +490,10 @@ def test_a_lane_is_numbered_in_the_order_it_is_committed_in(core: Core, race: Ra
     race.run(
         enqueue(EventKind.STUDY_AVAILABLE),
         (Deliveries, "enqueue"),
-        enqueue(EventKind.STUDY_CHANGED),
+        enqueue(EventKind.STUDY_WITHDRAWN),
     )
-    assert [kind for kind, _ in core.told()] == ["study.available", "study.changed"]
-    assert list(core.deliver()) == ["study.available", "study.changed"]
+    assert [kind for kind, _ in core.told()] == ["study.available", "study.withdrawn"]
+    assert list(core.deliver()) == ["study.available", "study.withdrawn"]
 
 
 def test_a_change_that_arrives_while_a_delivery_is_claimed_is_told(core: Core, race: Race) -> None:
