@@ -92,7 +92,8 @@ def readiness(bridge: Bridge) -> tuple[int, str]:
         with urlopen(f"{bridge.url}/health/ready", timeout=10) as answer:
             return answer.status, str(json.load(answer)["checks"]["processes"])
     except HTTPError as error:
-        return error.code, str(json.load(error)["checks"]["processes"])
+        with error:  # it holds the connection
+            return error.code, str(json.load(error)["checks"]["processes"])
     except OSError:  # it was in the queue of the process that ended
         return 0, ""
 
