@@ -21,8 +21,11 @@ from bridge.domain.alert import Alert
 from bridge.domain.api_key import ApiKey, Scope
 from bridge.domain.audit import AuditEventId, AuditObject
 from bridge.domain.errors import BridgeError, ResourceBusy, UnknownKey
+from bridge.domain.identifiers import Identifier
+from bridge.domain.study_preview import StudyPreview
 from bridge.services.audit import RecordView
 from bridge.services.check_connections import CheckConnections, Connection, TestResult
+from bridge.services.decide_study import DecideStudy, StudyAction, StudyWish
 from bridge.services.find_anything import FindAnything, Found
 from bridge.services.raise_alerts import RaiseAlerts
 from bridge.services.read_audit import AuditFilter, AuditPage, ReadAudit
@@ -62,9 +65,41 @@ class ApiServices:
     timelines: ShowTimeline
     journal: ReadJournal
     studies: ReviewStudies
+    decide: DecideStudy
     deliveries: SteerDeliveries
     audit: ReadAudit
     records: RecordView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What is wanted of a study: an action, with order or accession numbers where it links.
+
+    `patient_id` is whose the images are, where they are moved.
+    """
+
+    action: StudyAction
+    reason: str = ""
+    orders: tuple[str, ...] = ()
+    patient_id: str = ""
+
+    @property
+    def wish(self) -> StudyWish:
+        """The same for the use case."""
+        return StudyWish(
+            action=self.action,
+            orders=tuple(map(Identifier, self.orders)),
+            patient=Identifier(self.patient_id) if self.patient_id else None,
+            reason=self.reason,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """How a study stands after a decision."""
+
+    outcome: str
+    reason: str
 
 
 class Refused(Exception):
@@ -80,7 +115,7 @@ def api_application(site: str, services: ApiServices) -> FastAPI:
     """The application to be mounted at `/api`; its description is at `/api/openapi.json`."""
     application = FastAPI(title=f"{site}: bridge", version=VERSION, docs_url=None, redoc_url=None)
     _install_problems(application)
-    for routes in (_status, _records, _deliveries, _audit):
+    for routes in (_status, _records, _studies, _deliveries, _audit):
         application.include_router(routes(services))
     return application
 
@@ -197,6 +232,24 @@ def _records(services: ApiServices) -> APIRouter:
             raise UnknownKey("there is no such study")
         services.records.seen(user, AuditEventId.PROCEDURE_RECORD, AuditObject.STUDY, uid)
         return found
+
+    return router
+
+
+def _studies(services: ApiServices) -> APIRouter:
+    router, holder = APIRouter(tags=["studies"]), _needs(services, Scope.STUDIES)
+    path = "/reconciliation/{uid}"
+
+    @router.post(f"{path}/preview")
+    def preview(uid: str, decision: Decision, user: SignedIn = holder) -> StudyPreview:
+        """What a decision would change, and who would be told; nothing is done."""
+        return services.decide.preview(uid, decision.wish, user)
+
+    @router.post(f"{path}/decisions")
+    def decide(uid: str, decision: Decision, user: SignedIn = holder) -> Decided:
+        """Link, unlink, order, move, reject, restore or undo."""
+        made = services.decide.carry_out(uid, decision.wish, user)
+        return Decided(outcome=made.outcome.value, reason=made.reason)
 
     return router
 

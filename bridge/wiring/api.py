@@ -22,6 +22,7 @@ from bridge.services.steer_deliveries import SteerDeliveries
 from bridge.wiring.alerting import build_alerts
 from bridge.wiring.connections import ConfiguredConnections
 from bridge.wiring.console import new_secret
+from bridge.wiring.console_pages import build_decide
 from bridge.wiring.console_views import timeline_policy
 from bridge.wiring.core import Core
 from bridge.wiring.link_watch import watch_links
@@ -54,6 +55,7 @@ def build_api(core: Core, checks: Checks) -> FastAPI:
             timelines=ShowTimeline(store, time.time, timeline_policy(settings)),
             journal=ReadJournal(store, time.time),
             studies=ReviewStudies(store=store, lists=store),
+            decide=build_decide(core),
             deliveries=SteerDeliveries(store=store, clock=time.time),
             audit=ReadAudit(store=store, clock=time.time),
             records=RecordView(store, time.time),

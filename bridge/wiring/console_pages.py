@@ -34,7 +34,7 @@ from bridge.wiring.connections import ConfiguredConnections
 from bridge.wiring.core import Core
 from bridge.wiring.link_watch import watch_links
 from bridge.wiring.mapping_shelf import ConfiguredProfiles
-from bridge.wiring.reconciling import build_study_desk
+from bridge.wiring.reconciling import StudyDesk, build_study_desk
 from bridge.wiring.settings_rows import setting_rows
 from bridge.wiring.worklist_preview import ConfiguredWorklist
 
@@ -73,10 +73,20 @@ def _reconciliation(core: Core, records: RecordView) -> Reconciliation:
     return Reconciliation(
         reviews=ReviewStudies(store=store, lists=store),
         compare=desk.compare,
-        decide=DecideStudy(
-            store=store, acts_over=desk.acts_over, preview=desk.preview, clock=time.time
-        ),
+        decide=_decide(core, desk),
         records=records,
+    )
+
+
+def build_decide(core: Core) -> DecideStudy:
+    """What people and programs may have done with a study."""
+    desk = build_study_desk(core.settings, core.store, core.reconcile, core.destinations)
+    return _decide(core, desk)
+
+
+def _decide(core: Core, desk: StudyDesk) -> DecideStudy:
+    return DecideStudy(
+        store=core.store, acts_over=desk.acts_over, preview=desk.preview, clock=time.time
     )
 
 

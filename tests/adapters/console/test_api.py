@@ -18,6 +18,7 @@ from sqlalchemy import select
 
 from bridge.domain.api_key import Scope
 from bridge.domain.link import Link, LinkKind
+from bridge.domain.study import InstanceHeader
 from bridge.hl7.links import Peer
 from bridge.services.manage_keys import KeyTaken, ManageKeys
 from bridge.settings import load
@@ -191,3 +192,44 @@ def test_given_a_name_twice_then_the_second_is_refused(program: Program) -> None
     program.key(Scope.STATUS)
     with pytest.raises(KeyTaken, match="revoke it first"):
         program.key(Scope.STATUS)
+
+
+def test_given_an_unmatched_study_when_it_is_decided_then_it_is_previewed_done_and_taken_back(
+    program: Program,
+) -> None:
+    key = program.key(Scope.STUDIES, Scope.RECORDS)
+    order = new_order()
+    listener = build_hl7(program.core, program.core.settings.hl7.listeners[0], None)  # type: ignore[arg-type]
+    listener.handler(orm(order).encode(), Peer("his", "127.0.0.1", 2575))
+    uid = "1.2.826.0.1.3680043.10.7"
+    header = InstanceHeader(
+        sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
+        sop_instance_uid=f"{uid}.1.1",
+        study_instance_uid=uid,
+        series_instance_uid=f"{uid}.1",
+        transfer_syntax_uid="1.2.840.10008.1.2.1",
+        modality="CT",
+    )
+    program.core.instances.receive(header, b"DICM", uid, "CT01")
+    wish = {"action": "link", "orders": [order.accession], "reason": "seen on the request form"}
+
+    def post(path: str, body: dict[str, Any]) -> httpx2.Response:
+        headers = {"Authorization": f"Bearer {key}"}
+        return httpx2.post(f"{program.url}/reconciliation/{uid}/{path}", headers=headers, json=body)
+
+    previewed = post("preview", wish)
+    assert previewed.status_code == 200, previewed.text
+    assert program.get(f"/reconciliation/{uid}", key).json()["outcome"] != "matched"
+    assert post("decisions", wish).json()["outcome"] == "matched"
+    assert post("decisions", {"action": "undo"}).json()["outcome"] != "matched"
+    assert (
+        post("decisions", {"action": "link", "orders": ["NONE"], "reason": "x"}).status_code == 404
+    )
+    assert post("decisions", {"action": "burn"}).status_code == 400
+    reader = program.key(Scope.RECORDS, name="reader")
+    refused = httpx2.post(
+        f"{program.url}/reconciliation/{uid}/decisions",
+        headers={"Authorization": f"Bearer {reader}"},
+        json=wish,
+    )
+    assert refused.status_code == 403
