@@ -32,12 +32,21 @@ class TooManyListeners(BridgeError):
 class Feed(Generic[T]):
     """Looks now and then while anybody listens, and gives all of them what it saw.
 
-    `look` is told what it saw the last time, None at first. Its answer None is no news.
+    `look` is told what it saw the last time, None at first. Its answer None is no news. Who comes
+    while others listen is given what was seen last, when news are told once (`is_told_once`): it
+    may have come after the page that listens now was made.
     """
 
-    def __init__(self, look: Callable[[T | None], T | None], every: float = EVERY_SECONDS) -> None:
+    def __init__(
+        self,
+        look: Callable[[T | None], T | None],
+        every: float = EVERY_SECONDS,
+        *,
+        is_told_once: bool = False,
+    ) -> None:
         self._look = look
         self._every = every
+        self._is_told_once = is_told_once
         self._listeners: set[asyncio.Queue[T | None]] = set()
         self._watch: asyncio.Task[None] | None = None
         self._seen: T | None = None
@@ -54,6 +63,8 @@ class Feed(Generic[T]):
         self._listeners.add(queue)
         if self._watch is None or self._watch.done():
             self._watch = asyncio.create_task(self._run())
+        elif self._is_told_once and self._seen is not None:
+            queue.put_nowait(self._seen)
         try:
             while not self._is_closed:
                 try:

@@ -58,7 +58,7 @@ def feeds(watch: WatchNow, journal: ReadJournal) -> Feeds:
         rows = journal.since(seen.newest, _MOST)
         return NewMessages(seen.newest, rows[0].pk, rows) if rows else None
 
-    return Feeds(Feed(lambda _seen: watch.look()), Feed(new_messages))
+    return Feeds(Feed(lambda _seen: watch.look()), Feed(new_messages, is_told_once=True))
 
 
 @dataclass(slots=True)

@@ -41,6 +41,25 @@ def test_given_many_listeners_when_there_is_news_then_it_was_looked_for_once() -
     assert len(looks) < 10
 
 
+@pytest.mark.parametrize("is_told_once", [True, False])
+def test_given_news_told_once_when_somebody_comes_late_then_the_last_is_told(
+    is_told_once: bool,
+) -> None:
+    news = [7]
+
+    async def run() -> list[int]:
+        feed = Feed(lambda _seen: news.pop() if news else None, QUICK, is_told_once=is_told_once)
+        early = feed.listen()
+        await anext(early)
+        late = asyncio.create_task(first(feed, 1))
+        done, _ = await asyncio.wait([late], timeout=QUICK * 50)
+        late.cancel()
+        await early.aclose()
+        return late.result() if done else []
+
+    assert asyncio.run(run()) == ([7] if is_told_once else [])
+
+
 def test_given_nobody_when_time_passes_then_nothing_is_looked_for() -> None:
     looks = 0
 
