@@ -251,7 +251,7 @@ class Deliveries:
                 values, owner, in_doubt=bool(in_doubt or state == _SENDING)
             )
             if state == _SENDING:  # whoever held it is gone, and may have sent it: be in doubt
-                self._forget(delivery_of_lane)
+                self._doubt(delivery_of_lane, now)
             claimed.append(delivery_of_lane)
         held = {"lease_owner": owner, "lease_until": now + lease}
         _CLAIM.run(
@@ -262,10 +262,7 @@ class Deliveries:
 
     def tell_again(self, told: Delivery, now: float) -> None:
         """Queue what a delivery told once more, and do not rely on what was confirmed."""
-        self._forget(told)
-        lane = {"destination": told.destination, "subject": told.subject}
-        row = {"content_hash": DOUBTFUL, "confirmed_at": now}
-        _CONFIRM.run(self._connection, {**lane, **row})
+        self._doubt(told, now)
         self.enqueue(told.destination, told.subject, told.kind, told.correlation, now)
 
     def renew(self, pks: Sequence[int], owner: str, until: float) -> frozenset[int]:
@@ -291,7 +288,10 @@ class Deliveries:
         return None if value is None else max(float(value), now)
 
     def confirmed(self, destination: str, subject: str) -> str:
-        """The content hash this destination confirmed last; empty when that is in doubt."""
+        """The content hash this destination confirmed last; empty when it never heard anything.
+
+        `DOUBTFUL` when it may have heard something else since.
+        """
         key = {"destination": destination, "subject": subject}
         return _CONFIRMED.scalar(self._connection, key) or ""
 
@@ -308,10 +308,7 @@ class Deliveries:
             return
         self._attempted(done, "delivered", "", message_pk, now, said)
         if content_hash:
-            self._forget(done)
-            row = {"content_hash": content_hash, "confirmed_at": now}
-            lane = {"destination": done.destination, "subject": done.subject}
-            _CONFIRM.run(self._connection, {**lane, **row})
+            self._confirm(done, content_hash, now)
 
     def fail(
         self,
@@ -335,7 +332,8 @@ class Deliveries:
             in_doubt=failed.in_doubt or said.may_have_arrived,
         ):
             return
-        self._forget(failed)
+        if said.may_have_arrived:  # who was not there has what it had
+            self._doubt(failed, now)
         if counted or decision.state is not DeliveryState.PENDING:
             self._attempted(failed, decision.state.value, error, message_pk, now, said)
 
@@ -395,9 +393,14 @@ class Deliveries:
         }
         return _END.scalar(self._connection, values) is not None
 
-    def _forget(self, which: Delivery) -> None:
+    def _doubt(self, which: Delivery, now: float) -> None:
+        """What it was told last is not sure to be what it holds; that it was told something is."""
+        self._confirm(which, DOUBTFUL, now)
+
+    def _confirm(self, which: Delivery, content_hash: str, now: float) -> None:
         lane = {"destination": which.destination, "subject": which.subject}
         _FORGET.run(self._connection, lane)
+        _CONFIRM.run(self._connection, {**lane, "content_hash": content_hash, "confirmed_at": now})
 
     def _attempted(
         self,

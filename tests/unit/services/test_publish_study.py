@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bridge.domain.delivery import DeliveryState, RetryDecision, Sent, TransportError
-from bridge.domain.publication import PublishedStudy
+from bridge.domain.publication import PublishedStudy, WithdrawnStudy
+from bridge.services.resolve_study import ResolveStudy
 from tests.unit.services.core import Core, order, patient, procedure, updated
 
 
@@ -113,3 +116,46 @@ def test_given_a_study_that_is_matched_to_nothing_any_more_then_there_is_nothing
 def test_given_nothing_to_send_then_a_claim_writes_nothing(core: Core) -> None:
     assert core.outbox.claim("ehr", "node", core.now, 60.0, 10) == ()
     assert core.outbox.next_due("ehr", core.now) is None
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        TransportError("nobody there", permanent=False, unreachable=True),
+        TransportError("silence", permanent=False),
+        TransportError("500", permanent=False, response=b"500"),
+    ],
+)
+def test_given_taking_a_study_back_fails_at_first_then_it_is_not_forgotten(
+    core: Core, failure: TransportError
+) -> None:
+    core.place(order())
+    core.image()
+    core.settle()
+    (available,) = core.outbox.claim("ehr", "node", core.now, 60.0, 10)
+    core.outbox.delivered(available, Sent(request=b"PUT", content_hash="told"), core.now)
+    resolve = ResolveStudy(store=core.store, reconcile=core.reconcile, clock=core.clock)
+    resolve.unlink("1.2.1", "dr.an", "another patient's")
+
+    for _ in range(2):
+        (claimed,) = core.outbox.claim("ehr", "node", core.now, 60.0, 10)
+        assert isinstance(core.outbox.gather(claimed), WithdrawnStudy)
+        again = RetryDecision(DeliveryState.PENDING, 1.0)
+        core.outbox.failed(claimed, failure, again, core.now)
+        core.now += 2.0
+
+
+def test_given_a_receiver_that_never_heard_of_a_study_then_it_is_not_taken_back(
+    core: Core,
+) -> None:
+    core.place(order())
+    core.image()
+    core.settle()
+    (available,) = core.outbox.claim("ehr", "node", core.now, 60.0, 10)
+    gone = TransportError("nobody there", permanent=False, unreachable=True)
+    core.outbox.failed(available, gone, RetryDecision(DeliveryState.DEAD), core.now)
+    resolve = ResolveStudy(store=core.store, reconcile=core.reconcile, clock=core.clock)
+    resolve.unlink("1.2.1", "dr.an", "another patient's")
+
+    (withdrawn,) = core.outbox.claim("ehr", "node", core.now, 60.0, 10)
+    assert core.outbox.gather(withdrawn) is None
