@@ -27,11 +27,15 @@ _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86400.0
 
 
 class View:
-    """Renders pages for one site, in its time zone."""
+    """Renders pages for one site, in its time zone.
 
-    def __init__(self, *, site: str, zone: tzinfo) -> None:
+    `has_viewer` tells whether images open in a viewer, so that pages lead there.
+    """
+
+    def __init__(self, *, site: str, zone: tzinfo, has_viewer: bool = False) -> None:
         self._site = site
         self._zone = zone
+        self._has_viewer = has_viewer
         self._environments = {name: self._environment(name) for name in LANGUAGES}
 
     def page(
@@ -85,6 +89,7 @@ class View:
         }
         environment.globals |= {
             "site": self._site,
+            "has_viewer": self._has_viewer,
             "language": language,
             "languages": LANGUAGES,
             "navigation": navigation.ENTRIES,

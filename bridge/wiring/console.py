@@ -45,7 +45,8 @@ def build_console(core: Core, overview: ReadOverview, checks: Checks) -> FastAPI
     `state.end_streams` lets browsers go that listen for events.
     """
     settings = core.settings
-    view = View(site=settings.site.name, zone=settings.site.timezone)
+    viewer = viewer_address(settings)
+    view = View(site=settings.site.name, zone=settings.site.timezone, has_viewer=bool(viewer))
     policy = access_policy(settings)
     sign_in = SignIn(
         store=core.store, hasher=Argon2(), clock=time.time, secret=new_secret, policy=policy
@@ -60,9 +61,7 @@ def build_console(core: Core, overview: ReadOverview, checks: Checks) -> FastAPI
         *_sign_in_routers(core, view),
         *views.routers,
         *page_routers(view, core),
-        viewing_router(
-            view, core.images, RecordView(core.store, time.time), viewer_address(settings)
-        ),
+        viewing_router(view, core.images, RecordView(core.store, time.time), viewer),
     )
     application = console_application(view, access, settings.http.public_url, routers)
     application.state.end_streams = views.feeds.close

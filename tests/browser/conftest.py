@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import os
-import re
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,15 +20,9 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from bridge.simulate.ehr import Ehr
-from bridge.simulate.his import His
-from bridge.simulate.hops import Hops
-from bridge.simulate.images import ct_series
-from bridge.simulate.modality import Modality
-from bridge.simulate.orders import order_message
-from bridge.simulate.rounds import SCENARIOS, Addresses, Round, make_order
-from tests.peers.bridge_process import Bridge, configure, fhir_destination
-from tests.peers.process import HERE, choose_port
+from bridge.console.language import translations
+from tests.browser.hospital import WORK, Hospital, Work, open_hospital
+from tests.peers.process import HERE
 
 CHROMIUM = "/usr/bin/chromium"
 AXE = HERE / "node" / "node_modules" / "axe-core" / "axe.min.js"
@@ -45,85 +36,10 @@ PATIENCE_MS = 20_000
 expect.set_options(timeout=PATIENCE_MS)
 
 
-@dataclass(frozen=True, slots=True)
-class Hospital:
-    """A bridge between a HIS, a modality and an EHR, with work done and work left over.
-
-    Orders 1 and 2 came through; 3 has not begun; 4 is held; 5 was refused for want of a patient
-    ID. One study has no order. The destination `archive` is down.
-    """
-
-    bridge: Bridge
-    study_without_order: str
-
-    def link(self) -> str:
-        """The one-time link that the bridge printed when it started."""
-        found = re.search(r"http\S+/sign-in/link\?code=\S+", self.bridge.log.read_text())
-        assert found is not None
-        return found[0]
-
-    def send(self, message: bytes) -> str:
-        """Send an HL7 message; the code of its acknowledgement."""
-        with His("127.0.0.1", self.bridge.hl7_port) as his:
-            return his.send(message).code
-
-
 @pytest.fixture(scope="session")
 def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
-    directory = tmp_path_factory.mktemp("console")
-    ehr = Ehr()
-    ehr.start()
-    configuration = configure(
-        directory,
-        f"sqlite:///{directory / 'bridge.db'}",
-        destinations=[
-            fhir_destination(f"http://127.0.0.1:{ehr.port}/fhir"),
-            fhir_destination(f"http://127.0.0.1:{choose_port()}/fhir", "archive"),
-        ],
-        dicom={"settle_seconds": 1, "peers": [{"ae_title": "CT01"}]},
-        viewer={"folder": str(HERE / "viewer"), "port": choose_port()},
-    )
-    bridge = Bridge(configuration, directory)
-    try:
-        bridge.start()
-        yield Hospital(bridge, _work(bridge, ehr.port))
-    finally:
-        bridge.close()
-        ehr.stop()
-
-
-def _work(bridge: Bridge, ehr_port: int) -> str:
-    """Have something happen; gives the UID of a study without an order."""
-    addresses = Addresses(
-        hl7_port=bridge.hl7_port,
-        dicom_port=bridge.dicom_port,
-        ehr_url=f"http://127.0.0.1:{ehr_port}/fhir",
-    )
-    step = Round(addresses, Hops(io.StringIO()), threading.Event())
-    step.run(1, SCENARIOS[0])
-    step.run(2, SCENARIOS[2])
-    modality = Modality("127.0.0.1", bridge.dicom_port)
-    with His("127.0.0.1", bridge.hl7_port) as his:
-        his.send(order_message(make_order(3, SCENARIOS[0])))
-        (item,) = modality.worklist(AccessionNumber="ACC0003")
-        nameless = rb"(PID\|1\|\|[^|]*\|\|)[^|]*"
-        his.send(_without(order_message(make_order(4, SCENARIOS[0])), nameless, rb"\1"))
-        unknown = rb"PID\|1\|\|[^|]*"
-        his.send(_without(order_message(make_order(5, SCENARIOS[0])), unknown, b"PID|1||"))
-    item.StudyInstanceUID = "2.25.987654321"
-    item.AccessionNumber, item.PatientID = "UNKNOWN1", "BN999999"
-    item.PatientName = "PHAM^VAN LAC"
-    for each in item.ScheduledProcedureStepSequence:
-        each.ScheduledProcedureStepID = "NONE"
-    item.RequestedProcedureID = "NONE"
-    modality.store(ct_series(item, 2, make_order(9, SCENARIOS[0]).start))
-    return str(item.StudyInstanceUID)
-
-
-def _without(message: bytes, pattern: bytes, instead: bytes) -> bytes:
-    changed = re.sub(pattern, instead, message, count=1)
-    assert changed != message
-    return changed
+    with open_hospital(tmp_path_factory.mktemp("console")) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -217,6 +133,37 @@ def opens(
         context.close()
     assert watch.elsewhere == []
     assert watch.errors == []
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Somebody who reads the console in one language, and what is left over for them to do."""
+
+    opens: Opens
+    language: str
+    work: Work
+
+    def open(self, path: str, **how: object) -> Page:
+        """A page, in their language."""
+        page = self.opens(path, language=f"{self.language}-{_COUNTRIES[self.language]}", **how)
+        expect(page.locator("html")).to_have_attribute("lang", self.language)
+        return page
+
+    def named(self, name: str) -> str:
+        """What a picture is called that they see."""
+        return name if self.language == "en" else f"{name}-{self.language}"
+
+    def say(self, text: str) -> str:
+        """What the console calls something in their language."""
+        return translations(self.language).gettext(text)
+
+
+_COUNTRIES = {"en": "GB", "vi": "VN"}
+
+
+@pytest.fixture(params=_COUNTRIES)
+def operator(request: pytest.FixtureRequest, opens: Opens) -> Operator:
+    return Operator(opens, request.param, WORK[request.param])
 
 
 @pytest.fixture(scope="session")
