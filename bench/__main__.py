@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import footprint, hl7_orders, imaging, storage, worklist
+from bench import deliveries, footprint, hl7_orders, imaging, storage, worklist
 from bench.hl7_orders import Effort
 from bench.report import Section, render, write
 
@@ -72,11 +72,16 @@ def _imaging(folder: Path, options: argparse.Namespace) -> Section:
     return imaging.measure(folder, imaging.Effort(10, 300, 2048 if options.full else 512))
 
 
+def _deliveries(folder: Path, options: argparse.Namespace) -> Section:
+    return deliveries.measure(folder, 200 if options.quick else 2000)
+
+
 SECTIONS: dict[str, Callable[[Path, argparse.Namespace], Section]] = {
     "hl7": _hl7,
     "worklist": _worklist,
     "storage": _storage,
     "imaging": _imaging,
+    "deliveries": _deliveries,
     "footprint": _footprint,
 }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bench.hl7_orders import CORES, Orders
 from bench.mllp_load import measure_rate
+from bench.processor import processes_of
 from bench.report import Section
 from tests.peers.bridge_process import Bridge, configure
 
@@ -43,12 +44,7 @@ def measure(directory: Path, messages: int, long_run: int) -> Section:
 
 def memory(bridge: Bridge) -> float:
     """Megabytes of all its processes together; what they share counts once (PSS)."""
-    process = bridge._process
-    if process is None:
-        raise AssertionError("the bridge does not run")
-    pid = process.child.pid
-    others = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return sum(_share(each) for each in (str(pid), *others)) / 1024
+    return sum(map(_share, processes_of(bridge))) / 1024
 
 
 def _share(pid: str) -> int:
