@@ -10,18 +10,31 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from bridge.domain.alert import Alert, Moment
-from bridge.domain.delivery import ORDER_KINDS, STUDY_KINDS, Delivery
+from bridge.domain.delivery import (
+    FINER_STUDY_KINDS,
+    ORDER_KINDS,
+    STUDY_KINDS,
+    Delivery,
+    EventKind,
+)
 from bridge.domain.identifiers import Identifier
+from bridge.domain.matching import BY_RULES, MatchDecision, Outcome, RankedCandidate
 from bridge.domain.order import Order, Procedure, Step
 from bridge.domain.order_state import state_of
 from bridge.domain.publication import (
+    ArrivingStudy,
+    DecidedStudy,
     News,
     OrderNews,
     PublishedStudy,
+    Rejected,
+    Request,
     StudyNews,
     UnmatchedStudy,
     WithdrawnStudy,
 )
+from bridge.domain.rejection import REJECTIONS
+from bridge.domain.resolution import person_of
 from bridge.domain.study import Study
 
 MEDIA_TYPE: Final = "application/cloudevents+json"
@@ -29,6 +42,12 @@ SIGNATURE: Final = "X-Bridge-Signature"
 
 
 KINDS: Final = frozenset({*ORDER_KINDS, *STUDY_KINDS})
+"""What is told to who asked for nothing in particular."""
+
+SPEAKABLE: Final = KINDS | {*FINER_STUDY_KINDS}
+"""What can be told."""
+
+_REJECTIONS: Final = frozenset({EventKind.STUDY_REJECTED, EventKind.STUDY_EXPIRED})
 
 
 def event_id(delivery: Delivery, destination: str) -> str:
@@ -49,7 +68,7 @@ def write_event(delivery: Delivery, news: News, source: str, destination: str) -
         "subject": delivery.correlation or delivery.subject,
         "time": _time(delivery.created_at),
         "datacontenttype": "application/json",
-        "data": _data(news),
+        "data": {**_data(news), **_why(delivery.kind, news)},
     }
     return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -85,15 +104,71 @@ def _data(news: News) -> Mapping[str, Any]:
         case OrderNews(order=order):
             return _order(order)
         case PublishedStudy(study=study, requests=requests):
-            orders = {request.order.pk: request.order for request in requests}
-            return {**_study(study), "orders": [_numbers(each) for each in orders.values()]}
+            return {**_study(study), "orders": _orders(requests)}
         case UnmatchedStudy(study=study):
             return {**_study(study), "orders": []}
+        case ArrivingStudy(study=study, requests=requests):
+            return {**_study(study), "orders": [], "expectedOrders": _orders(requests)}
         case WithdrawnStudy(study_instance_uid=uid):
             return {"studyInstanceUid": uid, "orders": []}
+        case DecidedStudy(study=study, decision=decision, requests=requests):
+            matched = decision.outcome is Outcome.MATCHED
+            orders = {"orders": _orders(requests) if matched else []}
+            decided_at = {"decidedAt": _time(news.decided_at)}
+            return {**_study(study), **_decision(decision), **decided_at, **orders}
         case StudyNews():
             pass
     raise TypeError(f"{type(news).__name__} is no news of an order or a study")
+
+
+def _why(kind: EventKind, news: News) -> Mapping[str, Any]:
+    """Of a rejection: what was rejected of which orders' study, and for which reasons."""
+    if kind not in _REJECTIONS or not isinstance(news, PublishedStudy | WithdrawnStudy):
+        return {}
+    rejected = news.rejected or Rejected(instances={})
+    return {
+        "rejected": {
+            "whole": isinstance(news, WithdrawnStudy),
+            "person": rejected.by,
+            "reasons": [
+                {"code": code, "meaning": REJECTIONS.get(code, ""), "numberOfInstances": count}
+                for code, count in sorted(rejected.instances.items())
+            ],
+            "orders": _orders(news.requests),
+        }
+    }
+
+
+def _decision(decision: MatchDecision) -> dict[str, Any]:
+    """Which it is, by whom, and what led to it: field names and verdicts, no values.
+
+    What a person gave as the reason may name the patient, and is not told.
+    """
+    by_rules = decision.decided_by == BY_RULES
+    return {
+        "decision": decision.outcome.value,
+        "decidedBy": "rule" if by_rules else "person",
+        "person": "" if by_rules else person_of(decision.decided_by),
+        "reason": decision.reason if by_rules else "",
+        "candidates": [_candidate(each) for each in decision.candidates],
+    }
+
+
+def _candidate(candidate: RankedCandidate) -> dict[str, Any]:
+    return {
+        "number": candidate.number,
+        "score": candidate.score,
+        "keys": [key.value for key in candidate.keys],
+        "patient": candidate.agreement.value,
+        "evidence": [
+            {"field": each.field, "verdict": each.verdict.value} for each in candidate.evidence
+        ],
+    }
+
+
+def _orders(requests: Iterable[Request]) -> list[dict[str, Any]]:
+    orders = {request.order.pk: request.order for request in requests}
+    return [_numbers(each) for each in orders.values()]
 
 
 def _numbers(order: Order) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from nats.aio.client import Client
 from nats.errors import Error, MaxPayloadError
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
-from bridge.broadcast.events import KINDS, MEDIA_TYPE, event_id, write_event
+from bridge.broadcast.events import KINDS, MEDIA_TYPE, SPEAKABLE, event_id, write_event
 from bridge.domain.delivery import Delivery, EventKind, RetryPolicy, Sent, TransportError
 from bridge.domain.publication import News
 
@@ -61,7 +61,7 @@ class NatsDestination:
         self.retry = retry
         self._source = source
         self._timeout = timeout
-        self._kinds = kinds & KINDS
+        self._kinds = kinds & SPEAKABLE
         self._subject = broker.subject
         self._link = _Link(broker, name)
 

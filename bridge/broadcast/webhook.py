@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.broadcast.events import KINDS, write_event
+from bridge.broadcast.events import KINDS, SPEAKABLE, write_event
 from bridge.broadcast.signed_post import SignedPost
 from bridge.domain.delivery import Delivery, EventKind, RetryPolicy, Sent
 from bridge.domain.publication import News
@@ -26,7 +26,7 @@ class WebhookDestination:
         self.name = name
         self.retry = retry
         self._source = source
-        self._kinds = kinds & KINDS
+        self._kinds = kinds & SPEAKABLE
         self._receiver = SignedPost(url, secret, timeout)
 
     def accepts(self, kind: EventKind) -> bool:

@@ -24,10 +24,15 @@ class EventKind(StrEnum):
 
     STUDY_SCHEDULED = "study.scheduled"
     STUDY_STARTED = "study.started"
+    STUDY_FIRST_IMAGE = "study.first_image"
     STUDY_AVAILABLE = "study.available"
     STUDY_CHANGED = "study.changed"
+    STUDY_CORRECTED = "study.corrected"
+    STUDY_REJECTED = "study.rejected"
+    STUDY_EXPIRED = "study.expired"
     STUDY_UNMATCHED = "study.unmatched"
     STUDY_WITHDRAWN = "study.withdrawn"
+    MATCH_DECIDED = "match.decided"
     ORDER_HELD = "order.held"
     ORDER_SCHEDULED = "order.scheduled"
     ORDER_CHANGED = "order.changed"
@@ -63,7 +68,24 @@ STUDY_KINDS = (
     EventKind.STUDY_CHANGED,
     EventKind.STUDY_WITHDRAWN,
 )
-"""What is told of a study."""
+"""What is told of a study, in words that say how it stands now."""
+
+CORRECTION_KINDS = (
+    EventKind.STUDY_CORRECTED,
+    EventKind.STUDY_REJECTED,
+    EventKind.STUDY_EXPIRED,
+)
+"""Finer words: why a study changed or was taken back (IHE RAD IOCM).
+
+Who asks for one of them is told by it instead of by the wider word, never by both.
+"""
+
+FINER_STUDY_KINDS = (
+    EventKind.STUDY_FIRST_IMAGE,
+    EventKind.MATCH_DECIDED,
+    *CORRECTION_KINDS,
+)
+"""What is told of a study only to who asks for it by name."""
 
 EXPECTED_STUDY_KINDS = (EventKind.STUDY_SCHEDULED, EventKind.STUDY_STARTED)
 """What is told of the study that an order is to become: that it is known, or will not come.
@@ -75,7 +97,12 @@ LONGEST_RETRY_AFTER = 86_400.0
 """A receiver that asks for more patience than a day, in seconds, has made a mistake."""
 
 _TOLD_WITH: Mapping[EventKind, frozenset[EventKind]] = {
-    EventKind.STUDY_CHANGED: frozenset({EventKind.STUDY_CHANGED, EventKind.STUDY_AVAILABLE}),
+    EventKind.STUDY_CHANGED: frozenset(
+        {EventKind.STUDY_CHANGED, EventKind.STUDY_CORRECTED, EventKind.STUDY_AVAILABLE}
+    ),
+    # Who has not heard of the study yet has nothing to correct.
+    EventKind.STUDY_CORRECTED: frozenset({EventKind.STUDY_CORRECTED, EventKind.STUDY_AVAILABLE}),
+    EventKind.MATCH_DECIDED: frozenset({EventKind.MATCH_DECIDED}),
     EventKind.ORDER_CHANGED: frozenset({EventKind.ORDER_CHANGED, EventKind.ORDER_SCHEDULED}),
     **dict.fromkeys(EXPECTED_STUDY_KINDS, frozenset(EXPECTED_STUDY_KINDS)),
 }
@@ -85,13 +112,25 @@ _TURNS = frozenset(
     {
         EventKind.STUDY_WITHDRAWN,
         EventKind.STUDY_UNMATCHED,
+        EventKind.STUDY_REJECTED,
+        EventKind.STUDY_EXPIRED,
         EventKind.ORDER_CANCELED,
         EventKind.ORDER_HELD,
     }
 )
 """After these a change means something else than it did before them."""
 
-REPLAYED_ANY_TIME = frozenset({EventKind.STUDY_AVAILABLE, EventKind.STUDY_CHANGED})
+_TURNS_FOR: Mapping[EventKind, frozenset[EventKind]] = {EventKind.MATCH_DECIDED: frozenset()}
+"""A decision says which one stands, whatever else is told between: the newest is told once."""
+
+REPLAYED_ANY_TIME = frozenset(
+    {
+        EventKind.STUDY_AVAILABLE,
+        EventKind.STUDY_CHANGED,
+        EventKind.STUDY_CORRECTED,
+        EventKind.MATCH_DECIDED,
+    }
+)
 """What may be told although something later was: it says how the study stands, and that is true."""
 
 
@@ -107,18 +146,18 @@ class Waiting:
 def carrier_of(kind: EventKind, lane: Sequence[Waiting]) -> int | None:
     """Which waiting delivery of a lane, given newest first, carries a new event; None for none.
 
-    A change rides with a change, or with what made the record known, that waits before it. Every
-    other event is one that receivers must see each of, in order: it rides only with itself, and
-    only at the end of the lane. What may have reached the receiver carries nothing: who knows its
-    id would take the second for a repetition.
+    A change rides with a change, or with what made the record known, that waits before it; a
+    decision with the decision that waits. Every other event is one that receivers must see each
+    of, in order: it rides only with itself, and only at the end of the lane. What may have reached
+    the receiver carries nothing: who knows its id would take the second for a repetition.
     """
     if kind is EventKind.MESSAGE:  # one for each message that is passed on as it came
         return None
-    riders = _TOLD_WITH.get(kind)
+    riders, turns = _TOLD_WITH.get(kind), _TURNS_FOR.get(kind, _TURNS)
     for each in lane:
         if each.kind in (riders or {kind}) and each.untouched:
             return each.pk
-        if riders is None or each.kind in _TURNS:
+        if riders is None or each.kind in turns:
             return None
     return None
 

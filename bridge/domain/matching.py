@@ -137,10 +137,20 @@ class MatchDecision:
     candidates: tuple[RankedCandidate, ...] = ()
     decided_by: str = BY_RULES
 
+    def is_as(self, other: MatchDecision) -> bool:
+        """Whether both say the same of the same orders, whatever single values were compared."""
+        return _gist(self) == _gist(other)
+
     @property
     def evidence(self) -> tuple[Evidence, ...]:
         """What was compared with the likeliest order."""
         return self.candidates[0].evidence if self.candidates else ()
+
+
+def _gist(decision: MatchDecision) -> tuple[object, ...]:
+    considered = {(each.procedure_pk, each.keys, each.agreement) for each in decision.candidates}
+    said = (decision.outcome, decision.reason, decision.decided_by)
+    return (*said, {*decision.procedure_pks}, considered)
 
 
 def waiting_keys(study: Study) -> frozenset[str]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bridge.domain.matching import MatchDecision
 from bridge.domain.order import Order, Procedure
 from bridge.domain.patient import Patient
+from bridge.domain.rejection import WRONG_ENTRY
 from bridge.domain.study import Study
 
 
@@ -41,28 +44,48 @@ class StudyNews(News):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """What is rejected of a study.
+
+    `instances` counts those that rejection notes hide, by the code of the note; `by` is the person
+    who rejected the whole study, empty when nobody did.
+    """
+
+    instances: Mapping[str, int]
+    by: str = ""
+
+    @property
+    def took_place(self) -> bool:
+        """Whether what is not shown any more was really acquired of who it was told to be of."""
+        return bool(self.instances.keys() - {WRONG_ENTRY})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedStudy(StudyNews):
     """A matched study with its patient and every request it serves (several in the group case).
 
     One that is only expected has no series. `is_done_elsewhere` tells that none will come: its
-    procedure was done under another Study Instance UID.
+    procedure was done under another Study Instance UID. What is `rejected` is left out of `study`.
     """
 
     study: Study
     patient: Patient
     requests: tuple[Request, ...]
     is_done_elsewhere: bool = False
+    rejected: Rejected | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WithdrawnStudy(StudyNews):
     """A study that was told of as somebody's and is not any more: matched by mistake, rejected.
 
-    `study` is what is still held of it.
+    `study` is what is still held of it, `requests` what it is or was last matched to.
     """
 
     study_instance_uid: str
     study: Study | None = None
+    requests: tuple[Request, ...] = ()
+    rejected: Rejected | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +93,30 @@ class UnmatchedStudy(StudyNews):
     """A study that belongs to no order, or to none that is known yet."""
 
     study: Study
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrivingStudy(StudyNews):
+    """A study of which images have begun to come: nobody has decided yet whose they are.
+
+    `requests` are those that gave its Study Instance UID.
+    """
+
+    study: Study
+    requests: tuple[Request, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecidedStudy(StudyNews):
+    """What was decided of a study last, and when (unix time).
+
+    `requests` are those it is matched to, or may be.
+    """
+
+    study: Study
+    decision: MatchDecision
+    decided_at: float
+    requests: tuple[Request, ...] = ()
 
 
 DOUBTFUL = "doubtful"

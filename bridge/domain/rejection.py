@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 KEY_OBJECT_SELECTION = "1.2.840.10008.5.1.4.1.1.88.59"
 
+WRONG_ENTRY, EXPIRED = "113038", "113039"
+
 REJECTIONS: Mapping[str, str] = {
     "113001": "Rejected for Quality Reasons",
     "113037": "Rejected for Patient Safety Reasons",
-    "113038": "Incorrect Modality Worklist Entry",
-    "113039": "Data Retention Policy Expired",
+    WRONG_ENTRY: "Incorrect Modality Worklist Entry",
+    EXPIRED: "Data Retention Policy Expired",
 }
 """DCM codes of Key Object Selection documents that reject what they select (CID 7011)."""
 

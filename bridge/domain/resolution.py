@@ -10,6 +10,7 @@ from bridge.domain.matching import Candidate, MatchDecision, Outcome
 from bridge.domain.patient import Patient
 from bridge.domain.study import Study
 
+_BY_A_PERSON = "operator "
 _OF_THE_PATIENT = ("PatientBirthDate", "PatientSex")
 
 
@@ -43,7 +44,7 @@ class Resolution:
 
 def resolved(resolution: Resolution) -> MatchDecision | None:
     """What a resolution decides by itself; None when the rules still have a say."""
-    decided_by = f"operator {resolution.who}"
+    decided_by = f"{_BY_A_PERSON}{resolution.who}"
     if resolution.action is ResolutionAction.LINK:
         return MatchDecision(
             outcome=Outcome.MATCHED,
@@ -56,6 +57,11 @@ def resolved(resolution: Resolution) -> MatchDecision | None:
             outcome=Outcome.REJECTED, reason=resolution.reason, decided_by=decided_by
         )
     return None
+
+
+def person_of(decided_by: str) -> str:
+    """Who made a decision that a person made (`MatchDecision.decided_by`)."""
+    return decided_by.removeprefix(_BY_A_PERSON)
 
 
 def shown_as(study: Study, patient: Patient) -> Study:

@@ -20,6 +20,7 @@ class Effect(StrEnum):
     UNMATCHED = "told that it is unmatched"
     IMAGES = "gets images"
     ORDER = "told of the order"
+    DECISION = "told of the decision"
     NOTHING = "nothing"
 
 

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bridge.domain.delivery import EventKind
 from bridge.domain.order import Order
-from bridge.domain.publication import News, OrderNews, PublishedStudy, UnmatchedStudy
+from bridge.domain.publication import (
+    ArrivingStudy,
+    DecidedStudy,
+    News,
+    OrderNews,
+    PublishedStudy,
+    Request,
+    UnmatchedStudy,
+    WithdrawnStudy,
+)
 from bridge.domain.study import Study
 
 
@@ -35,21 +45,36 @@ class Subscription:
         echo = bool(self.told_by) and self.told_by in (cause, cause.partition("|")[0])
         return not echo or kind in (EventKind.ORDER_SCHEDULED, EventKind.ORDER_HELD)
 
+    def told_as(self, kinds: Iterable[EventKind]) -> EventKind | None:
+        """By which of these words, the finest first, it is told of one thing; None for by none."""
+        return next((kind for kind in kinds if self.wants(kind)), None)
+
     def covers(self, news: News) -> bool:
-        """Whether the conditions hold for what there is to tell; they do for what is taken back."""
+        """Whether the conditions hold for what there is to tell.
+
+        They do for what is taken back from who was told of it.
+        """
         if not (self.modalities or self.sources or self.locations):
             return True
         match news:
             case OrderNews(order=order):
                 return self._covers(_modalities_of(order), (order,))
-            case PublishedStudy(study=study, requests=requests):
-                orders = tuple(request.order for request in requests)
-                expected = (_modalities_of(order) for order in orders)
-                found = _of_series(study) or frozenset().union(*expected)
-                return self._covers(found, orders)
+            case (
+                PublishedStudy(study=study, requests=requests)
+                | ArrivingStudy(study=study, requests=requests)
+                | DecidedStudy(study=study, requests=requests)
+            ):
+                return self._covers_study(study, requests)
             case UnmatchedStudy(study=study):
-                return self._covers(_of_series(study), ())
+                return self._covers_study(study, ())
+            case WithdrawnStudy(study=Study() as study, requests=requests, last_content_hash=""):
+                return self._covers_study(study, requests)
         return True
+
+    def _covers_study(self, study: Study, requests: Sequence[Request]) -> bool:
+        orders = tuple(request.order for request in requests)
+        expected = (_modalities_of(order) for order in orders)
+        return self._covers(_of_series(study) or frozenset().union(*expected), orders)
 
     def _covers(self, modalities: frozenset[str], orders: tuple[Order, ...]) -> bool:
         sources = {each for order in orders for each in _names(order.source)}

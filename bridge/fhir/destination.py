@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from bridge.domain.delivery import (
+    CORRECTION_KINDS,
     EXPECTED_STUDY_KINDS,
     ORDER_KINDS,
     Delivery,
@@ -42,7 +43,7 @@ KINDS = frozenset(
 )
 """What a server is told of when nothing else is configured."""
 
-SPEAKABLE = KINDS | {*EXPECTED_STUDY_KINDS, *ORDER_KINDS}
+SPEAKABLE = KINDS | {*EXPECTED_STUDY_KINDS, *CORRECTION_KINDS, *ORDER_KINDS}
 """What a server can be told of."""
 
 _VERSIONS = {Release.R4: "4.", Release.R5: "5."}
@@ -96,7 +97,8 @@ class FhirDestination:
     def send(self, delivery: Delivery, news: News, /) -> Sent:
         """Write the newest state, unless the server confirmed exactly that last time.
 
-        A study that is nobody's any more becomes entered-in-error (FHIR ImagingStudy.status).
+        A study that is nobody's any more becomes entered-in-error (FHIR ImagingStudy.status), one
+        that was rejected for its quality, for safety or for its age cancelled.
 
         Raises:
             TransportError: the server did not confirm, or no valid resource can be made.

@@ -1,7 +1,8 @@
 """What an EHR of some profile is asked when it is told of a study or an order: golden tests.
 
 A test names what is told in JSON (`study`, `patient`, `order`, and the `event`) and what the server
-`holds`; what comes of it are the requests, in their order.
+`holds`; what comes of it are the requests, in their order. `rejected` is the code of a rejection
+note that hides all of the study.
 """
 
 from __future__ import annotations
@@ -15,7 +16,14 @@ from bridge.domain.delivery import Delivery, EventKind
 from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.order import CodedConcept, Order, OrderNumbers, Procedure, Step
 from bridge.domain.patient import Patient
-from bridge.domain.publication import News, OrderNews, PublishedStudy, Request, WithdrawnStudy
+from bridge.domain.publication import (
+    News,
+    OrderNews,
+    PublishedStudy,
+    Rejected,
+    Request,
+    WithdrawnStudy,
+)
 from bridge.domain.step_status import StepStatus
 from bridge.domain.study import Instance, Series, Study, StudyState
 from bridge.fhir.client import Server
@@ -83,8 +91,10 @@ def _news(said: Mapping[str, Any]) -> News:
     kind, study = said.get("event", "study.available"), _study(said.get("study", {}))
     patient, order = _patient(said.get("patient", {})), _order(said.get("order", {}))
     if kind.startswith("study."):
-        if kind == EventKind.STUDY_WITHDRAWN:
-            return WithdrawnStudy(study_instance_uid=study.study_instance_uid)
+        if kind == EventKind.STUDY_WITHDRAWN or "rejected" in said:
+            rejected = Rejected(instances={said["rejected"]: 1}) if "rejected" in said else None
+            uid = study.study_instance_uid
+            return WithdrawnStudy(study_instance_uid=uid, rejected=rejected)
         requests = (Request(order=order, procedure=order.procedures[0]),)
         return PublishedStudy(study=study, patient=patient, requests=requests)
     return OrderNews(order=order, patient=patient)

@@ -62,9 +62,15 @@ class StudyComposer(Composer):
         return (*patient.entries, *endpoints, *found, *self._about(told, published.study))
 
     def withdrawn(self, news: WithdrawnStudy) -> Content:
-        """A study that is nobody's any more: entered in error (FHIR ImagingStudy.status)."""
+        """A study that is nobody's any more, or rejected (FHIR ImagingStudy.status).
+
+        It should never have been there: entered in error. What was really acquired and is not
+        shown any more, for its quality say, was real-world activity: cancelled.
+        """
         system, value = study_identifier(news.study_instance_uid)
-        return self._ended([{"system": system, "value": value}], _ENTERED_IN_ERROR)
+        took_place = news.rejected is not None and news.rejected.took_place
+        status = _CANCELLED if took_place else _ENTERED_IN_ERROR
+        return self._ended([{"system": system, "value": value}], status)
 
     def _ended(self, identifiers: list[Json], status: str) -> Content:
         profile = self.manner.profile

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bridge.domain.delivery import (
+    CORRECTION_KINDS,
     ORDER_KINDS,
     Delivery,
     EventKind,
@@ -49,6 +50,11 @@ KINDS: Final = frozenset(
         EventKind.STUDY_WITHDRAWN,
     }
 )
+"""What a receiver is told of when nothing else is configured."""
+
+SPEAKABLE: Final = KINDS | {*CORRECTION_KINDS}
+"""What a receiver can be told of."""
+
 _LINGER_SECONDS: Final = 0.3
 
 
@@ -84,7 +90,7 @@ class Hl7Destination:
         self._conversation = conversation
         self._writer = writer
         self._view = view
-        self._kinds = kinds & {*KINDS, EventKind.MESSAGE}
+        self._kinds = kinds & {*SPEAKABLE, EventKind.MESSAGE}
         self._passing_on = passing_on
         self._silences = Silences()
         self._lock = threading.Lock()

@@ -94,6 +94,8 @@ class AnnounceStudy:
             return Disposition.NOTED  # what is gone was never told of
         if not tx.studies.announce(event, images, now):
             return Disposition.NOTED
+        if held is None:
+            self._reconcile.first_image(tx, uid, now)
         study = tx.studies.lock(uid)
         if study is None or study.state is StudyState.AVAILABLE:
             self._reconcile.study(tx, uid, now)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from bridge.domain.delivery import EventKind
 from bridge.domain.performed_step import PerformedStep, PerformedStepStatus
 from bridge.domain.study import Study
 from bridge.services.reconcile import Reconcile
@@ -29,6 +30,16 @@ class CompleteStudy:
         self._store = store
         self._reconcile = reconcile
         self._settle_seconds = settle_seconds
+
+    def first_arrived(self, tx: Transaction, study_instance_uid: str, now: float) -> None:
+        """A study begins to arrive: who asked for it hears so."""
+        self._reconcile.first_image(tx, study_instance_uid, now)
+
+    def rejected(
+        self, tx: Transaction, study_instance_uid: str, kind: EventKind, now: float
+    ) -> None:
+        """Something of a study was rejected. The transaction holds orders still."""
+        self._reconcile.rejected(tx, study_instance_uid, kind, now)
 
     def instance_arrived(
         self,
@@ -52,10 +63,6 @@ class CompleteStudy:
         if study_instance_uid:
             tx.studies.lock(study_instance_uid)  # in the sequence of `_look`: no deadlock
             tx.timers.set(SETTLE, study_instance_uid, now)
-
-    def look_soon(self, tx: Transaction, study_instance_uid: str, now: float) -> None:
-        """Look when it is settled, which it may be already: something else of it is new."""
-        self.step_ended(tx, study_instance_uid, now)
 
     def look(self, fired: FiredTimer, now: float) -> None:
         """A timer fired: reconcile a study that is complete or has settled, else wait on."""

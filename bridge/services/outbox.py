@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from bridge.domain.delivery import (
-    EXPECTED_STUDY_KINDS,
     LONGEST_OF_SUCCESS,
     ORDER_KINDS,
     Delivery,
@@ -18,10 +17,9 @@ from bridge.domain.delivery import (
     in_short,
 )
 from bridge.domain.journal import Direction, Disposition, JournalEntry, Mention
-from bridge.domain.publication import WITHDRAWN, News, StudyNews, UnmatchedStudy, WithdrawnStudy
+from bridge.domain.publication import News
 from bridge.domain.subscription import Subscription
-from bridge.services.expected_studies import gather_expected
-from bridge.services.publish_study import gather, subject_of
+from bridge.services.gather_study import gather_study
 from bridge.services.tell_of_orders import gather_order, is_of_order
 from bridge.services.transaction import Store, Transaction
 
@@ -144,24 +142,8 @@ def news_of(
     if is_of_order(subject):
         news: News | None = gather_order(tx, subject, confirmed)
     else:
-        news = _study(tx, subject, kind, confirmed)
+        news = gather_study(tx, subject, kind, confirmed)
     return news if news is None or wanted is None or wanted.covers(news) else None
-
-
-def _study(tx: Transaction, subject: str, kind: EventKind, confirmed: str) -> StudyNews | None:
-    published = gather(tx, subject, confirmed)
-    if published is not None:
-        return published
-    uid = subject.removeprefix(subject_of(""))
-    if kind in EXPECTED_STUDY_KINDS and confirmed != WITHDRAWN:
-        return gather_expected(tx, uid, confirmed)
-    if kind is EventKind.STUDY_UNMATCHED:
-        study = tx.studies.find(uid)
-        return UnmatchedStudy(study=study, last_content_hash=confirmed) if study else None
-    if confirmed in ("", WITHDRAWN):
-        return None
-    study = tx.studies.find(uid)
-    return WithdrawnStudy(study_instance_uid=uid, study=study, last_content_hash=confirmed)
 
 
 def _mentions(delivery: Delivery) -> tuple[tuple[Mention, str], ...]:

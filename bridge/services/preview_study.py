@@ -13,6 +13,8 @@ from bridge.domain.delivery import EventKind
 from bridge.domain.matching import MatchDecision, Outcome
 from bridge.domain.order import Order
 from bridge.domain.publication import (
+    DecidedStudy,
+    News,
     OrderNews,
     PublishedStudy,
     UnmatchedStudy,
@@ -136,16 +138,17 @@ class PreviewStudy:
         if (rule := self._archives.get(destination)) is not None:
             return _images(tx, destination, rule, subject.removeprefix(subject_of("")))
         wanted = self._destinations.get(destination)
-        match news_of(tx, destination, subject, kind, wanted):
-            case PublishedStudy():
-                return Effect.PUBLISHED
-            case WithdrawnStudy():
-                return Effect.WITHDRAWN
-            case UnmatchedStudy():
-                return Effect.UNMATCHED
-            case OrderNews():
-                return Effect.ORDER
-        return Effect.NOTHING
+        told = news_of(tx, destination, subject, kind, wanted)
+        return _EFFECTS.get(type(told), Effect.NOTHING)
+
+
+_EFFECTS: Mapping[type[News | None], Effect] = {
+    PublishedStudy: Effect.PUBLISHED,
+    WithdrawnStudy: Effect.WITHDRAWN,
+    UnmatchedStudy: Effect.UNMATCHED,
+    OrderNews: Effect.ORDER,
+    DecidedStudy: Effect.DECISION,
+}
 
 
 class _Rehearsal:

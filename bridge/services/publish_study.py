@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from bridge.domain.delivery import EventKind
-from bridge.domain.publication import PublishedStudy, Request
+from bridge.domain.publication import PublishedStudy, Rejected, Request
 from bridge.domain.study import Study
+from bridge.domain.study_news import Words
 from bridge.domain.subscription import Subscription
 from bridge.services.expected_studies import expecting, tell
 from bridge.services.offer_subscriptions import DESTINATION as SUBSCRIBERS
@@ -36,18 +38,19 @@ class PublishStudy:
         self._subscribers = subscribers
         self._expecting = expecting(destinations)
 
-    def announce(
-        self, tx: Transaction, study_instance_uid: str, kind: EventKind, now: float
-    ) -> None:
-        """Queue the news, in the transaction that made it."""
+    def announce(self, tx: Transaction, study_instance_uid: str, words: Words, now: float) -> None:
+        """Queue one thing that happened, in the transaction that made it so.
+
+        Each destination is told by the finest of the words for it that it asked for.
+        """
+        subject = subject_of(study_instance_uid)
         for name, subscription in self._destinations.items():
-            if subscription.wants(kind):
-                subject = subject_of(study_instance_uid)
+            if kind := subscription.told_as(words):
                 tx.deliveries.enqueue(name, subject, kind, study_instance_uid, now)
-        if self._subscribers and kind in self._subscribers.wanted(tx, now):
-            subject = subject_of(study_instance_uid)
+        wanted = self._subscribers.wanted(tx, now) if self._subscribers else frozenset()
+        if kind := next((each for each in words if each in wanted), None):
             tx.deliveries.enqueue(SUBSCRIBERS, subject, kind, study_instance_uid, now)
-        if self._expecting and kind is EventKind.STUDY_AVAILABLE:
+        if self._expecting and EventKind.STUDY_AVAILABLE in words:
             for uid in _expected_instead(tx, study_instance_uid):
                 tell(tx, self._expecting, uid, EventKind.STUDY_STARTED, now)
 
@@ -70,26 +73,38 @@ def gather(tx: Transaction, subject: str, last_content_hash: str) -> PublishedSt
     study = tx.studies.find(subject.removeprefix(_SUBJECT))
     if study is None:
         return None
-    linked = frozenset(tx.studies.procedures_of(study.pk))
-    orders = tx.orders.with_procedures(linked)
-    requests = tuple(
-        Request(order=order, procedure=procedure)
-        for order in sorted(orders, key=lambda each: each.pk)
-        for procedure in order.procedures
-        if procedure.pk in linked
-    )
-    shown = _shown(study, tx.rejections.of_study(study.study_instance_uid))
+    requests = requests_for(tx, tx.studies.procedures_of(study.pk))
+    hidden = tx.rejections.hidden(study.study_instance_uid)
+    shown = shown_of(study, hidden.keys())
     if not requests or shown is None:
         return None
     return PublishedStudy(
         study=shown,
         patient=tx.patients.get(requests[0].order.patient_pk),
         requests=requests,
+        rejected=rejected_of(study, hidden),
         last_content_hash=last_content_hash,
     )
 
 
-def _shown(study: Study, hidden: frozenset[str]) -> Study | None:
+def requests_for(tx: Transaction, procedure_pks: Iterable[int]) -> tuple[Request, ...]:
+    """These procedures with their orders, in a stable order."""
+    linked = frozenset(procedure_pks)
+    return tuple(
+        Request(order=order, procedure=procedure)
+        for order in sorted(tx.orders.with_procedures(linked), key=lambda each: each.pk)
+        for procedure in order.procedures
+        if procedure.pk in linked
+    )
+
+
+def rejected_of(study: Study, hidden: Mapping[str, str], by: str = "") -> Rejected | None:
+    """What is rejected of a study; None for nothing. `hidden` as `Rejections.hidden` gives it."""
+    codes = Counter(code for uid, code in hidden.items() if code and uid in study.instance_uids)
+    return Rejected(instances=codes, by=by) if codes or by else None
+
+
+def shown_of(study: Study, hidden: Collection[str]) -> Study | None:
     """The study without what was rejected; None when nothing is left of it."""
     if not hidden:
         return study

@@ -20,6 +20,7 @@ from bridge.domain.study import (
     Receipt,
     RefusedInstance,
 )
+from bridge.domain.study_news import rejection_by
 from bridge.services.complete_study import CompleteStudy
 from bridge.services.content import Content, as_content
 from bridge.services.room import ENDLESS, Room
@@ -112,10 +113,13 @@ class ReceiveInstance:
 
     def _index(self, tx: Transaction, arrival: Arrival) -> Receipt:
         header = arrival.header
+        if header.rejection is not None:
+            tx.orders.hold_still()  # what it rejects is decided on at once
         held = tx.studies.held(header.sop_instance_uid)
         if held is not None:
             return self._index_again(tx, arrival, held)
-        tx.studies.add_instance(arrival)
+        if tx.studies.add_instance(arrival):
+            self._complete.first_arrived(tx, header.study_instance_uid, arrival.now)
         self._arrived(tx, arrival)
         return Receipt.STORED
 
@@ -137,9 +141,10 @@ class ReceiveInstance:
 
     def _arrived(self, tx: Transaction, arrival: Arrival) -> None:
         header = arrival.header
-        self._complete.instance_arrived(
-            tx, header.study_instance_uid, arrival.now, header.performed_step_uids
-        )
+        uid = header.study_instance_uid
+        if header.rejection is None or tx.studies.is_arriving(uid):
+            steps = header.performed_step_uids
+            self._complete.instance_arrived(tx, uid, arrival.now, steps)
         if header.rejection is not None:
             self._reject(tx, arrival, header.rejection)
         if header.flaws and tx.flaws.add(arrival):
@@ -148,8 +153,9 @@ class ReceiveInstance:
     def _reject(self, tx: Transaction, arrival: Arrival, note: RejectionNote) -> None:
         """Hide what a rejection note rejects (IHE RAD IOCM); whoever was told of it hears so."""
         tx.rejections.add(arrival.header, arrival.peer, arrival.now)
+        kind = rejection_by(note.code)
         for uid in sorted({uid for uid, _ in note.references}):
-            self._complete.look_soon(tx, uid, arrival.now)
+            self._complete.rejected(tx, uid, kind, arrival.now)
 
 
 def _note(tx: Transaction, arrival: Arrival, *warnings: str) -> None:

@@ -11,7 +11,6 @@ from bridge.domain.matching import (
     Candidate,
     Key,
     MatchDecision,
-    Outcome,
     PatientAgreement,
     keys_brought,
 )
@@ -22,6 +21,7 @@ from bridge.domain.patient_comparison import agreement_with, patient_agreement
 from bridge.domain.performed_step import PerformedStep
 from bridge.domain.resolution import Resolution, allowed, resolved, shown_as
 from bridge.domain.study import RequestAttributes, Study, StudyState
+from bridge.domain.study_news import Decided, changed_while_arriving, news_of
 from bridge.services.annul_order import is_void
 from bridge.services.identify_announced import identified
 from bridge.services.moved_study import moved_to
@@ -50,10 +50,17 @@ class Reconcile:
         self._rules = rules
         self._presents_orders = presents_orders
 
-    def study(self, tx: Transaction, study_instance_uid: str, now: float) -> MatchDecision | None:
+    def study(
+        self,
+        tx: Transaction,
+        study_instance_uid: str,
+        now: float,
+        rejected_as: EventKind | None = None,
+    ) -> MatchDecision | None:
         """Decide where a study belongs; None when nothing of it has arrived.
 
-        The transaction either changes orders itself or holds them still.
+        The transaction either changes orders itself or holds them still. `rejected_as` says that
+        something of the study was rejected just now.
         """
         held = tx.studies.lock(study_instance_uid)
         if held is None:
@@ -71,15 +78,38 @@ class Reconcile:
             performed_together=_performed_together(tx, study) or _announced_together(tx, study),
             several_patients=_names_several_patients(tx, study),
         )
-        tx.studies.decide(study, decision, StudyState.AVAILABLE, now)
-        self._present(tx, study_instance_uid)
-        if decision.outcome is Outcome.MATCHED:
-            kind = EventKind.STUDY_CHANGED if before else EventKind.STUDY_AVAILABLE
-            self._publish.announce(tx, study_instance_uid, kind, now)
-        else:
-            kind = EventKind.STUDY_WITHDRAWN if before else EventKind.STUDY_UNMATCHED
-            self._publish.announce(tx, study_instance_uid, kind, now)
+        is_new = tx.studies.decide(study, decision, StudyState.AVAILABLE, now)
+        is_shown_otherwise = self._present(tx, study_instance_uid)
+        is_taken_away = bool({*before} - {*decision.procedure_pks})
+        decided = Decided(
+            was_matched=bool(before),
+            outcome=decision.outcome,
+            is_new=is_new,
+            is_corrected=is_shown_otherwise or is_taken_away,
+            rejected_as=rejected_as,
+        )
+        for words in news_of(decided):
+            self._publish.announce(tx, study_instance_uid, words, now)
         return decision
+
+    def first_image(self, tx: Transaction, study_instance_uid: str, now: float) -> None:
+        """Images of a study have begun to come, or to be announced."""
+        self._publish.announce(tx, study_instance_uid, (EventKind.STUDY_FIRST_IMAGE,), now)
+
+    def rejected(
+        self, tx: Transaction, study_instance_uid: str, kind: EventKind, now: float
+    ) -> None:
+        """Something of a study was rejected: who was told of it hears so at once.
+
+        One that still grows is decided on when it has settled. The transaction holds orders still.
+        """
+        if not tx.studies.is_arriving(study_instance_uid):
+            self.study(tx, study_instance_uid, now, kind)
+            return
+        study = tx.studies.lock(study_instance_uid)
+        if study is not None and tx.studies.procedures_of(study.pk):
+            words = (kind, EventKind.STUDY_CHANGED)
+            self._publish.announce(tx, study_instance_uid, words, now)
 
     @property
     def rules(self) -> MatchingRules:
@@ -140,8 +170,9 @@ class Reconcile:
             if study_instance_uid in decided:
                 continue
             if tx.studies.is_arriving(study_instance_uid):
-                self._present(tx, study_instance_uid)
-                self._publish.announce(tx, study_instance_uid, EventKind.STUDY_CHANGED, now)
+                is_shown_otherwise = self._present(tx, study_instance_uid)
+                words = changed_while_arriving(is_corrected=is_shown_otherwise)
+                self._publish.announce(tx, study_instance_uid, words, now)
             else:
                 self.study(tx, study_instance_uid, now)
 
@@ -151,9 +182,10 @@ class Reconcile:
         by_order = found is not None and any(map(self._presents_orders, found.sources))
         return found if by_order else None
 
-    def _present(self, tx: Transaction, study_instance_uid: str) -> None:
+    def _present(self, tx: Transaction, study_instance_uid: str) -> bool:
+        """Say as whose and which order's it is found; true when that is new."""
         presented = self.presented(tx, study_instance_uid)
-        tx.studies.present(study_instance_uid, presented.coercion if presented else None)
+        return tx.studies.present(study_instance_uid, presented.coercion if presented else None)
 
 
 def _as_decided_on(tx: Transaction, study: Study, resolution: Resolution | None) -> Study:

@@ -27,7 +27,7 @@ from bridge.settings.standard_terms import AE_TITLE, HL7_CHARACTER_SET
 from bridge.settings.terms import BOOLEAN, NAME, PATH, SECRET, TEXT, choice
 from bridge.settings.values import Secret
 
-_EVENT = choice(
+_OF_ORDERS = (
     "order.held",
     "order.scheduled",
     "order.changed",
@@ -36,25 +36,42 @@ _EVENT = choice(
     "step.started",
     "step.completed",
     "step.discontinued",
+)
+_OF_CORRECTIONS = ("study.corrected", "study.rejected", "study.expired")
+_EVENT = choice(
+    *_OF_ORDERS,
+    "study.first_image",
+    "match.decided",
     "study.unmatched",
     "study.available",
     "study.changed",
+    *_OF_CORRECTIONS,
+    "study.withdrawn",
+)
+_HL7_EVENT = choice(
+    *_OF_ORDERS,
+    "study.unmatched",
+    "study.available",
+    "study.changed",
+    *_OF_CORRECTIONS,
     "study.withdrawn",
 )
 _FHIR_EVENT = choice(
-    "order.held",
-    "order.scheduled",
-    "order.changed",
-    "order.canceled",
-    "patient.arrived",
-    "step.started",
-    "step.completed",
-    "step.discontinued",
+    *_OF_ORDERS,
     "study.scheduled",
     "study.started",
     "study.available",
     "study.changed",
+    *_OF_CORRECTIONS,
     "study.withdrawn",
+)
+_BY_NAME = (
+    "Only events of these kinds; none given: all but those that are told by name only"
+    " (study.first_image, match.decided, study.corrected, study.rejected, study.expired)."
+)
+_CORRECTIONS_BY_NAME = (
+    "Only events of these kinds; none given: all but those that are told by name only"
+    " (study.corrected, study.rejected, study.expired)."
 )
 
 
@@ -191,8 +208,7 @@ class Hl7Destination(NewsDestination):
         default="P", metadata=described(choice("P", "T", "D"), "Processing ID (MSH-11).")
     )
     events: tuple[str, ...] = field(
-        default=(),
-        metadata=described(Values(_EVENT), "Only events of these kinds; none given: all."),
+        default=(), metadata=described(Values(_HL7_EVENT), _CORRECTIONS_BY_NAME)
     )
     acknowledgement: str = field(
         default="original",
@@ -268,10 +284,7 @@ class WebhookDestination(NewsDestination):
         default=None,
         metadata=described(Value(SECRET, optional=True), "Key that signs each event (HMAC)."),
     )
-    events: tuple[str, ...] = field(
-        default=(),
-        metadata=described(Values(_EVENT), "Only events of these kinds; none given: all."),
-    )
+    events: tuple[str, ...] = field(default=(), metadata=described(Values(_EVENT), _BY_NAME))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,10 +326,7 @@ class NatsDestination(NewsDestination):
             "Certificates (PEM) that the broker's is checked against; empty: the system's.",
         ),
     )
-    events: tuple[str, ...] = field(
-        default=(),
-        metadata=described(Values(_EVENT), "Only events of these kinds; none given: all."),
-    )
+    events: tuple[str, ...] = field(default=(), metadata=described(Values(_EVENT), _BY_NAME))
 
 
 DESTINATION_KINDS: Mapping[str, type[Destination]] = {

@@ -155,6 +155,16 @@ _FORGET = Statement(
         confirmation.c.subject == bindparam("subject"),
     )
 )
+_DOUBT = Statement(
+    update(confirmation)
+    .where(
+        confirmation.c.destination == bindparam("of_destination"),
+        confirmation.c.subject == bindparam("of_subject"),
+    )
+    .values(content_hash=bindparam("doubtful"))
+    .returning(confirmation.c.confirmed_at)
+)
+_NEVER = 0.0
 _CONFIRM = insert(confirmation, ("destination", "subject", "content_hash", "confirmed_at"))
 _MINE = and_(
     _D.pk == bindparam("sent"),
@@ -251,7 +261,7 @@ class Deliveries:
                 values, owner, in_doubt=bool(in_doubt or state == _SENDING)
             )
             if state == _SENDING:  # whoever held it is gone, and may have sent it: be in doubt
-                self._doubt(delivery_of_lane, now)
+                self._doubt(delivery_of_lane)
             claimed.append(delivery_of_lane)
         held = {"lease_owner": owner, "lease_until": now + lease}
         _CLAIM.run(
@@ -262,7 +272,7 @@ class Deliveries:
 
     def tell_again(self, told: Delivery, now: float) -> None:
         """Queue what a delivery told once more, and do not rely on what was confirmed."""
-        self._doubt(told, now)
+        self._doubt(told)
         self.enqueue(told.destination, told.subject, told.kind, told.correlation, now)
 
     def renew(self, pks: Sequence[int], owner: str, until: float) -> frozenset[int]:
@@ -333,7 +343,7 @@ class Deliveries:
         ):
             return
         if said.may_have_arrived:  # who was not there has what it had
-            self._doubt(failed, now)
+            self._doubt(failed)
         if counted or decision.state is not DeliveryState.PENDING:
             self._attempted(failed, decision.state.value, error, message_pk, now, said)
 
@@ -393,9 +403,11 @@ class Deliveries:
         }
         return _END.scalar(self._connection, values) is not None
 
-    def _doubt(self, which: Delivery, now: float) -> None:
-        """What it was told last is not sure to be what it holds; that it was told something is."""
-        self._confirm(which, DOUBTFUL, now)
+    def _doubt(self, which: Delivery) -> None:
+        """What it confirmed last is not sure to be what it holds; that it may hold it is kept."""
+        lane = {"of_destination": which.destination, "of_subject": which.subject}
+        if _DOUBT.scalar(self._connection, {**lane, "doubtful": DOUBTFUL}) is None:
+            self._confirm(which, DOUBTFUL, _NEVER)
 
     def _confirm(self, which: Delivery, content_hash: str, now: float) -> None:
         lane = {"destination": which.destination, "subject": which.subject}

@@ -38,7 +38,11 @@ from bridge.store.tables import (
 
 _ORDER = imaging_service_request.c
 _DELIVERED = DeliveryState.DELIVERED.value
-_AVAILABLE = (EventKind.STUDY_AVAILABLE.value, EventKind.STUDY_CHANGED.value)
+_AVAILABLE = (
+    EventKind.STUDY_AVAILABLE.value,
+    EventKind.STUDY_CHANGED.value,
+    EventKind.STUDY_CORRECTED.value,
+)
 _OF_STUDY = subject_of("")
 _UNMATCHED = tuple(outcome.value for outcome in Outcome if outcome.waits)
 _WAS_UNMATCHED = exists().where(

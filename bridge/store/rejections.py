@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlalchemy import ColumnElement, Connection, exists, select, true, update
 
 from bridge.domain.rejection import REJECTIONS
@@ -63,6 +65,19 @@ class Rejections:
             _REJECTED.study_instance_uid == study_instance_uid, _REJECTED.stands == true()
         )
         return frozenset(self._connection.execute(query).scalars())
+
+    def hidden(self, study_instance_uid: str) -> Mapping[str, str]:
+        """As `of_study`, each with the code it is rejected for; a note itself with none."""
+        query = (
+            select(_REJECTED.sop_instance_uid, _NOTE.code, _NOTE.sop_instance_uid)
+            .join(rejection_note, _NOTE.pk == _REJECTED.note_pk)
+            .where(_REJECTED.study_instance_uid == study_instance_uid, _REJECTED.stands == true())
+            .order_by(_NOTE.pk)
+        )
+        return {
+            sop_instance_uid: "" if sop_instance_uid == note else code
+            for sop_instance_uid, code, note in self._connection.execute(query)
+        }
 
     def standing(self, study_instance_uid: str) -> tuple[int, ...]:
         """The notes that hide something of a study."""

@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, literal_column, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    RowMapping,
+    bindparam,
+    delete,
+    literal_column,
+    select,
+    update,
+)
 
 from bridge.domain.announced_study import AnnouncedImages, StudyAnnounced
 from bridge.domain.coercion import Coercion
-from bridge.domain.matching import MatchDecision, Outcome, keys_after
+from bridge.domain.matching import MatchDecision, Outcome, RankedCandidate, keys_after
 from bridge.domain.study import (
     Arrival,
     Held,
@@ -147,18 +156,23 @@ class Studies:
             found.update(self._connection.execute(query).scalars())
         return frozenset(found)
 
-    def add_instance(self, arrival: Arrival) -> None:
-        """Index an instance; its study is (again) being received."""
+    def add_instance(self, arrival: Arrival) -> bool:
+        """Index an instance; its study is (again) being received. True for the first of a study.
+
+        A rejection note adds nothing that is shown: its study is as complete as it was.
+        """
         header = arrival.header
         row = self._locked(header.study_instance_uid)
         study_pk = self._add_study(header, arrival.now) if row is None else row.pk
         if row is not None:
-            _TOUCH.run(self._connection, {"study_pk": study_pk, "now": arrival.now})
+            if header.rejection is None:
+                _TOUCH.run(self._connection, {"study_pk": study_pk, "now": arrival.now})
             if row.announced is not None and not self._has_images(study_pk):
                 add_keys(self._connection, study_pk, load_identity(row.identity), row.attributes)
             self._complete_identity(row, header)
         series_pk = self._series(study_pk, header)
         _INSERT_INSTANCE.run(self._connection, {"series_pk": series_pk, **instance_values(arrival)})
+        return row is None
 
     def find(self, study_instance_uid: str) -> Study | None:
         """The study, for reading; None when nothing of it arrived."""
@@ -245,8 +259,11 @@ class Studies:
 
     def decide(
         self, decided: Study, decision: MatchDecision, state: StudyState, now: float
-    ) -> None:
-        """Record a decision, unless the last one was the same, and link the study as it says."""
+    ) -> bool:
+        """Record a decision, unless the last one was the same, and link the study as it says.
+
+        True when it is another than the last, and not only of other values that were compared.
+        """
         study_pk = decided.pk
         self.touched[decided.study_instance_uid] = None
         row: dict[str, Any] = {
@@ -274,6 +291,7 @@ class Studies:
             rows = [{"study_pk": study_pk, "procedure_pk": pk} for pk in decision.procedure_pks]
             self._connection.execute(study_procedure.insert(), rows)
         self._let_wait(decided, decision)
+        return last is None or not decision.is_as(_decision(last))
 
     def _let_wait(self, decided: Study, decision: MatchDecision) -> None:
         """Let a study be found by what may decide it, or decide it otherwise."""
@@ -294,17 +312,7 @@ class Studies:
             .order_by(match_decision.c.pk.desc())
         )
         return tuple(
-            (
-                MatchDecision(
-                    outcome=Outcome(row.outcome),
-                    reason=row.reason,
-                    procedure_pks=tuple(row.procedure_pks),
-                    candidates=documents.load_candidates(row.candidates)
-                    or documents.load_former_evidence(row.evidence),
-                    decided_by=row.decided_by,
-                ),
-                row.decided_at,
-            )
+            (_decision(row._mapping, documents.load_former_evidence(row.evidence)), row.decided_at)
             for row in self._connection.execute(query).all()
         )
 
@@ -318,12 +326,15 @@ class Studies:
         )
         return float(self._connection.execute(query).scalar() or 0.0)
 
-    def present(self, study_instance_uid: str, coercion: Coercion | None) -> None:
-        """Let a study be found under what its order says, or (None) under what its images say."""
+    def present(self, study_instance_uid: str, coercion: Coercion | None) -> bool:
+        """Let a study be found under what its order says, or (None) under what its images say.
+
+        True when that is something else than before.
+        """
         self.touched[study_instance_uid] = None
         row = self._connection.execute(_STUDY_BY_UID, {"uid": study_instance_uid}).one()
         identity = load_identity(row.identity)
-        present_keys(self._connection, row.pk, identity, row.attributes, coercion)
+        return present_keys(self._connection, row.pk, identity, row.attributes, coercion)
 
     def presented(self, study_instance_uid: str) -> str:
         """A text that is another whenever a study is presented as another's."""
@@ -437,6 +448,17 @@ class Studies:
                 for each in all_series
             ),
         )
+
+
+def _decision(row: RowMapping, former: tuple[RankedCandidate, ...] = ()) -> MatchDecision:
+    """Of a row of `match_decision`; `former` is what it said before candidates were kept."""
+    return MatchDecision(
+        outcome=Outcome(row["outcome"]),
+        reason=row["reason"],
+        procedure_pks=tuple(row["procedure_pks"]),
+        candidates=documents.load_candidates(row["candidates"]) or former,
+        decided_by=row["decided_by"],
+    )
 
 
 def batched(values: Iterable[str], most: int) -> Iterator[list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,8 +54,7 @@ def change_keys(
     connection: Connection, study_pk: int, identity: StudyIdentity, attributes: Mapping[str, str]
 ) -> None:
     """Follow what further images say; what an order says stands until it is decided again."""
-    presented = select(study_key.c.presented).where(study_key.c.study_pk == study_pk)
-    if connection.execute(presented).scalar() is None:
+    if _presented(connection, study_pk) is None:
         present_keys(connection, study_pk, identity, attributes, None)
 
 
@@ -64,9 +64,12 @@ def present_keys(
     identity: StudyIdentity,
     attributes: Mapping[str, str],
     coercion: Coercion | None,
-) -> None:
-    """Let a study be found under what its order says, or (None) under what its images say."""
-    presented = None
+) -> bool:
+    """Let a study be found under what its order says, or (None) under what its images say.
+
+    True when that is something else than before.
+    """
+    before, presented = _presented(connection, study_pk), None
     if coercion is not None:
         presented = [
             documents.dump_identifier(coercion.patient_id),
@@ -82,6 +85,12 @@ def present_keys(
             presented=null() if presented is None else presented,
         )
     )
+    return bool(json.loads(json.dumps(presented)) != before)
+
+
+def _presented(connection: Connection, study_pk: int) -> Any:
+    query = select(study_key.c.presented).where(study_key.c.study_pk == study_pk)
+    return connection.execute(query).scalar()
 
 
 def _keys(

@@ -18,7 +18,7 @@ from pydicom.errors import InvalidDicomError
 from pydicom.uid import generate_uid
 
 from tests.acceptance.hospital import DISCONTINUED, Hospital, accessions_of, ended
-from tests.acceptance.images import Study, save, scan, write_image
+from tests.acceptance.images import Study, scan, write_image
 from tests.acceptance.orders import (
     Order,
     Patient,
@@ -30,6 +30,7 @@ from tests.acceptance.orders import (
     orm,
     pid,
 )
+from tests.acceptance.rejections import rejection
 from tests.acceptance.test_presentation import found, retrieved
 from tests.acceptance.test_rad8_storage import dataset_bytes
 from tests.acceptance.test_reconcile import settle
@@ -41,7 +42,6 @@ from tests.peers.hl7_node import His
 from tests.peers.medplum import Medplum
 from tests.peers.process import wait_until
 
-KEY_OBJECT_SELECTION = "1.2.840.10008.5.1.4.1.1.88.59"
 JOHN_DOE = {
     "family": "UNKNOWN",
     "given": "MALE",
@@ -341,9 +341,9 @@ def test_given_an_image_is_rejected_then_nobody_gets_it_and_the_ehr_counts_one_l
     site.hospital.store(study)
     site.hospital.published_complete(study)
     told = site.versions(study)
-    ((series_uid, (kept, rejected)),) = study.series.items()
+    ((kept, rejected),) = study.series.values()
 
-    note = rejection(study, series_uid, rejected.stem, tmp_path)
+    note = rejection(study, "113001", tmp_path, rejected.stem)
     site.hospital.store(Study(uid=study.uid, series={"note": [note]}))  # RAD-66
 
     site.hospital.published(study.uid, lambda r: r["numberOfInstances"] == 1)
@@ -351,32 +351,3 @@ def test_given_an_image_is_rejected_then_nobody_gets_it_and_the_ehr_counts_one_l
     images = retrieved(site.hospital, study, tmp_path)
     assert [image.SOPInstanceUID for image in images] == [kept.stem]
     assert site.hospital.holds_bytes(dataset_bytes(rejected))
-
-
-def rejection(study: Study, series_uid: str, sop_instance_uid: str, folder: Path) -> Path:
-    """A rejection note for quality reasons (IHE RAD IOCM; PS3.3 A.35.4)."""
-    source = dcmread(study.paths[0])
-    note = Dataset()
-    for keyword in (
-        "PatientID",
-        "PatientName",
-        "PatientBirthDate",
-        "PatientSex",
-        "AccessionNumber",
-    ):
-        setattr(note, keyword, source.get(keyword))
-    note.SpecificCharacterSet = "ISO_IR 192"
-    note.SOPClassUID, note.SOPInstanceUID = KEY_OBJECT_SELECTION, generate_uid()
-    note.StudyInstanceUID, note.SeriesInstanceUID = study.uid, generate_uid()
-    note.Modality, note.SeriesNumber, note.InstanceNumber = "KO", 99, 1
-    code = Dataset()
-    code.CodeValue, code.CodingSchemeDesignator = "113001", "DCM"
-    code.CodeMeaning = "Rejected for Quality Reasons"
-    note.ConceptNameCodeSequence = [code]
-    referenced, series, evidence = Dataset(), Dataset(), Dataset()
-    referenced.ReferencedSOPClassUID = source.SOPClassUID
-    referenced.ReferencedSOPInstanceUID = sop_instance_uid
-    series.SeriesInstanceUID, series.ReferencedSOPSequence = series_uid, [referenced]
-    evidence.StudyInstanceUID, evidence.ReferencedSeriesSequence = study.uid, [series]
-    note.CurrentRequestedProcedureEvidenceSequence = [evidence]
-    return save(note, folder / "note")

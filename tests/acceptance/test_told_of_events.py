@@ -7,6 +7,7 @@ import hmac
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -17,8 +18,9 @@ from pynetdicom import AE, evt
 from pynetdicom.events import Event
 
 from tests.acceptance.conftest import NewHospital
-from tests.acceptance.images import scan
+from tests.acceptance.images import Study, scan
 from tests.acceptance.orders import new_order, orm
+from tests.acceptance.rejections import rejection
 from tests.peers.process import choose_port, wait_until
 
 SECRET = "a key for the test"
@@ -55,6 +57,9 @@ class Listener:
     @property
     def kinds(self) -> list[str]:
         return [event["type"].removeprefix("bridge.") for event in self.events]
+
+    def heard(self, kind: str) -> bool:
+        return kind in self.kinds
 
 
 @contextmanager
@@ -138,3 +143,65 @@ def test_given_an_order_that_is_scanned_then_its_whole_story_is_told_once_and_in
     }
     assert counts == study.counts
     assert "PatientName" not in notified[-1]
+
+
+FINER = [
+    "study.first_image",
+    "match.decided",
+    "study.available",
+    "study.changed",
+    "study.corrected",
+    "study.rejected",
+    "study.expired",
+    "study.withdrawn",
+]
+
+
+def test_given_who_asks_for_the_finer_words_then_each_thing_is_told_once_and_says_why(
+    new_hospital: NewHospital, tmp_path: Path
+) -> None:
+    with listening() as finer, listening() as usual, listening() as of_mr:
+        asks = {"kind": "webhook", "secret": SECRET}
+        hospital = new_hospital(
+            destinations=[
+                {**asks, "name": "finer", "url": finer.url, "events": FINER},
+                {**asks, "name": "usual", "url": usual.url, "events": FINER[2:4] + FINER[-1:]},
+                {**asks, "name": "mr", "url": of_mr.url, "events": FINER, "modalities": ["MR"]},
+            ],
+            dicom={"settle_seconds": 1},
+        )
+        order = new_order()
+        hospital.place(orm(order))
+        study = scan(order, tmp_path / "sent", series=(3,))
+        first, second, third = (path.stem for path in study.paths)
+        hospital.store(study)
+        wait_until(lambda: "study.available" in finer.kinds, "the study is told of")
+        for kind, code, rejected in (
+            ("study.rejected", "113001", [first]),
+            ("study.expired", "113039", [second, third]),
+        ):
+            note = rejection(study, code, tmp_path / kind, *rejected)
+            hospital.store(Study(uid=study.uid, series={"note": [note]}))
+            wait_until(partial(finer.heard, kind), f"{kind} is told")
+        wait_until(lambda: len(usual.kinds) == 3, "the others hear of two changes")
+
+    assert finer.kinds == [
+        "study.first_image",
+        "match.decided",
+        "study.available",
+        "study.rejected",
+        "study.expired",
+    ]
+    assert usual.kinds == ["study.available", "study.changed", "study.changed"]
+    assert of_mr.kinds == []
+    begun, decided, _, quality, age = (event["data"] for event in finer.events)
+    assert [each["accessionNumber"] for each in begun["expectedOrders"]] == [order.accession]
+    assert (decided["decision"], decided["decidedBy"]) == ("matched", "rule")
+    assert "Study Instance UID" in decided["candidates"][0]["keys"]
+    assert (quality["numberOfInstances"], quality["rejected"]["whole"]) == (2, False)
+    assert age["rejected"]["whole"]
+    assert {each["code"]: each["numberOfInstances"] for each in age["rejected"]["reasons"]} == {
+        "113001": 1,
+        "113039": 2,
+    }
+    assert order.patient.id not in json.dumps(finer.events)

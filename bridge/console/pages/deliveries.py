@@ -46,10 +46,17 @@ ACTS = {
     **_HOLDS,
 }
 KINDS = (
+    N_("study.scheduled"),
+    N_("study.started"),
+    N_("study.first_image"),
     N_("study.available"),
     N_("study.changed"),
+    N_("study.corrected"),
+    N_("study.rejected"),
+    N_("study.expired"),
     N_("study.unmatched"),
     N_("study.withdrawn"),
+    N_("match.decided"),
     N_("order.held"),
     N_("order.scheduled"),
     N_("order.changed"),

@@ -55,6 +55,7 @@ OTHERS = (
     N_("told that it is unmatched"),
     N_("gets images"),
     N_("told of the order"),
+    N_("told of the decision"),
     N_("nothing"),
     N_("same"),
     N_("alike"),

@@ -10,12 +10,24 @@ from typing import Any
 from bridge.broadcast.events import sign, write_event
 from bridge.domain.delivery import Delivery, EventKind
 from bridge.domain.identifiers import Identifier
+from bridge.domain.matching import (
+    Evidence,
+    Key,
+    MatchDecision,
+    Outcome,
+    PatientAgreement,
+    RankedCandidate,
+    Verdict,
+)
 from bridge.domain.order import Order, OrderNumbers, Procedure, Step
 from bridge.domain.patient import Patient
 from bridge.domain.publication import (
+    ArrivingStudy,
+    DecidedStudy,
     News,
     OrderNews,
     PublishedStudy,
+    Rejected,
     Request,
     UnmatchedStudy,
     WithdrawnStudy,
@@ -104,6 +116,85 @@ def test_given_a_matched_study_then_its_orders_and_counts_are_told() -> None:
     assert (data["modalities"], data["numberOfSeries"], data["numberOfInstances"]) == (["CT"], 1, 1)
 
 
+CANDIDATE = RankedCandidate(
+    procedure_pk=1,
+    number="A1",
+    keys=(Key.STUDY_INSTANCE_UID, Key.ACCESSION_NUMBER),
+    agreement=PatientAgreement.SAME,
+    score=90,
+    evidence=(Evidence("PatientName", "TRAN^ANH", "TRAN^ANH", Verdict.AGREES),),
+)
+REQUEST = Request(order=ORDER, procedure=PROCEDURE)
+
+
+def decided(**said: Any) -> DecidedStudy:
+    usual: dict[str, Any] = {"outcome": Outcome.MATCHED, "reason": "they agree"}
+    decision = MatchDecision(procedure_pks=(1,), candidates=(CANDIDATE,), **{**usual, **said})
+    return DecidedStudy(
+        study=STUDY, decision=decision, decided_at=1_767_600_000.0, requests=(REQUEST,)
+    )
+
+
+def test_given_a_decision_then_it_says_which_by_whom_and_what_led_to_it() -> None:
+    data = event(decided(), EventKind.MATCH_DECIDED)["data"]
+    assert (data["studyInstanceUid"], data["decision"]) == ("1.2.1", "matched")
+    assert (data["decidedBy"], data["person"], data["reason"]) == ("rule", "", "they agree")
+    assert data["decidedAt"] == "2026-01-05T08:00:00.000+00:00"
+    assert [each["placerOrderNumber"] for each in data["orders"]] == ["P-77"]
+    (candidate,) = data["candidates"]
+    assert (candidate["number"], candidate["patient"]) == ("A1", "same")
+    assert candidate["keys"] == ["Study Instance UID", "Accession Number"]
+    assert candidate["evidence"] == [{"field": "PatientName", "verdict": "agrees"}]
+
+
+def test_given_a_person_decided_then_it_says_who_and_keeps_their_reason_to_itself() -> None:
+    news = decided(decided_by="operator dr.an", reason="it is TRAN, of course")
+    data = event(news, EventKind.MATCH_DECIDED)["data"]
+    assert (data["decidedBy"], data["person"], data["reason"]) == ("person", "dr.an", "")
+
+
+def test_given_candidates_then_none_of_them_is_its_order() -> None:
+    data = event(decided(outcome=Outcome.CANDIDATES), EventKind.MATCH_DECIDED)["data"]
+    assert (data["decision"], data["orders"]) == ("candidates", [])
+    assert [each["number"] for each in data["candidates"]] == ["A1"]
+
+
+def test_given_the_first_image_then_the_orders_are_only_expected() -> None:
+    news = ArrivingStudy(study=STUDY, requests=(REQUEST,))
+    data = event(news, EventKind.STUDY_FIRST_IMAGE)["data"]
+    assert data["orders"] == []
+    assert [each["accessionNumber"] for each in data["expectedOrders"]] == ["A1"]
+
+
+def test_given_a_rejection_then_it_says_how_many_why_and_of_which_orders() -> None:
+    rejected = Rejected(instances={"113001": 2})
+    left = PublishedStudy(study=STUDY, patient=PATIENT, requests=(REQUEST,), rejected=rejected)
+    data = event(left, EventKind.STUDY_REJECTED)["data"]
+    assert data["numberOfInstances"] == 1
+    assert data["rejected"] == {
+        "whole": False,
+        "person": "",
+        "reasons": [
+            {"code": "113001", "meaning": "Rejected for Quality Reasons", "numberOfInstances": 2}
+        ],
+        "orders": data["orders"],
+    }
+    assert "rejected" not in event(left, EventKind.STUDY_CHANGED)["data"]
+    gone = WithdrawnStudy(
+        study_instance_uid="1.2.1",
+        study=STUDY,
+        requests=(REQUEST,),
+        rejected=Rejected(instances={}, by="dr.an"),
+    )
+    data = event(gone, EventKind.STUDY_REJECTED)["data"]
+    assert (data["orders"], data["rejected"]["whole"], data["rejected"]["person"]) == (
+        [],
+        True,
+        "dr.an",
+    )
+    assert [each["accessionNumber"] for each in data["rejected"]["orders"]] == ["A1"]
+
+
 def test_given_any_news_then_no_patient_data_are_said() -> None:
     request = Request(order=ORDER, procedure=PROCEDURE)
     for news in (
@@ -111,6 +202,8 @@ def test_given_any_news_then_no_patient_data_are_said() -> None:
         PublishedStudy(study=STUDY, patient=PATIENT, requests=(request,)),
         UnmatchedStudy(study=STUDY),
         WithdrawnStudy(study_instance_uid="1.2.1", study=STUDY),
+        ArrivingStudy(study=STUDY, requests=(request,)),
+        decided(decided_by="operator dr.an", reason="TRAN, born 19700101"),
     ):
         said = json.dumps(event(news))
         assert not any(text in said for text in ("TRAN", "19700101", "PID-1", "LE^HOA"))

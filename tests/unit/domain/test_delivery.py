@@ -91,6 +91,13 @@ AVAILABLE, CHANGED, WITHDRAWN = (
     EventKind.STUDY_CHANGED,
     EventKind.STUDY_WITHDRAWN,
 )
+CORRECTED, REJECTED, EXPIRED, DECIDED, FIRST = (
+    EventKind.STUDY_CORRECTED,
+    EventKind.STUDY_REJECTED,
+    EventKind.STUDY_EXPIRED,
+    EventKind.MATCH_DECIDED,
+    EventKind.STUDY_FIRST_IMAGE,
+)
 SCHEDULED, MOVED, ARRIVED, CANCELED = (
     EventKind.ORDER_SCHEDULED,
     EventKind.ORDER_CHANGED,
@@ -117,6 +124,21 @@ SCHEDULED, MOVED, ARRIVED, CANCELED = (
         ((ARRIVED,), ARRIVED, 0),
         ((ARRIVED, SCHEDULED), ARRIVED, None),
         ((EventKind.MESSAGE,), EventKind.MESSAGE, None),
+        ((CORRECTED,), CHANGED, 0),
+        ((CHANGED,), CORRECTED, None),
+        ((AVAILABLE,), CORRECTED, 0),
+        ((CORRECTED, CHANGED), CORRECTED, 0),
+        ((CHANGED, REJECTED), CHANGED, None),
+        ((CORRECTED, EXPIRED), CORRECTED, None),
+        ((CHANGED,), REJECTED, None),
+        ((REJECTED,), REJECTED, 0),
+        ((REJECTED,), EXPIRED, None),
+        ((REJECTED, CHANGED), REJECTED, None),
+        ((FIRST,), FIRST, 0),
+        ((FIRST,), CHANGED, None),
+        ((DECIDED, AVAILABLE), DECIDED, 0),
+        ((DECIDED, EventKind.STUDY_UNMATCHED), DECIDED, 0),
+        ((AVAILABLE,), DECIDED, None),
     ],
 )
 def test_an_event_rides_only_with_what_tells_it_too_and_in_its_place(

@@ -15,7 +15,13 @@ from typing import Any
 
 from sqlalchemy import select
 
-from bridge.domain.delivery import ORDER_KINDS, EventKind, Sent
+from bridge.domain.delivery import (
+    FINER_STUDY_KINDS,
+    ORDER_KINDS,
+    STUDY_KINDS,
+    EventKind,
+    Sent,
+)
 from bridge.domain.events import Event
 from bridge.domain.identifiers import NO_AUTHORITY, Authority, Identifier
 from bridge.domain.journal import Disposition
@@ -72,6 +78,7 @@ DESTINATIONS = {
     ),
     "registry": Subscription(kinds=frozenset({EventKind.STUDY_SCHEDULED})),
     "pager": Subscription(kinds=frozenset({EventKind.STUDY_AVAILABLE})),
+    "analyst": Subscription(kinds=frozenset({*STUDY_KINDS, *FINER_STUDY_KINDS})),
     "ris": Subscription(kinds=frozenset(ORDER_KINDS), told_by="RIS"),
     "his": Subscription(kinds=frozenset(ORDER_KINDS), told_by="KIS"),
 }

@@ -17,7 +17,13 @@ from bridge.domain.delivery import EventKind
 from bridge.domain.errors import BridgeError, UnknownKey
 from bridge.domain.identifiers import Identifier
 from bridge.domain.matching import Outcome
-from bridge.domain.publication import OrderNews, PublishedStudy, UnmatchedStudy, WithdrawnStudy
+from bridge.domain.publication import (
+    DecidedStudy,
+    OrderNews,
+    PublishedStudy,
+    UnmatchedStudy,
+    WithdrawnStudy,
+)
 from bridge.domain.rejection import RejectionNote
 from bridge.domain.study_preview import Effect, StudyChange, StudyPreview, StudyStanding
 from bridge.services.preview_study import Act
@@ -184,6 +190,7 @@ def news(core: Core) -> dict[tuple[str, str, EventKind], Effect]:
         WithdrawnStudy: Effect.WITHDRAWN,
         UnmatchedStudy: Effect.UNMATCHED,
         OrderNews: Effect.ORDER,
+        DecidedStudy: Effect.DECISION,
     }
     told: dict[tuple[str, str, EventKind], Effect] = {}
     for name in DESTINATIONS:
@@ -307,7 +314,11 @@ def test_given_a_match_when_unlinking_is_previewed_then_it_says_whom_it_is_withd
     assert change.before is not None
     assert (change.before.outcome, change.before.orders) == (Outcome.MATCHED, ("A1",))
     assert (change.after.outcome, change.after.orders) == (Outcome.UNSCHEDULED, ())
-    assert [(each.destination, each.effect) for each in preview.told] == [("ehr", "withdrawn")]
+    assert sorted((each.destination, each.kind, each.effect) for each in preview.told) == [
+        ("analyst", "match.decided", "told of the decision"),
+        ("analyst", "study.withdrawn", "withdrawn"),
+        ("ehr", "study.withdrawn", "withdrawn"),
+    ]
     assert core.outcome() is Outcome.MATCHED
 
 
