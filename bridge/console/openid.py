@@ -67,7 +67,10 @@ class OpenIdClient:
     ) -> None:
         self.provider = provider
         self._clock = clock
-        self._http = http or httpx2.Client(timeout=_TIMEOUT_SECONDS)
+        # People sign in now and then: no connection waits for the next one.
+        self._http = http or httpx2.Client(
+            timeout=_TIMEOUT_SECONDS, limits=httpx2.Limits(max_keepalive_connections=0)
+        )
         self._lock = threading.Lock()
         self._metadata: Mapping[str, Any] = {}
         self._keys: KeySet | None = None
