@@ -118,6 +118,7 @@ class Http:
             "Where a person sees a study: an address in which `{study_instance_uid}` stands for"
             " the study. Written wherever receivers are told of images.",
             example="https://viewer.example.org/?StudyInstanceUIDs={study_instance_uid}",
+            derived="`PUBLIC_URL/open?study={study_instance_uid}` where the viewer is served",
         ),
     )
 

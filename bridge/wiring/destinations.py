@@ -41,6 +41,7 @@ from bridge.settings import NatsDestination as NatsSettings
 from bridge.settings import WebhookDestination as WebhookSettings
 from bridge.wiring.fhir_access import reached
 from bridge.wiring.hl7_out import build_hl7
+from bridge.wiring.viewer import link_to_viewer
 
 _FOREVER = 10**9
 
@@ -119,7 +120,7 @@ def _manner(settings: Settings, destination: FhirSettings) -> Manner:
                 name=f"Images of {settings.site.name}",
             ),
         ),
-        viewer=settings.http.viewer_url,
+        viewer=link_to_viewer(settings),
         source=f"urn:bridge:{site}",
         own_ids=_own_ids(settings, destination),
         is_filler=settings.site.mode == "his_only",

@@ -29,6 +29,7 @@ from bridge.services.tell_of_procedures import ProcedureOutbox
 from bridge.settings import Hl7Destination as Hl7Settings
 from bridge.settings import Origin, Problem, Settings, Source
 from bridge.wiring.core import Core
+from bridge.wiring.viewer import link_to_viewer
 
 N = TypeVar("N")
 
@@ -160,7 +161,7 @@ def _policy(destination: Hl7Settings) -> Policy:
 def _link(settings: Settings) -> str:
     """Where a person sees a study: the viewer, else the study's page of the console."""
     page = f"{settings.http.public_url.rstrip('/')}/studies/{{study_instance_uid}}"
-    return settings.http.viewer_url or page
+    return link_to_viewer(settings) or page
 
 
 def _heading(settings: Settings) -> Callable[[], Heading]:

@@ -26,6 +26,17 @@ def viewer_address(settings: Settings) -> str:
     return settings.viewer.public_url.rstrip("/") if has_viewer(settings) else ""
 
 
+def link_to_viewer(settings: Settings) -> str:
+    """Where a person sees a study in a viewer, as receivers are told; empty where there is none.
+
+    Where the bridge serves one, its own address that checks who asks and leads there: it stays
+    right when the viewer moves.
+    """
+    if settings.http.viewer_url or not has_viewer(settings):
+        return settings.http.viewer_url
+    return f"{settings.http.public_url.rstrip('/')}/open?study={{study_instance_uid}}"
+
+
 def listen_for_viewer(settings: Settings, *, shared: bool) -> socket.socket:
     """Take the viewer's port. Raises CannotListen."""
     viewer = settings.viewer

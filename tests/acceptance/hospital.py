@@ -122,6 +122,12 @@ class Hospital:
         """Tell whether images of the study are told of; that it is to come is something else."""
         return any(one["status"] != "registered" for one in self.ehr.imaging_studies(study_uid))
 
+    def endpoints(self, imaging_study: Resource) -> list[Resource]:
+        """Every Endpoint that a study names: the EHR's own, and those it contains (`#…`)."""
+        inside = {f"#{each['id']}": each for each in imaging_study.get("contained", [])}
+        named = [each["reference"] for each in imaging_study.get("endpoint", [])]
+        return [inside[each] if each in inside else self.ehr.read(each) for each in named]
+
     # --- images on disk -------------------------------------------------------------------------
     def holds_bytes(self, content: bytes) -> bool:
         """Tell whether some file of the image store ends with these bytes of a data set."""

@@ -82,8 +82,8 @@ def test_given_images_in_another_archive_then_the_ehr_is_told_where_they_are(
     found = hospital.published(uid)
     assert accession_of(found) == order.accession
     assert (found["status"], found["numberOfInstances"]) == ("available", 40)
-    (endpoint,) = found["endpoint"]
-    assert hospital.ehr.read(endpoint["reference"])["address"] == PACS
+    (endpoint,) = hospital.endpoints(found)
+    assert endpoint["address"] == PACS
 
 
 def test_given_them_before_their_order_then_they_wait_for_it(hospital: Hospital) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
+from urllib.request import urlopen
 
 import fhirkit
 import pytest
@@ -89,11 +91,32 @@ def test_then_what_is_published_is_valid_in_two_validators(
     found = hospital.published_complete(scanned(hospital, tmp_path, order))
 
     resources = [found, hospital.ehr.read(found["subject"]["reference"])]
-    resources += [hospital.ehr.read(one["reference"]) for one in found.get("endpoint", [])]
+    resources += hospital.endpoints(found)
     for resource in resources:
         assert medplum.errors_of(resource) == []
         assert [str(issue) for issue in fhirkit.validate(resource)] == []
     assert found["status"] in {"registered", "available"}
+
+
+def test_given_a_viewer_is_served_then_the_ehr_has_a_link_that_leads_a_person_to_it(
+    new_hospital: NewHospital, medplum: Medplum, tmp_path: Path
+) -> None:
+    folder = tmp_path / "viewer"
+    folder.mkdir()
+    (folder / "index.html").write_text("<title>a viewer</title>")
+    hospital = new_hospital(viewer={"folder": str(folder), "port": choose_port()})
+    study = scanned(hospital, tmp_path)
+
+    found = hospital.published_complete(study)
+
+    images, viewer = hospital.endpoints(found)
+    assert images["address"].endswith("/dicom-web")
+    assert viewer["address"] == f"{hospital.bridge.url}/open?study={study.uid}"
+    assert medplum.errors_of(found) == []
+    assert [str(issue) for issue in fhirkit.validate(found)] == []
+    with urlopen(viewer["address"], timeout=10) as page:
+        assert urlsplit(page.url).path == "/sign-in"
+        assert unquote(urlsplit(page.url).query) == f"next=/open?study={study.uid}"
 
 
 def test_given_one_patient_with_two_studies_then_the_ehr_holds_one_patient(

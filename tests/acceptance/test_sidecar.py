@@ -66,8 +66,8 @@ def test_given_images_at_the_pacs_then_they_are_told_of_there_and_withdrawn_when
     found = hospital.published_complete(study)
 
     assert accession_of(found) == order.accession
-    (endpoint,) = found["endpoint"]
-    assert hospital.ehr.read(endpoint["reference"])["address"] == f"{pacs.url}/dicom-web"
+    (endpoint,) = hospital.endpoints(found)
+    assert endpoint["address"] == f"{pacs.url}/dicom-web"
     assert not list(hospital.bridge.images.rglob("*.dcm"))
 
     pacs.forget(study.uid)
