@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from bridge.fhir.identifiers import Json, criteria, escape
@@ -104,8 +105,12 @@ def dump(value: object) -> bytes:
 
 def token_criteria(identifier: Json) -> str:
     """Search criteria that find the resource with this identifier, URL-encoded."""
-    system, value = escape(identifier.get("system", "")), escape(identifier["value"])
-    return criteria("identifier", f"{system}|{value}")
+    return _token_criteria(identifier.get("system", ""), identifier["value"])
+
+
+@lru_cache(maxsize=4096)  # asked for a dozen times while one study is told
+def _token_criteria(system: str, value: str) -> str:
+    return criteria("identifier", f"{escape(system)}|{escape(value)}")
 
 
 def linked(study: Json, links: Links, source: str) -> Json:
@@ -126,6 +131,7 @@ def linked(study: Json, links: Links, source: str) -> Json:
     }
 
 
+@lru_cache(maxsize=4096)
 def full_url(kind: str, where: str) -> str:
     """The name of an entry inside the bundle: the same for the same resource in every bundle."""
     return uuid.uuid5(_NAMESPACE, f"{kind}?{where}").urn

@@ -71,6 +71,7 @@ class FhirClient:
 
     def __init__(self, server: Server) -> None:
         self._base = server.url.rstrip("/")
+        self._root = httpx2.URL(self._base)  # reading an address costs as much as a small query
         self._timeout = server.timeout
         verified = trusted(server)
         basic = (server.username, server.password) if server.username else None
@@ -127,7 +128,7 @@ class FhirClient:
     ) -> Answer:
         request = self._http.build_request(
             method,
-            f"{self._base}/{path}" if path else self._base,
+            f"{self._base}/{path}" if path else self._root,
             content=body or None,
             headers=dict(headers),
         )

@@ -115,6 +115,13 @@ _OWNERS_OF_STUDY = Statement(
     .join(requested_procedure)
     .where(requested_procedure.c.study_instance_uid == bindparam("uid"))
 )
+_WITH_PROCEDURES = select(_ORDER).where(
+    _ORDER.c.pk.in_(
+        select(requested_procedure.c.order_pk).where(
+            requested_procedure.c.pk.in_(bindparam("pks", expanding=True))
+        )
+    )
+)
 _PROCEDURES = (
     select(requested_procedure)
     .where(requested_procedure.c.order_pk == bindparam("order_pk"))
@@ -202,7 +209,8 @@ class Orders:
 
     def with_procedures(self, procedure_pks: Iterable[int]) -> tuple[Order, ...]:
         """The orders that these requested procedures belong to."""
-        return self._where(requested_procedure.c.pk.in_(tuple(procedure_pks)))
+        rows = self._connection.execute(_WITH_PROCEDURES, {"pks": list(procedure_pks)}).all()
+        return tuple(self._load(row) for row in rows)
 
     def with_study_instance_uids(self, uids: Iterable[str]) -> tuple[Order, ...]:
         """The orders with a requested procedure of one of these Study Instance UIDs."""

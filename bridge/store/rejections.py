@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import ColumnElement, Connection, exists, select, true, update
+from sqlalchemy import ColumnElement, Connection, bindparam, exists, select, true, update
 
 from bridge.domain.rejection import REJECTIONS
 from bridge.domain.study import InstanceHeader
+from bridge.store.statement import Statement
 from bridge.store.tables import instance, rejected_instance, rejection_note
 
 _REJECTED = rejected_instance.c
 _NOTE = rejection_note.c
+_HIDDEN = Statement(
+    select(_REJECTED.sop_instance_uid, _NOTE.code, _NOTE.sop_instance_uid)
+    .join(rejection_note, _NOTE.pk == _REJECTED.note_pk)
+    .where(_REJECTED.study_instance_uid == bindparam("uid"), _REJECTED.stands == true())
+    .order_by(_NOTE.pk)
+)
 
 
 def is_shown() -> ColumnElement[bool]:
@@ -68,16 +75,8 @@ class Rejections:
 
     def hidden(self, study_instance_uid: str) -> Mapping[str, str]:
         """As `of_study`, each with the code it is rejected for; a note itself with none."""
-        query = (
-            select(_REJECTED.sop_instance_uid, _NOTE.code, _NOTE.sop_instance_uid)
-            .join(rejection_note, _NOTE.pk == _REJECTED.note_pk)
-            .where(_REJECTED.study_instance_uid == study_instance_uid, _REJECTED.stands == true())
-            .order_by(_NOTE.pk)
-        )
-        return {
-            sop_instance_uid: "" if sop_instance_uid == note else code
-            for sop_instance_uid, code, note in self._connection.execute(query)
-        }
+        rows = _HIDDEN.rows(self._connection, {"uid": study_instance_uid})
+        return {uid: "" if uid == note else code for uid, code, note in rows}
 
     def standing(self, study_instance_uid: str) -> tuple[int, ...]:
         """The notes that hide something of a study."""

@@ -82,6 +82,11 @@ _TOUCH = Statement(
     .values(state=literal_column(f"'{StudyState.RECEIVING.value}'"), updated_at=bindparam("now"))
 )
 # Asked with every order: the statement has a fixed number of places, so that it is built only once.
+_PROCEDURES_OF = Statement(
+    select(study_procedure.c.procedure_pk)
+    .where(study_procedure.c.study_pk == bindparam("pk"))
+    .order_by(study_procedure.c.procedure_pk)
+)
 _WIDTH = 12
 _MOST_IN_ONE = 500  # SQLite takes 32,766 parameters; a study may have more instances
 _WAITING = Statement(
@@ -250,12 +255,7 @@ class Studies:
 
     def procedures_of(self, study_pk: int) -> tuple[int, ...]:
         """The requested procedures a study is matched to."""
-        query = (
-            select(study_procedure.c.procedure_pk)
-            .where(study_procedure.c.study_pk == study_pk)
-            .order_by(study_procedure.c.procedure_pk)
-        )
-        return tuple(self._connection.execute(query).scalars())
+        return tuple(pk for (pk,) in _PROCEDURES_OF.rows(self._connection, {"pk": study_pk}))
 
     def decide(
         self, decided: Study, decision: MatchDecision, state: StudyState, now: float
