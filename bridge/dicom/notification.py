@@ -1,13 +1,14 @@
 """Instance Availability Notification as SCU (PS3.4 Annex R; IHE RAD-49): tell a RIS of images.
 
 One notification for each study and each change: all its instances held here and that they are
-online, or unavailable once the study is nobody's or rejected. No patient data are said.
+online, or unavailable once they are rejected or the study is nobody's. No patient data are said.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from bridge.dicom.scu import Remote, associated
 from bridge.dicom.sop_classes import INSTANCE_AVAILABILITY, PERFORMED_STEP
 from bridge.domain.delivery import Delivery, EventKind, RetryPolicy, Sent, TransportError
 from bridge.domain.publication import WITHDRAWN, News, PublishedStudy, WithdrawnStudy
-from bridge.domain.study import Study
+from bridge.domain.study import Instance, Series, Study
 
 KINDS: Final = frozenset(
     {EventKind.STUDY_AVAILABLE, EventKind.STUDY_CHANGED, EventKind.STUDY_WITHDRAWN}
@@ -80,9 +81,12 @@ class AvailabilityDestination(DicomDestination):
 
     def _write(self, news: News) -> tuple[Dataset | None, str]:
         if isinstance(news, PublishedStudy):
-            notification = availability(news.study, ONLINE, self._retrieve)
+            rejected = news.rejected.series if news.rejected else ()
+            told = [*_told(news.study.series, ONLINE), *_told(rejected, UNAVAILABLE)]
+            notification = availability(news.study, told, self._retrieve)
         elif isinstance(news, WithdrawnStudy) and news.study is not None:
-            notification = availability(news.study, UNAVAILABLE, self._retrieve)
+            told = [*_told(news.study.series, UNAVAILABLE)]
+            notification = availability(news.study, told, self._retrieve)
         elif isinstance(news, WithdrawnStudy):
             return None, WITHDRAWN
         else:
@@ -100,17 +104,36 @@ class AvailabilityDestination(DicomDestination):
         return int(status.Status), str(status.get("ErrorComment", ""))
 
 
-def availability(study: Study, available: str, retrieve_ae_title: str) -> Dataset:
-    """The attributes of a notification (PS3.4 Table R.3.2-1), of the instances held here.
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """One instance, and whether it can be had."""
 
-    Series without any are left out: what others hold, they tell of.
-    """
+    series_instance_uid: str
+    instance: Instance
+    availability: str
+
+
+def _told(series: Iterable[Series], availability: str) -> Iterator[_Told]:
+    """The instances held here: what others hold, they tell of."""
+    for each in series:
+        for instance in each.instances:
+            if instance.path:
+                yield _Told(each.series_instance_uid, instance, availability)
+
+
+def availability(study: Study, told: Iterable[_Told], retrieve_ae_title: str) -> Dataset:
+    """The attributes of a notification (PS3.4 Table R.3.2-1)."""
     notification = Dataset()
     notification.ReferencedPerformedProcedureStepSequence = [
         _performed_step(uid) for uid in sorted(study.performed_step_uids)
     ]
     notification.StudyInstanceUID = study.study_instance_uid
-    notification.ReferencedSeriesSequence = list(_series(study, available, retrieve_ae_title))
+    by_series: dict[str, list[_Told]] = {}
+    for each in told:
+        by_series.setdefault(each.series_instance_uid, []).append(each)
+    notification.ReferencedSeriesSequence = [
+        _series(uid, by_series[uid], retrieve_ae_title) for uid in sorted(by_series)
+    ]
     return notification
 
 
@@ -122,20 +145,15 @@ def _performed_step(uid: str) -> Dataset:
     return step
 
 
-def _series(study: Study, available: str, retrieve_ae_title: str) -> Iterable[Dataset]:
-    for each in sorted(study.series, key=lambda series: series.series_instance_uid):
-        references = []
-        for instance in sorted(each.instances, key=lambda held: held.sop_instance_uid):
-            if not instance.path:
-                continue
-            reference = Dataset()
-            reference.ReferencedSOPClassUID = instance.sop_class_uid
-            reference.ReferencedSOPInstanceUID = instance.sop_instance_uid
-            reference.InstanceAvailability = available
-            reference.RetrieveAETitle = retrieve_ae_title
-            references.append(reference)
-        if references:
-            series = Dataset()
-            series.SeriesInstanceUID = each.series_instance_uid
-            series.ReferencedSOPSequence = references
-            yield series
+def _series(uid: str, told: Iterable[_Told], retrieve_ae_title: str) -> Dataset:
+    series = Dataset()
+    series.SeriesInstanceUID = uid
+    series.ReferencedSOPSequence = []
+    for each in sorted(told, key=lambda one: one.instance.sop_instance_uid):
+        reference = Dataset()
+        reference.ReferencedSOPClassUID = each.instance.sop_class_uid
+        reference.ReferencedSOPInstanceUID = each.instance.sop_instance_uid
+        reference.InstanceAvailability = each.availability
+        reference.RetrieveAETitle = retrieve_ae_title
+        series.ReferencedSOPSequence.append(reference)
+    return series

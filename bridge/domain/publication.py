@@ -9,7 +9,7 @@ from bridge.domain.matching import MatchDecision
 from bridge.domain.order import Order, Procedure
 from bridge.domain.patient import Patient
 from bridge.domain.rejection import WRONG_ENTRY
-from bridge.domain.study import Study
+from bridge.domain.study import Series, Study
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +47,12 @@ class StudyNews(News):
 class Rejected:
     """What is rejected of a study.
 
-    `instances` counts those that rejection notes hide, by the code of the note; `by` is the person
-    who rejected the whole study, empty when nobody did.
+    `instances` counts those that rejection notes hide, by the code of the note, and `series` are
+    they themselves; `by` is the person who rejected the whole study, empty when nobody did.
     """
 
     instances: Mapping[str, int]
+    series: tuple[Series, ...] = ()
     by: str = ""
 
     @property

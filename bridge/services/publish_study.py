@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
 from bridge.domain.delivery import EventKind
 from bridge.domain.publication import PublishedStudy, Rejected, Request
-from bridge.domain.study import Study
+from bridge.domain.study import Series, Study
 from bridge.domain.study_news import Words
 from bridge.domain.subscription import Subscription
 from bridge.services.expected_studies import expecting, tell
@@ -101,16 +101,24 @@ def requests_for(tx: Transaction, procedure_pks: Iterable[int]) -> tuple[Request
 def rejected_of(study: Study, hidden: Mapping[str, str], by: str = "") -> Rejected | None:
     """What is rejected of a study; None for nothing. `hidden` as `Rejections.hidden` gives it."""
     codes = Counter(code for uid, code in hidden.items() if code and uid in study.instance_uids)
-    return Rejected(instances=codes, by=by) if codes or by else None
+    if not (codes or by):
+        return None
+    series = _with_those(study, lambda uid: bool(hidden.get(uid)))
+    return Rejected(instances=codes, series=series, by=by)
 
 
 def shown_of(study: Study, hidden: Collection[str]) -> Study | None:
     """The study without what was rejected; None when nothing is left of it."""
     if not hidden:
         return study
+    shown = replace(study, series=_with_those(study, lambda uid: uid not in hidden))
+    return shown if shown.whole_series else None
+
+
+def _with_those(study: Study, chosen: Callable[[str], bool]) -> tuple[Series, ...]:
+    """The series of a study with the instances that are chosen by their SOP Instance UID."""
     left = (
-        replace(s, instances=tuple(i for i in s.instances if i.sop_instance_uid not in hidden))
+        replace(s, instances=tuple(i for i in s.instances if chosen(i.sop_instance_uid)))
         for s in study.series
     )
-    shown = replace(study, series=tuple(each for each in left if each.instances))
-    return shown if shown.whole_series else None
+    return tuple(each for each in left if each.instances)

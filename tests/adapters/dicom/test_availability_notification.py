@@ -14,7 +14,7 @@ from pynetdicom.events import Event
 from bridge.dicom.notification import AvailabilityDestination
 from bridge.dicom.scu import Remote
 from bridge.domain.delivery import Delivery, EventKind, RetryPolicy, TransportError
-from bridge.domain.publication import WITHDRAWN, PublishedStudy, Request, WithdrawnStudy
+from bridge.domain.publication import WITHDRAWN, PublishedStudy, Rejected, Request, WithdrawnStudy
 from tests.peers.process import choose_port
 from tests.unit.broadcast.test_events import ORDER, PATIENT, PROCEDURE, STUDY
 
@@ -99,6 +99,32 @@ def test_given_a_withdrawn_study_then_its_instances_are_unavailable(ris: Ris) ->
     ((_, told),) = ris.told
     (reference,) = told.ReferencedSeriesSequence[0].ReferencedSOPSequence
     assert reference.InstanceAvailability == "UNAVAILABLE"
+
+
+def test_given_some_of_its_instances_are_rejected_then_those_are_unavailable(ris: Ris) -> None:
+    (series,) = STUDY.series
+    (kept,) = series.instances
+    rejected = replace(kept, sop_instance_uid="1.2.1.1.2")
+    more = replace(series, series_instance_uid="1.2.1.2", instances=(replace(kept, path="y"),))
+    news = replace(
+        NEWS,
+        rejected=Rejected(
+            instances={"113001": 2}, series=(replace(series, instances=(rejected,)), more)
+        ),
+    )
+    destination(ris.port).send(DELIVERY, news)
+    ((_, told),) = ris.told
+    said = {
+        each.SeriesInstanceUID: [
+            (one.ReferencedSOPInstanceUID, one.InstanceAvailability)
+            for one in each.ReferencedSOPSequence
+        ]
+        for each in told.ReferencedSeriesSequence
+    }
+    assert said == {
+        "1.2.1.1": [("1.2.1.1.1", "ONLINE"), ("1.2.1.1.2", "UNAVAILABLE")],
+        "1.2.1.2": [("1.2.1.1.1", "UNAVAILABLE")],
+    }
 
 
 @pytest.mark.parametrize(("status", "for_good"), [(0x0110, False), (0x0106, True)])

@@ -152,6 +152,8 @@ def test_given_images_are_rejected_then_it_is_told_at_once_and_once(
     assert isinstance(heard[0][1], PublishedStudy)
     assert heard[0][1].rejected is not None
     assert heard[0][1].rejected.instances == {code: 1}
+    ((rejected,),) = (series.instances for series in heard[0][1].rejected.series)
+    assert rejected.sop_instance_uid == "1.1"
     assert sum(series.count for series in heard[0][1].study.whole_series) == 2
     told.settle()
     assert hear(told) == []
