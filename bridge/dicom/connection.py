@@ -31,6 +31,7 @@ _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 _LONGEST_WAIT = 0.01  # seconds until the association's other duties are looked at again
 _QUIET_ROUNDS, _QUIET_WAIT = 5, 0.2
 _SHORTEST_SLEEP = 0.00005
+_REACTOR_NAP = 0.001  # of pynetdicom's loop for the requests of an association
 _STRETCH = 65_536
 _LONGEST_NEGOTIATION = 1 << 20  # bytes of an A-ASSOCIATE-RQ, which no maximum length limits
 
@@ -231,6 +232,21 @@ class Polling:
             poll.register(each, select.POLLIN)
         found = {descriptor for descriptor, _ in poll.poll(seconds * 1000)}
         return [each for each in readable if each.fileno() in found], [], []
+
+
+class Moments:
+    """What pynetdicom's associations take for the module `time`.
+
+    Between two looks for work its thread sleeps a millisecond, which a request that has come
+    meanwhile waits for; one that waits at a Checkpoint need not.
+    """
+
+    @staticmethod
+    def sleep(seconds: float) -> None:
+        """Sleep, unless there is a better way to wait."""
+        checkpoint = getattr(threading.current_thread(), "_reactor_checkpoint", None)
+        if seconds != _REACTOR_NAP or not isinstance(checkpoint, Checkpoint):
+            time.sleep(seconds)
 
 
 def _close(*sockets: socket.socket) -> None:

@@ -27,6 +27,12 @@ PENDING_WARNING = 0xFF01
 """One or more optional keys are not supported (PS3.4 K.4.1.1.4)."""
 
 
+def whole_command(command: bytes, context_id: int) -> bytes:
+    """A command set in one PDU."""
+    length = len(command) + 2
+    return _PDU(_P_DATA_TF, 0, length + 4, length, context_id, _COMMAND | _LAST) + command
+
+
 class PendingResponses:
     """Makes the PDUs of each Pending response of one query.
 

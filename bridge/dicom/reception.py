@@ -12,13 +12,14 @@ from typing import Any
 
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
-from pynetdicom.dimse_messages import C_STORE_RQ, DIMSEMessage
+from pynetdicom.dimse_messages import C_STORE_RQ
 from pynetdicom.dimse_primitives import C_CANCEL, C_FIND, C_GET, C_MOVE, C_STORE
 from pynetdicom.pdu_primitives import P_DATA
 
 from bridge.dicom.pdata import SMALLEST_PDU
 from bridge.dicom.spool import IN_MEMORY, Spool
 from bridge.dicom.statuses import Status, status
+from bridge.dicom.store_command import ArrivingMessage, send_at_once, written_response
 from bridge.services.room import Room
 
 _LONGEST_COMMAND = 65_536
@@ -67,7 +68,7 @@ class MessageReceiver(DIMSEServiceProvider):
     def receive_primitive(self, primitive: P_DATA) -> None:
         """Take a P-DATA; one that makes no sense ends the association, and the peer is told."""
         if self.message is None:
-            self.message = DIMSEMessage()
+            self.message = ArrivingMessage.begin()
             self.message.data_set = Spool(self._folder, _LONGEST_OTHER, self._room)
         try:
             super().receive_primitive(primitive)
@@ -98,6 +99,13 @@ class MessageReceiver(DIMSEServiceProvider):
             if message is None or not _lacks_something(message):
                 return context_id, message
             self._refuse(message, context_id)
+
+    def send_msg(self, primitive: Any, context_id: int) -> None:
+        """Send a message: what many wait for at once, the rest by the library's queue."""
+        command = written_response(primitive)
+        most = self.maximum_pdu_size
+        if command is None or not send_at_once(self.assoc, command, context_id, most):
+            super().send_msg(primitive, context_id)
 
     def _refuse(self, request: Any, context_id: int | None) -> None:
         missing = [each for each in request.REQUEST_KEYWORDS if getattr(request, each) is None]

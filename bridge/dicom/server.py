@@ -15,7 +15,7 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
 )
-from pynetdicom import AE, _config, evt, transport
+from pynetdicom import AE, _config, association, evt, transport
 from pynetdicom.dimse_messages import _COMMAND_SET_KEYWORDS
 from pynetdicom.dimse_primitives import N_CREATE
 from pynetdicom.events import Event
@@ -27,7 +27,14 @@ from bridge.dicom.availability import AvailabilityProvider
 from bridge.dicom.commitment import CommitmentProvider, CommitmentService
 from bridge.dicom.commitment_scu import CommitmentRequests
 from bridge.dicom.configuration import DicomConfiguration
-from bridge.dicom.connection import Limits, Polling, end_associations, give_up, open_connection
+from bridge.dicom.connection import (
+    Limits,
+    Moments,
+    Polling,
+    end_associations,
+    give_up,
+    open_connection,
+)
 from bridge.dicom.hearing import hearing
 from bridge.dicom.mpps import PerformedStepProvider, PerformedStepRecorder
 from bridge.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
@@ -233,6 +240,8 @@ def _prepare_library() -> None:
     _config.LOG_RESPONSE_IDENTIFIERS = False
     library: Any = transport
     library.select = Polling()
+    of_associations: Any = association
+    of_associations.time = Moments()
     prepare_library()
     _name_attributes_of_creations()
 
