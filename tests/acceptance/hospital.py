@@ -122,11 +122,17 @@ class Hospital:
         """Tell whether images of the study are told of; that it is to come is something else."""
         return any(one["status"] != "registered" for one in self.ehr.imaging_studies(study_uid))
 
-    def endpoints(self, imaging_study: Resource) -> list[Resource]:
-        """Every Endpoint that a study names: the EHR's own, and those it contains (`#…`)."""
+    def endpoints(
+        self, imaging_study: Resource, read: Callable[[str], Resource] | None = None
+    ) -> list[Resource]:
+        """Every Endpoint that a study names: those it contains (`#…`), and what `read` finds.
+
+        Read is at the EHR unless something else is meant.
+        """
+        read = read or self.ehr.read
         inside = {f"#{each['id']}": each for each in imaging_study.get("contained", [])}
         named = [each["reference"] for each in imaging_study.get("endpoint", [])]
-        return [inside[each] if each in inside else self.ehr.read(each) for each in named]
+        return [inside[each] if each in inside else read(each) for each in named]
 
     # --- images on disk -------------------------------------------------------------------------
     def holds_bytes(self, content: bytes) -> bool:

@@ -113,7 +113,7 @@ def test_given_a_request_when_it_is_performed_then_the_study_is_read_by_its_acce
     assert study["numberOfInstances"] == 2
     assert study["subject"]["reference"] == f"Patient/{patient['id']}"
     assert study["basedOn"][0]["reference"] == f"ServiceRequest/{asked['id']}"
-    (endpoint,) = hospital.endpoints(study)
+    (endpoint,) = hospital.endpoints(study, ehr.read)
     assert endpoint["address"].endswith("/dicom-web")
     now = ehr.read(f"ServiceRequest/{asked['id']}")
     assert now["status"] == "completed"
