@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Collection, Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from pydicom.datadict import dictionary_VR
 
@@ -233,6 +233,7 @@ def _scan(
     return found
 
 
+@lru_cache(maxsize=8192)
 def dictionary_vr(tag: int) -> str:
     """The VR the dictionary (PS3.6) gives a tag, the first where it gives several, else `UN`."""
     try:

@@ -158,7 +158,7 @@ def elements(
 
     Raises DataTypeError when a sequence of undefined length holds what is no item.
     """
-    head = _ITEM_HEADS[coding.order].unpack_from
+    head, explicit_head = _ITEM_HEADS[coding.order].unpack_from, coding.heads.unpack_from
     implicit, vr, previous, count = coding.implicit, b"", -1, 0
     while position + 8 <= end:
         at = position
@@ -167,7 +167,11 @@ def elements(
         if tag in (_ITEM_END, _SEQUENCE_END):
             return
         if not implicit:
-            vr, length, value = _explicit_head(data, coding, at, end)
+            _, _, vr, short = explicit_head(data, at)
+            if vr in _SHORT_VRS:
+                length = short
+            else:
+                vr, length, value = _explicit_head(data, coding, at, end)
         if length == UNDEFINED and tag == _PIXEL_DATA and flaws is not None:
             _judge_fragments(flaws, data, value, end)
             yield Place(tag, vr, value, end, at)
