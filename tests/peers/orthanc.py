@@ -26,6 +26,7 @@ class Orthanc:
         dicom_port: int | None = None,
         http_port: int | None = None,
         dicom_web: str = "",
+        synchronous: bool = True,
     ) -> None:
         self.http_port = http_port or choose_port()
         self.dicom_port = dicom_port or choose_port()
@@ -45,6 +46,8 @@ class Orthanc:
             "DefaultEncoding": "Utf8",
             "DicomModalities": {"bridge": ["BRIDGE", "127.0.0.1", bridge_port]},
             "Plugins": plugins,
+            # Its default: each file is on the disk before it is answered (its index is not).
+            "SyncStorageArea": synchronous,
         }
         if witness_port is not None:
             configuration["DicomModalities"]["witness"] = ["WITNESS", "127.0.0.1", witness_port]
