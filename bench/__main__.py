@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench import deliveries, footprint, hl7_orders, imaging, storage, worklist
 from bench.hl7_orders import Effort
-from bench.report import Section, render, write
+from bench.report import Section, render, summary, write
 
 QUIET = 1.0
 """Load average above which somebody else is using the machine."""
@@ -24,6 +24,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="bridge-bench-", dir=options.disk) as folder:
         sections = [_run(name, Path(folder), options) for name in options.sections]
     print(render(sections))
+    cpus, after = len(os.sched_getaffinity(0)), os.getloadavg()[0]
+    print(f"\n{summary(sections, f'{cpus} cores; load average {load:.1f} → {after:.1f}')}")
     file = write(sections, {k: str(v) for k, v in vars(options).items()} | {"load": load})
     print(f"\nFigures: {file}")
     if load > QUIET:
@@ -63,7 +65,10 @@ def _storage(folder: Path, options: argparse.Namespace) -> Section:
 
 
 def _footprint(folder: Path, options: argparse.Namespace) -> Section:
-    return footprint.measure(folder, 500 if options.quick else 20_000, options.long)
+    held = footprint.MILLION if options.full else 0
+    if options.quick:
+        return footprint.measure(folder, footprint.Effort(500, 0, held))
+    return footprint.measure(folder, footprint.Effort(20_000, options.messages, held))
 
 
 def _imaging(folder: Path, options: argparse.Namespace) -> Section:
@@ -93,8 +98,9 @@ def _options() -> argparse.Namespace:
     add("--quick", action="store_true", help="a few seconds each: shows that it works, no more")
     add("--postgres", action="store_true", help="also the bridge on PostgreSQL, and pgbench")
     add("--profile", action="store_true", help="also where the time of an order goes, by room")
-    add("--full", action="store_true", help="also a worklist of 1,000,000 steps, and 2 GB")
-    add("--long", type=int, default=0, metavar="N", help="also memory while N more orders come")
+    add("--full", action="store_true", help="also 1,000,000 orders and steps, and 2 GB")
+    long = "memory is watched over N orders (50,000; the budget says 1,000,000)"
+    add("--messages", type=int, default=50_000, metavar="N", help=long)
     add("--strict", action="store_true", help="end with 1 when a budget is missed")
     add("--disk", type=Path, help="folder on the disk to measure on (the temporary folder)")
     options = parser.parse_args()

@@ -64,7 +64,7 @@ class _Place:
 
 def measure(directory: Path, effort: Effort) -> Section:
     """Time studies to the EHR and images to the PACS; watch memory over a large instance."""
-    section = Section("Images on their way")
+    section = Section("Row 5: images on their way")
     with _place(directory) as place:
         _time_studies(section, place, effort.studies)
         _time_images(section, place, effort.images)

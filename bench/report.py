@@ -99,6 +99,17 @@ def render(sections: list[Section]) -> str:
     return "\n".join(lines)
 
 
+def summary(sections: list[Section], circumstances: str) -> str:
+    """Every budget in one table (Markdown), to be pasted into a note."""
+    rows = [
+        f"| {section.title} | {verdict.budget} | {verdict.measured} | {_word(verdict.met)} |"
+        for section in sections
+        for verdict in section.verdicts
+    ]
+    heads = ["| Row | Budget | Measured | |", "|---|---|---|---|"]
+    return "\n".join([circumstances, "", *heads, *rows])
+
+
 def _word(met: bool | None) -> str:
     return {True: "met", False: "MISSED", None: "ratio"}[met]
 

@@ -15,8 +15,24 @@ BASE = 10_000
 
 _PIECE = 5000
 _DAYS = BASE // schedule.PER_DAY // len(schedule.STATIONS)
+_WORKLIST = {"worklist_item": "step_pk", "worklist_station": "step_pk"}
+_ORDERS = dict.fromkeys(
+    (
+        "patient",
+        "patient_identifier",
+        "imaging_service_request",
+        "requested_procedure",
+        "scheduled_step",
+    ),
+    "pk",
+)
 # Numbers of the base, found only once however often they are copied.
 _IDENTIFIERS = {
+    "accession_key",
+    "filler_key",
+    "placer_key",
+    "rp_id",
+    "value",
     "patient_id",
     "accession_number",
     "requested_procedure_id",
@@ -33,34 +49,37 @@ def send(port: int) -> float:
     return BASE / (time.perf_counter() - begun)
 
 
-def multiply(file: Path, size: int) -> None:
+def multiply(file: Path, size: int, *, with_orders: bool = False) -> None:
     """Bring the worklist of a bridge that is stopped to `size` entries, each block days later.
 
-    Only the worklist's own two tables are filled, which are all that a query reads.
+    Without their orders only the worklist's own two tables are filled, which are all that a query
+    reads.
     """
+    tables = (_ORDERS if with_orders else {}) | _WORKLIST
     with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA synchronous=OFF")
         held, step = connection.execute(
             "SELECT count(*), max(step_pk) FROM worklist_item"
         ).fetchone()
         first = held // BASE
         offset = step if first == 1 else step // first
         for copy in range(first, size // BASE):
-            for table in ("worklist_item", "worklist_station"):
-                connection.execute(_copying(connection, table, copy, offset))
+            for table, key in tables.items():
+                connection.execute(_copying(connection, table, key, copy * offset, copy))
             connection.commit()
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _copying(connection: sqlite3.Connection, table: str, copy: int, offset: int) -> str:
+def _copying(connection: sqlite3.Connection, table: str, key: str, further: int, copy: int) -> str:
     columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
-    values = ", ".join(_value(column, copy, offset) for column in columns)
-    names = ", ".join(columns)
-    return f"INSERT INTO {table} ({names}) SELECT {values} FROM {table} WHERE step_pk <= {offset}"  # noqa: S608
+    values = ", ".join(_value(column, further, copy) for column in columns)
+    names, last = ", ".join(columns), further // copy
+    return f"INSERT INTO {table} ({names}) SELECT {values} FROM {table} WHERE {key} <= {last}"  # noqa: S608
 
 
-def _value(column: str, copy: int, offset: int) -> str:
-    if column == "step_pk":
-        return f"step_pk + {copy * offset}"
+def _value(column: str, further: int, copy: int) -> str:
+    if column in ("pk", "assigned_to") or column.endswith("_pk"):
+        return f"{column} + {further}"
     if column in _IDENTIFIERS:
         return f"'{copy}.' || {column}"
     if column == "start":

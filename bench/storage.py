@@ -29,7 +29,7 @@ ORTHANC, UNSYNCED = "Orthanc, files synced (its default)", "Orthanc, no sync"
 
 def measure(directory: Path, counts: Mapping[str, int], rounds: int) -> Section:
     """`counts` says how many images a round sends, by size."""
-    section = Section("C-STORE by storescu, images/s")
+    section = Section("Row 4: C-STORE, images/s")
     home = directory / "storage"
     home.mkdir()
     bridge = Bridge(configure(home, f"sqlite:///{home}/b.db"), home)

@@ -69,7 +69,7 @@ class Queries:
 
 def measure(directory: Path, sizes: list[int], repeats: int) -> Section:
     """Measure the bridge at each size, growing, then the peers with 10,000 entries."""
-    section = Section("MWL C-FIND, one association")
+    section = Section("Rows 2, 3: MWL C-FIND, one association")
     _bridge(section, directory, sizes, repeats)
     with _peers(section, directory) as peers:
         for name, port in peers.items():
