@@ -512,7 +512,8 @@ class Transaction(Protocol):
 class Store(Protocol):
     """Runs work in a transaction: committed when it returns, undone when it raises.
 
-    Work that lost a race is run again from the start, so it must have no other effect.
+    Work that lost a race is run again from the start, so it must have no other effect. What `read`
+    sees is of one moment, whatever others commit meanwhile.
     """
 
     def transact(self, work: Callable[[Transaction], T]) -> T: ...

@@ -1,4 +1,4 @@
-"""The engine, and the one way to change what is kept: `Database.transact`.
+"""The engine, and the one way to change what is kept, `transact`, and to look at it, `look`.
 
 SQLite runs in WAL with `synchronous=FULL`: a commit is on disk when it returns. One writer at a
 time is SQLite's rule: see `group_commit`.
@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -46,6 +46,9 @@ class Database:
         self.url = _driver_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgresql_engine(self.url)
+        # SQLite's transactions see one moment anyway.
+        moment: dict[str, Any] = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        self._of_one_moment = self.engine.execution_options(**moment)
         # Statements of the hot path raise the driver's own errors, not SQLAlchemy's.
         self._errors = (SQLAlchemyError, self.engine.dialect.loaded_dbapi.Error)
         file = self.url.database if self.is_sqlite and shared else None
@@ -67,6 +70,21 @@ class Database:
                     result = work(connection)
                     commit(connection)
                     return result
+            except self._errors as error:
+                if not _worth_retrying(error) or attempt == TRIES:
+                    raise _translated(error) from error
+        raise AssertionError("unreachable")
+
+    def look(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` that only reads: all of its statements see the same moment.
+
+        What it locks may have changed since that moment; then it is run again from the start.
+        Raises ResourceBusy when the database cannot be read now.
+        """
+        for attempt in range(1, TRIES + 1):
+            try:
+                with self._of_one_moment.connect() as connection, connection.begin():
+                    return work(connection)
             except self._errors as error:
                 if not _worth_retrying(error) or attempt == TRIES:
                     raise _translated(error) from error

@@ -434,6 +434,5 @@ class SqlStore:
         return result
 
     def read(self, work: Callable[[SqlTransaction], T]) -> T:
-        """Run `work` that only reads."""
-        with self._database.read() as connection:
-            return work(SqlTransaction(connection))
+        """Run `work` that only reads: what it sees is of one moment."""
+        return self._database.look(lambda connection: work(SqlTransaction(connection)))

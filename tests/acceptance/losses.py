@@ -102,20 +102,19 @@ def overtaken_studies(requests: Sequence[Mapping[str, Any]], since: int = 0) -> 
     `requests` are what it was sent, in order; what happened before number `since` is told already.
     No study of the traffic ever loses an instance.
     """
-    newest: dict[str, tuple[int, int]] = {}
+    told: dict[str, list[tuple[int, int]]] = {}
     overtaken = set()
     for number, request in enumerate(requests):
         if int(request.get("status", 0)) >= 300:
             continue
         for resource in _written(request.get("body")):
             state = _RANKS[resource["status"]], int(resource.get("numberOfInstances", 0))
-            uid = uid_of(resource)
-            before = newest.get(uid, state)
-            is_older = any(new < old for new, old in zip(state, before, strict=True))
+            before = told.setdefault(uid_of(resource), [state])
+            is_older = any(new < old for new, old in zip(state, before[-1], strict=True))
             if is_older and number >= since:
-                overtaken.add(uid)
-            newest[uid] = state
-    return sorted(overtaken)
+                overtaken.add(uid_of(resource))
+            before.append(state)
+    return sorted(f"{uid} was told as (status, instances) {told[uid]}" for uid in overtaken)
 
 
 _RANKS = {"registered": 0, "available": 1, "cancelled": 2, "entered-in-error": 2}

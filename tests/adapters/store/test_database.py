@@ -65,6 +65,21 @@ def test_two_that_create_the_same_patient_end_in_one(database: Database, store: 
     assert sorted(tries) == ([False, True] if database.is_sqlite else [False, True, True])
 
 
+def test_what_is_read_together_is_of_one_moment(store: SqlStore) -> None:
+    """By statements of the hot path as well as by others: a study is gathered by several."""
+
+    def work(tx: Any) -> tuple[Patient | None, tuple[object, ...], Patient | None]:
+        before = tx.patients.find(P1)
+        store.transact(lambda other: other.patients.add(BINH, ""))
+        return before, tuple(tx.visits.of_patient(1) or ()), tx.patients.find(P1)
+
+    before, _, after = store.read(work)
+
+    assert before is None
+    assert after is None
+    assert store.read(lambda tx: tx.patients.find(P1)) is not None
+
+
 def test_a_race_that_is_always_lost_is_a_duplicate(store: SqlStore) -> None:
     store.transact(lambda tx: tx.patients.add(BINH, ""))
     with pytest.raises(DuplicateKey) as caught:
