@@ -54,7 +54,7 @@ def test_given_news_told_once_when_somebody_comes_late_then_the_last_is_told(
         late = asyncio.create_task(first(feed, 1))
         done, _ = await asyncio.wait([late], timeout=QUICK * 50)
         late.cancel()
-        await early.aclose()
+        feed.close()
         return late.result() if done else []
 
     assert asyncio.run(run()) == ([7] if is_told_once else [])
