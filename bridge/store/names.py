@@ -1,28 +1,53 @@
 """The words of names, indexed a little later than they are written, and found by any of them.
 
 Orders and images do not wait for this: who searches looks at the index, and at the rows that
-changed since it was last brought up to date.
+changed since it was last brought up to date. Both are read from their newest end, no farther than
+whoever asks goes on taking.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import heapq
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, FromClause, Select, and_, delete, desc, func, insert, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    desc,
+    func,
+    insert,
+    or_,
+    select,
+)
+from sqlalchemy.dialects import postgresql
 
 from bridge.services.find_anything import name_words
-from bridge.store.tables import name_index, name_word, patient, study, study_key
+from bridge.store import name_postings
+from bridge.store.statement import Statement
+from bridge.store.tables import name_index, patient, study, study_key
 
 OF_PATIENTS, OF_STUDIES = "patient", "study"
 BATCH = 2000
 SETTLED_SECONDS = 30.0
 """A row that changed more recently may yet be joined by one of a transaction that began earlier."""
 
-_COUNTED = 2000
-_MOST_SPELLINGS = 20
+_FIRST_BLOCKS, _MOST_BLOCKS, _MORE_EACH_TIME = 4, 256, 4
+_MOST_READ = 20_000
+"""Words read for one search by beginnings: of one letter there may be any number."""
+
 _MOST_RECENT = 50_000
+_MOST_FOUND = 1000
+_BETWEEN_WORDS = (" ", "^", "=", ",")
+_LOCK_INDEX = Statement(
+    select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("index"), 1)))
+)
 _NAMES: dict[str, tuple[FromClause, Any, Any]] = {
     OF_PATIENTS: (patient, patient.c.updated_at, patient.c.name_folded),
     OF_STUDIES: (
@@ -45,9 +70,12 @@ class NameIndex:
 
     def follow(self, kind: str, now: float) -> None:
         """Index the next batch of changed rows."""
+        if self._connection.dialect.name == postgresql.dialect.name:  # of several nodes, one
+            _LOCK_INDEX.scalar(self._connection, {"index": _mark(kind)})
         rows = self._connection.execute(self._changed(kind, now).limit(BATCH)).all()
         if rows:
-            self._add(kind, [(row[0], row[2]) for row in rows])
+            words = ((row[0], word) for row in rows for word in name_words(row[2]))
+            name_postings.add(self._connection, kind, words)
             self._reach(kind, rows[-1][1], rows[-1][0])
 
     def _changed(self, kind: str, now: float) -> Select[Any]:
@@ -63,85 +91,63 @@ class NameIndex:
             .order_by(changed, pk)
         )
 
-    def _add(self, kind: str, names: Iterable[tuple[int, str]]) -> None:
-        rows = [
-            {"kind": kind, "word": word, "row_pk": pk}
-            for pk, name in names
-            for word in name_words(name)
-        ]
-        on_sqlite = self._connection.dialect.name == sqlite.dialect.name
-        new = (sqlite if on_sqlite else postgresql).insert(name_word).on_conflict_do_nothing()
-        if rows:
-            self._connection.execute(new, rows)
-
     def _reach(self, kind: str, until: float, after: int) -> None:
-        self._connection.execute(delete(name_index).where(name_index.c.kind == kind))
-        row = {"kind": kind, "until": until, "row_pk": after}
+        self._connection.execute(delete(name_index).where(name_index.c.kind == _mark(kind)))
+        row = {"kind": _mark(kind), "until": until, "row_pk": after}
         self._connection.execute(insert(name_index), row)
 
 
 def rows_named(
     connection: Connection, kind: str, words: Sequence[str], limit: int
 ) -> tuple[int, ...]:
-    """Rows whose name has, or had, a word that begins with each of these; the newest first."""
-    indexed = _indexed(connection, kind, words, limit)
-    recent = _recent(connection, kind, words, limit)
-    return tuple(sorted({*indexed, *recent}, reverse=True)[:limit])
+    """Rows whose name has, or had, a word that begins with each of these.
 
-
-def _indexed(connection: Connection, kind: str, words: Sequence[str], limit: int) -> list[int]:
-    """The rarest word leads, in the order of its rows; the others are looked up for each of them.
-
-    So common words end early, since rows with all of them are many, and rare ones are few to begin.
+    The whole words come before what only begins so, and the newest first.
     """
-    sought = [_spellings(connection, kind, word) for word in words]
-    if not all(sought):
-        return []
-    counted = {each: _frequency(connection, kind, each) for each in sought}
-    rarest, *others = sorted(counted, key=lambda each: counted[each])
-    found: list[int] = []
-    for word in rarest:
-        query = select(name_word.c.row_pk).where(*_with(name_word, kind, (word,)))
-        for number, each in enumerate(others):
-            other = name_word.alias(f"w{number}")
-            same = select(1).where(*_with(other, kind, each), other.c.row_pk == name_word.c.row_pk)
-            query = query.where(same.exists())
-        query = query.order_by(desc(name_word.c.row_pk)).limit(limit)
-        found += connection.execute(query).scalars()
-    return found
+    return tuple(islice(each_named(connection, kind, words), limit))
 
 
-def _spellings(connection: Connection, kind: str, word: str) -> tuple[str, ...]:
-    """The word itself where names have it, else the words that begin with it."""
-    has = select(name_word.c.row_pk).where(*_with(name_word, kind, (word,))).limit(1)
-    if connection.execute(has).first() is not None:
-        return (word,)
-    found: list[str] = []
-    column = name_word.c.word
-    while len(found) < _MOST_SPELLINGS:
-        query = select(func.min(column)).where(
-            name_word.c.kind == kind, column > (found[-1] if found else word)
-        )
-        following = connection.execute(query).scalar()
-        if following is None or not following.startswith(word):
-            break
-        found.append(following)
-    return tuple(found)
+def each_named(connection: Connection, kind: str, words: Sequence[str]) -> Iterator[int]:
+    """The same, one after the other; nobody when nothing is asked for."""
+    if not words:
+        return
+    recent = _recent(connection, kind, words)
+    given: set[int] = set()
+    for whole in (True, False):
+        fresh = (pk for pk, held in recent if not whole or held.issuperset(words))
+        indexed = _indexed(connection, kind, words, whole=whole)
+        for pk in heapq.merge(fresh, indexed, reverse=True):
+            if pk not in given:
+                given.add(pk)
+                yield pk
 
 
-def _frequency(connection: Connection, kind: str, spellings: tuple[str, ...]) -> int:
-    """How many rows have one of them, counted up to a point."""
-    some = select(name_word.c.row_pk).where(*_with(name_word, kind, spellings)).limit(_COUNTED)
-    return int(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one())
+def _indexed(
+    connection: Connection, kind: str, words: Sequence[str], *, whole: bool
+) -> Iterator[int]:
+    """From the newest block on, several at once, and more of them the farther back."""
+    # The longest word is likely the rarest: where it is not, the others are not looked for.
+    sought = sorted(words, key=len, reverse=True)
+    above = name_postings.newest_block(connection, kind) + 1
+    width, left = _FIRST_BLOCKS, _MOST_READ
+    while above > 0 and left > 0:
+        blocks = range(max(0, above - width), above)
+        rows: dict[int, int] = dict.fromkeys(blocks, -1)
+        for word in sought:
+            has, cost = name_postings.read(connection, kind, tuple(rows), word, whole=whole)
+            rows = {block: both for block in rows if (both := rows[block] & has.get(block, 0))}
+            left -= 0 if whole else cost
+            if not rows:
+                break
+        for block in sorted(rows, reverse=True):
+            yield from name_postings.rows_of(block, rows[block])
+        above, width = above - width, min(width * _MORE_EACH_TIME, _MOST_BLOCKS)
 
 
-def _with(words: Any, kind: str, spellings: tuple[str, ...]) -> tuple[Any, ...]:
-    said = words.c.word == spellings[0] if len(spellings) == 1 else words.c.word.in_(spellings)
-    return (words.c.kind == kind, said)
-
-
-def _recent(connection: Connection, kind: str, words: Sequence[str], limit: int) -> Sequence[int]:
-    """Rows that the index has not reached."""
+def _recent(
+    connection: Connection, kind: str, words: Sequence[str]
+) -> list[tuple[int, frozenset[str]]]:
+    """Rows that the index has not reached, with the words of their names, the newest first."""
     source, changed, name = _NAMES[kind]
     pk = changed.table.c.pk
     until, _after = _reached(connection, kind)
@@ -153,11 +159,23 @@ def _recent(connection: Connection, kind: str, words: Sequence[str], limit: int)
         .limit(_MOST_RECENT)
         .subquery()
     )
-    held = and_(*(newest.c.name.contains(word, autoescape=True) for word in words))
-    query = select(newest.c.pk).where(held).order_by(desc(newest.c.pk)).limit(limit)
-    return [int(each) for each in connection.execute(query).scalars()]
+    held = and_(*(_has_word(newest.c.name, word) for word in words))
+    query = select(newest).where(held).order_by(desc(newest.c.pk)).limit(_MOST_FOUND)
+    return [(row[0], frozenset(name_words(row[1]))) for row in connection.execute(query)]
+
+
+def _has_word(name: ColumnElement[str], word: str) -> ColumnElement[bool]:
+    """Whether a folded name has a word that begins so, as `name_words` divides it."""
+    begins = name.startswith(word, autoescape=True)
+    follows = (name.contains(mark + word, autoescape=True) for mark in _BETWEEN_WORDS)
+    return or_(begins, *follows)
+
+
+def _mark(kind: str) -> str:
+    """What `name_index` calls this index, beside that of the version before."""
+    return f"{kind} postings"
 
 
 def _reached(connection: Connection, kind: str) -> tuple[float, int]:
-    row = connection.execute(select(name_index).where(name_index.c.kind == kind)).first()
+    row = connection.execute(select(name_index).where(name_index.c.kind == _mark(kind))).first()
     return (row.until, row.row_pk) if row is not None else (0.0, 0)

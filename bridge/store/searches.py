@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, desc, or_, select
@@ -10,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, desc, or_, select
 from bridge.services.find_anything import FoundOrder, FoundPerson, FoundStudy, name_words
 from bridge.services.overview import ListedMessage
 from bridge.store import documents
-from bridge.store.names import OF_PATIENTS, OF_STUDIES, rows_named
+from bridge.store.names import OF_PATIENTS, OF_STUDIES, each_named
 from bridge.store.surrogates import meant_by
 from bridge.store.tables import (
     imaging_service_request,
@@ -77,11 +78,14 @@ class Searches:
 
     def studies_named(self, words: Sequence[str], limit: int) -> Sequence[FoundStudy]:
         """Whose images carry such a name."""
-        pks = rows_named(self._connection, OF_STUDIES, words, _ENOUGH)
-        if not pks:
-            return ()
-        found = self._studies(study.c.pk.in_(pks), _ENOUGH)
-        return [each for each in found if _has_words(each.patient_name, words)][:limit]
+        found: list[FoundStudy] = []
+        for pks in self._named(OF_STUDIES, words, limit):
+            studies = {each.pk: _study(each) for each in self._study_rows(study.c.pk.in_(pks))}
+            ranked = (studies[pk] for pk in pks if pk in studies)
+            found += (each for each in ranked if _has_words(each.patient_name, words))
+            if len(found) >= limit:
+                break
+        return found[:limit]
 
     def orders_numbered(self, pks: Sequence[int]) -> Sequence[FoundOrder]:
         """The orders of these rows."""
@@ -97,11 +101,21 @@ class Searches:
 
     def persons_named(self, words: Sequence[str], limit: int) -> Sequence[FoundPerson]:
         """Whose name has these words, in any order."""
-        pks = rows_named(self._connection, OF_PATIENTS, words, _ENOUGH)
-        if not pks:
-            return ()
-        found = self._persons(and_(patient.c.pk.in_(pks), patient.c.merged_into.is_(None)), _ENOUGH)
-        return [each for each in found if _has_words(each.name, words)][:limit]
+        found: list[FoundPerson] = []
+        for pks in self._named(OF_PATIENTS, words, limit):
+            standing = and_(patient.c.pk.in_(pks), patient.c.merged_into.is_(None))
+            persons = {each.pk: each for each in self._persons(standing, len(pks))}
+            ranked = (persons[pk] for pk in pks if pk in persons)
+            found += (each for each in ranked if _has_words(each.name, words))
+            if len(found) >= limit:
+                break
+        return found[:limit]
+
+    def _named(self, kind: str, words: Sequence[str], limit: int) -> Iterator[Sequence[int]]:
+        """Rows of such names, as many at a time as are shown: most still have the name."""
+        pks = islice(each_named(self._connection, kind, words), _ENOUGH)
+        while some := tuple(islice(pks, limit)):
+            yield some
 
     def messages(self, value: str, limit: int) -> Sequence[ListedMessage]:
         """That mention this identifier, the newest first."""
@@ -168,6 +182,11 @@ class Searches:
         return found
 
     def _studies(self, condition: ColumnElement[bool], limit: int) -> Sequence[FoundStudy]:
+        return [_study(row) for row in self._study_rows(condition, limit)]
+
+    def _study_rows(
+        self, condition: ColumnElement[bool], limit: int = _ENOUGH
+    ) -> Sequence[Row[Any]]:
         columns = study_key.c
         query = (
             select(study, columns.study_date, columns.study_description, columns.patient_name)
@@ -176,7 +195,7 @@ class Searches:
             .order_by(desc(study.c.pk))
             .limit(limit)
         )
-        return [_study(row) for row in self._connection.execute(query).all()]
+        return self._connection.execute(query).all()
 
     def _persons(self, condition: ColumnElement[bool], limit: int) -> Sequence[FoundPerson]:
         query = select(patient).where(condition).order_by(desc(patient.c.pk)).limit(limit)

@@ -29,7 +29,7 @@ from bridge.store.tables.forwarded import forwarded_instance
 from bridge.store.tables.journal import mention, message
 from bridge.store.tables.links import alert, alert_told, link, link_hour
 from bridge.store.tables.mappings import mapping_version
-from bridge.store.tables.names import name_index, name_word
+from bridge.store.tables.names import name_index, name_posting, name_word
 from bridge.store.tables.order_notices import order_notice
 from bridge.store.tables.orders import imaging_service_request, requested_procedure, scheduled_step
 from bridge.store.tables.parked import parked_event, parked_key
@@ -101,6 +101,7 @@ __all__ = [
     "message",
     "metadata",
     "name_index",
+    "name_posting",
     "name_word",
     "order_notice",
     "parked_event",
