@@ -112,10 +112,11 @@ def each_named(connection: Connection, kind: str, words: Sequence[str]) -> Itera
     if not words:
         return
     recent = _recent(connection, kind, words)
+    above = name_postings.newest_block(connection, kind) + 1
     given: set[int] = set()
     for whole in (True, False):
         fresh = (pk for pk, held in recent if not whole or held.issuperset(words))
-        indexed = _indexed(connection, kind, words, whole=whole)
+        indexed = _indexed(connection, kind, words, above, whole=whole)
         for pk in heapq.merge(fresh, indexed, reverse=True):
             if pk not in given:
                 given.add(pk)
@@ -123,12 +124,11 @@ def each_named(connection: Connection, kind: str, words: Sequence[str]) -> Itera
 
 
 def _indexed(
-    connection: Connection, kind: str, words: Sequence[str], *, whole: bool
+    connection: Connection, kind: str, words: Sequence[str], above: int, *, whole: bool
 ) -> Iterator[int]:
-    """From the newest block on, several at once, and more of them the farther back."""
+    """From the block below `above` on, several at once, and more of them the farther back."""
     # The longest word is likely the rarest: where it is not, the others are not looked for.
     sought = sorted(words, key=len, reverse=True)
-    above = name_postings.newest_block(connection, kind) + 1
     width, left = _FIRST_BLOCKS, _MOST_READ
     while above > 0 and left > 0:
         blocks = range(max(0, above - width), above)
@@ -150,11 +150,11 @@ def _recent(
     """Rows that the index has not reached, with the words of their names, the newest first."""
     source, changed, name = _NAMES[kind]
     pk = changed.table.c.pk
-    until, _after = _reached(connection, kind)
+    until = select(name_index.c.until).where(name_index.c.kind == _mark(kind)).scalar_subquery()
     newest = (
         select(pk, name.label("name"))
         .select_from(source)
-        .where(changed >= until)
+        .where(changed >= func.coalesce(until, 0.0))
         .order_by(desc(changed))
         .limit(_MOST_RECENT)
         .subquery()

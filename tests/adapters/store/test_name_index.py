@@ -115,3 +115,15 @@ def test_given_more_than_are_asked_for_when_sought_then_the_newest_are_given(
     with database.engine.begin() as connection:
         _add(connection, {pk: "TRẦN^AN" for pk in range(1, 9)}, count(1))
         assert rows_named(connection, OF_PATIENTS, ("AN",), limit) == tuple(range(8, 8 - limit, -1))
+
+
+def test_given_a_name_in_every_block_when_sought_then_none_is_passed_over(
+    database: Database,
+) -> None:
+    names = {block * BLOCK + 1: "TRẦN^AN" for block in range(40)}
+    with database.engine.begin() as connection:
+        _add(connection, names, count(1))
+        NameIndex(connection).follow(OF_PATIENTS, 1_000.0)
+        for words in (("TRAN", "AN"), ("TR", "A")):
+            found = rows_named(connection, OF_PATIENTS, words, 100)
+            assert list(found) == sorted(names, reverse=True)
