@@ -150,11 +150,12 @@ def _recent(
     """Rows that the index has not reached, with the words of their names, the newest first."""
     source, changed, name = _NAMES[kind]
     pk = changed.table.c.pk
-    until = select(name_index.c.until).where(name_index.c.kind == _mark(kind)).scalar_subquery()
+    # Asked first: a planner that does not know how few there are joins all of the table.
+    until, _after = _reached(connection, kind)
     newest = (
         select(pk, name.label("name"))
         .select_from(source)
-        .where(changed >= func.coalesce(until, 0.0))
+        .where(changed >= until)
         .order_by(desc(changed))
         .limit(_MOST_RECENT)
         .subquery()
