@@ -22,6 +22,7 @@ from sqlalchemy import (
 from bridge.services.find_anything import FoundOrder, FoundPerson, FoundStudy, name_words
 from bridge.services.overview import ListedMessage
 from bridge.store import documents
+from bridge.store.mentioned import newest_mentioning
 from bridge.store.names import OF_PATIENTS, OF_STUDIES, each_named
 from bridge.store.surrogates import meant_by
 from bridge.store.tables import (
@@ -133,15 +134,9 @@ class Searches:
 
     def messages(self, value: str, limit: int) -> Sequence[ListedMessage]:
         """That mention this identifier, the newest first."""
-        pks = (
-            select(mention.c.message_pk)
-            .where(mention.c.value == value[:_LONGEST])
-            .distinct()
-            .order_by(desc(mention.c.message_pk))
-            .limit(limit)
-        )
+        pks = newest_mentioning(value, limit)
         found = select(*_LISTED).where(message.c.pk.in_(pks)).order_by(desc(message.c.pk))
-        return [_listed(row) for row in self._connection.execute(found).all()]
+        return [_listed(row) for row in self._connection.execute(found.limit(limit)).all()]
 
     def beginning(self, value: str, limit: int) -> Sequence[tuple[str, str]]:
         """Identifiers that begin so; one after the other, since one may be mentioned often."""
