@@ -18,6 +18,8 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+from tools.reasons import reasons
+
 CONSOLE = Path(__file__).parents[1] / "bridge" / "console"
 LOCALE = CONSOLE / "locale"
 _METHODS = [("**.py", "python"), ("**.html", "jinja2")]
@@ -27,8 +29,8 @@ _KEYWORDS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)}
 
 
 def texts() -> dict[str | tuple[str, ...], str]:
-    """Every text of the console that is to be translated, with where it stands."""
-    found: dict[str | tuple[str, ...], str] = {}
+    """Every text that is to be translated, with where it stands: the console's, and reasons."""
+    found: dict[str | tuple[str, ...], str] = dict(reasons().items())
     for file, line, text, _comments, _context in extract_from_dir(
         CONSOLE, _METHODS, _OPTIONS, keywords=_KEYWORDS
     ):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gettext
+import struct
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -23,6 +25,26 @@ def translations(language: str) -> gettext.NullTranslations:
         catalogue.add_fallback(found)
         found = catalogue
     return found
+
+
+def entries(language: str, catalogue: str) -> Mapping[str, str]:
+    """Every text of one compiled catalogue with what it is in a language; none where there is none.
+
+    The catalogue is read as the GNU gettext manual describes it (The Format of GNU MO Files).
+    """
+    file = LOCALE / language / "LC_MESSAGES" / f"{catalogue}.mo"
+    return dict(_entries(file.read_bytes())) if file.exists() else {}
+
+
+def _entries(content: bytes) -> Iterator[tuple[str, str]]:
+    _magic, _revision, count, texts, translated = struct.unpack_from("<5I", content)
+
+    def text(table: int, number: int) -> str:
+        length, start = struct.unpack_from("<2I", content, table + 8 * number)
+        return content[start : start + length].decode()
+
+    for number in range(count):
+        yield text(texts, number), text(translated, number)
 
 
 def language_of(request: Request) -> str:

@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 from bridge.console import navigation
 from bridge.console.access import CSRF_FIELD
 from bridge.console.language import LANGUAGES, language_of, translations
+from bridge.console.reasons import reasons
 from bridge.console.values import FILTERS
 from bridge.console.words import N_, WORDS
 from bridge.domain.access import SignedIn
@@ -84,6 +85,8 @@ class View:
             "clock": self._clock_time,
             "wire": wire_text,
             "word": lambda value: catalogue.gettext(WORDS.get(value, value)) if value else "",
+            "reason": reasons(language).mark,
+            "reason_text": reasons(language).say,
             "person": person,
             "duration": lambda seconds: duration(seconds, catalogue),
         }

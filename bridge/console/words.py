@@ -56,3 +56,6 @@ WORDS: Mapping[str, str] = {
     "CANCELED": N_("cancelled"),
 }
 """Values of states, kinds and roles as people read them."""
+
+PARTS = (N_("replayed"),)
+"""What reasons are made of and no other word says."""

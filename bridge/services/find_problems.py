@@ -104,11 +104,12 @@ class FindProblems:
         now = self.clock()
         for connection, each in self.connections.expiring():
             standing = each.standing(now)
-            ends = standing is Standing.ENDS_SOON
-            days = f" in {(each.not_after - now) / 86_400:.0f} days" if ends else ""
+            when = standing.value
+            if standing is Standing.ENDS_SOON:
+                when = f"{when} in {(each.not_after - now) / 86_400:.0f} days"
             yield Problem(
                 f"certificate {each.use} of {connection.name}",
-                f"{each.file or each.subject} {standing.value}{days}",
+                f"{each.file or each.subject}: {when}",
             )
 
     def _of_checks(self) -> Iterable[Problem]:
