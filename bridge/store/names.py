@@ -115,7 +115,7 @@ def each_named(connection: Connection, kind: str, words: Sequence[str]) -> Itera
     above = name_postings.newest_block(connection, kind) + 1
     given: set[int] = set()
     for whole in (True, False):
-        fresh = (pk for pk, held in recent if not whole or held.issuperset(words))
+        fresh = (pk for pk, name in recent if not whole or set(words) <= set(name_words(name)))
         indexed = _indexed(connection, kind, words, above, whole=whole)
         for pk in heapq.merge(fresh, indexed, reverse=True):
             if pk not in given:
@@ -144,10 +144,8 @@ def _indexed(
         above, width = above - width, min(width * _MORE_EACH_TIME, _MOST_BLOCKS)
 
 
-def _recent(
-    connection: Connection, kind: str, words: Sequence[str]
-) -> list[tuple[int, frozenset[str]]]:
-    """Rows that the index has not reached, with the words of their names, the newest first."""
+def _recent(connection: Connection, kind: str, words: Sequence[str]) -> list[tuple[int, str]]:
+    """Rows that the index has not reached, with their names, the newest first."""
     source, changed, name = _NAMES[kind]
     pk = changed.table.c.pk
     # Asked first: a planner that does not know how few there are joins all of the table.
@@ -162,14 +160,15 @@ def _recent(
     )
     held = and_(*(_has_word(newest.c.name, word) for word in words))
     query = select(newest).where(held).order_by(desc(newest.c.pk)).limit(_MOST_FOUND)
-    return [(row[0], frozenset(name_words(row[1]))) for row in connection.execute(query)]
+    return [(row[0], row[1]) for row in connection.execute(query)]
 
 
 def _has_word(name: ColumnElement[str], word: str) -> ColumnElement[bool]:
     """Whether a folded name has a word that begins so, as `name_words` divides it."""
+    anywhere = name.contains(word, autoescape=True)  # looked at first, and most often enough
     begins = name.startswith(word, autoescape=True)
     follows = (name.contains(mark + word, autoescape=True) for mark in _BETWEEN_WORDS)
-    return or_(begins, *follows)
+    return and_(anywhere, or_(begins, *follows))
 
 
 def _mark(kind: str) -> str:
