@@ -21,6 +21,7 @@ from playwright.sync_api import (
 )
 
 from bridge.console.language import translations
+from bridge.console.reasons import reasons
 from tests.browser.hospital import WORK, Hospital, Work, open_hospital
 from tests.peers.process import HERE
 
@@ -156,6 +157,12 @@ class Operator:
     def say(self, text: str) -> str:
         """What the console calls something in their language."""
         return translations(self.language).gettext(text)
+
+    def reason(self, text: str) -> str:
+        """A reason of the bridge in their language."""
+        said = reasons(self.language).say(text)
+        assert (said == text) is (self.language == "en")
+        return said
 
 
 _COUNTRIES = {"en": "GB", "vi": "VN"}

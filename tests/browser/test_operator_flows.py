@@ -79,6 +79,8 @@ def test_given_a_code_that_no_table_holds_when_it_is_added_then_the_refused_mess
     page.locator("table.rows tbody a").first.click()
     expect(page.locator(".facts")).to_contain_text(say("refused"))
     expect(page.locator("#trace")).to_contain_text("OBR^1^4")
+    because = operator.reason("not in the table kis-procedures")
+    expect(page.locator(".facts")).to_contain_text(because)
     message = page.url
     page.goto(f"{hospital.bridge.url}/mappings/profiles/kis")
     versions = page.locator("section", has=page.get_by_role("heading", name=say("Versions")))
@@ -147,6 +149,7 @@ def test_given_a_held_order_when_asked_as_an_ae_then_its_absence_is_explained(
     shown = say("%(ae)s is shown %(count)s entries").partition(" %(count)s")[0]
     expect(page.locator("main")).to_contain_text(shown % {"ae": "CT01"})
     expect(page.locator("li.why")).to_contain_text(say("not on the worklist"))
+    expect(page.locator("li.why")).to_contain_text(operator.reason("missing PatientName"))
     expect(page.locator("table.rows")).to_contain_text(operator.work.unbegun)
     picture(page, operator.named("worklist"))
 
