@@ -22,9 +22,6 @@ _KEEP_ALIVE_SECONDS = 15.0
 _SHARE = 10
 """A look that takes long is repeated less often: no more than a tenth of the time goes to it."""
 
-_LONGEST_PAUSE_SECONDS = 10.0
-"""Not so seldom, though, that who comes while it pauses takes what they see for now."""
-
 
 class TooManyListeners(BridgeError):
     """No more browsers can listen just now."""
@@ -98,7 +95,7 @@ class Feed(Generic[T]):
                 for queue in self._listeners:
                     _put(queue, seen)
             took = time.monotonic() - began
-            await asyncio.sleep(max(self._every, min(took * _SHARE, _LONGEST_PAUSE_SECONDS)))
+            await asyncio.sleep(max(self._every, took * _SHARE))
         self._seen = None
 
 
