@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -31,7 +32,14 @@ from bridge.store.turns import Turns
 T = TypeVar("T")
 TRIES = 4
 _RETRY_SQLSTATES = frozenset({"40001", "40P01", "23505"})
-_CONNECTION_SQLSTATES = ("08", "57P")
+_CONNECTION_SQLSTATES = ("08", "57P", "25P03")
+LONGEST_PAUSE_SECONDS = 15
+"""How long a transaction on PostgreSQL may stand still between two statements.
+
+A bridge that is stopped, or cut off, in the middle of one keeps what it locked; the server ends
+its session then, and the other bridges go on.
+"""
+
 _FULL_SQLSTATES = frozenset({"53100"})
 _DATA_SQLSTATES = ("22", "54000")
 
@@ -159,6 +167,13 @@ def _postgresql_engine(url: URL) -> Engine:
         pool_recycle=1800,
         json_serializer=dump_json,
     )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: psycopg.Connection[Any], _record: object) -> None:
+        limit = f"SET idle_in_transaction_session_timeout = '{LONGEST_PAUSE_SECONDS}s'"
+        connection.execute(limit)
+        connection.commit()
+
     leave_for_core(engine)
     return engine
 

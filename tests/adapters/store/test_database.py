@@ -14,10 +14,12 @@ from bridge.domain.delivery import EventKind
 from bridge.domain.errors import BridgeError, DataTypeError, DuplicateKey, ResourceBusy
 from bridge.domain.identifiers import Authority, Identifier
 from bridge.domain.patient import Patient, PatientDetails
-from bridge.store.database import Database
+from bridge.store.database import LONGEST_PAUSE_SECONDS, Database
 from bridge.store.repositories import SqlStore
+from bridge.store.statement import Statement
 from bridge.store.tables import patient
 from tests.peers.postgres import Postgres
+from tests.peers.process import wait_until
 
 P1 = Identifier("P1", Authority("HOSP"))
 BINH = PatientDetails(identifiers=(P1,), attributes={"PatientName": "TRAN^BINH"})
@@ -78,6 +80,32 @@ def test_what_is_read_together_is_of_one_moment(store: SqlStore) -> None:
     assert before is None
     assert after is None
     assert store.read(lambda tx: tx.patients.find(P1)) is not None
+
+
+def test_what_stands_still_in_the_middle_gives_back_its_locks_and_is_run_again(
+    database: Database,
+) -> None:
+    """A bridge that was stopped while it held an order, and goes on."""
+    if database.is_sqlite:
+        pytest.skip("SQLite has no sessions to end")
+    stopped: list[int] = []
+
+    def is_gone() -> bool:
+        session = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
+        with database.read() as other:
+            return not other.execute(session, {"pid": stopped[0]}).scalar_one()
+
+    def work(connection: Connection) -> str:
+        limit = text("SHOW idle_in_transaction_session_timeout")
+        allowed = connection.execute(limit).scalar_one()
+        if not stopped:
+            connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = '10ms'"))
+            stopped.append(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
+            wait_until(is_gone, "the session that stands still is ended")
+        Statement(select(func.count()).select_from(patient)).scalar(connection, {})
+        return str(allowed)
+
+    assert database.transact(work) == f"{LONGEST_PAUSE_SECONDS}s"
 
 
 def test_a_race_that_is_always_lost_is_a_duplicate(store: SqlStore) -> None:
